@@ -1,0 +1,81 @@
+# The whole developer interface; every target sets up what it needs. `make` alone prints this list.
+# Must not do work of its own beyond calling the tools: settings of the tools are in setup.cfg and pyproject.toml.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv/.stamp
+BIN := .venv/bin
+JAR := ignitetasks/jars/ignitetasks.jar
+JVM_SOURCES := $(shell find jvm -path jvm/target -prune -o -type f -print 2>/dev/null)
+PY_TESTS := $(wildcard tests/unit tests/protocol tests/integration tests/acceptance)
+PY_CODE := $(wildcard ignitetasks tests examples benchmarks)
+MVN := mvn -B --no-transfer-progress -f jvm/pom.xml
+ARGS ?=
+
+.PHONY: help
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: install
+install: $(VENV) $(JAR) ## set up .venv and the jar, nothing else
+
+.PHONY: demo
+demo: install ## train models for 24 tenants under kill -9, on an embedded node
+	$(BIN)/python examples/tenant_models/main.py $(ARGS)
+
+.PHONY: test
+test: test-java test-python ## all tests: JUnit, then pytest
+
+.PHONY: test-java
+test-java: java ## the JVM side's own tests
+	$(MVN) test
+
+.PHONY: test-python
+test-python: install ## pytest: unit, protocol, integration, acceptance (ARGS="-k name")
+	$(BIN)/python -m pytest $(PY_TESTS) $(ARGS)
+
+.PHONY: lint
+lint: $(VENV) ## ruff: rules and format of the Python code
+	$(BIN)/ruff check $(PY_CODE)
+	$(BIN)/ruff format --check $(PY_CODE)
+	@echo "lint passed"
+
+.PHONY: types
+types: $(VENV) ## mypy --strict
+	$(BIN)/mypy
+
+.PHONY: jar
+jar: $(JAR) ## build the jar when jvm/ changed
+
+.PHONY: wheel
+wheel: $(VENV) $(JAR) ## build dist/*.whl with the jar inside
+	rm -rf build dist
+	$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	$(BIN)/python -m zipfile -l dist/*.whl | grep -q '$(JAR)' || { echo "the wheel has no $(JAR)" >&2; exit 1; }
+	@ls -l dist/*.whl
+
+.PHONY: bench
+bench: install ## benchmarks (ARGS="--only NAME")
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: clean
+clean: ## remove everything that was built, .venv too
+	rm -rf .venv build dist jvm/target ignitetasks/jars *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(PY_CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: java
+java:
+	@scripts/setup-java.sh
+
+$(VENV): setup.cfg pyproject.toml constraints.txt scripts/setup-venv.sh
+	scripts/setup-venv.sh
+	@touch $@
+
+# By rename: a running JVM maps the old jar, and writing into a mapped jar kills it.
+$(JAR): $(JVM_SOURCES) | java
+	mvn -q -B -f jvm/pom.xml package -DskipTests
+	mkdir -p $(@D)
+	cp jvm/target/ignitetasks.jar $@.new
+	mv -f $@.new $@

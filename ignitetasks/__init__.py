@@ -1,0 +1,75 @@
+"""Durable background tasks for Python with Apache Ignite as the only thing behind them.
+
+The public names are those of ``__all__``; everything else may change. Importing the package starts nothing.
+"""
+
+from ignitetasks.app import IgniteTasks, set_local_worker
+from ignitetasks.canvas import Signature
+from ignitetasks.config import Settings
+from ignitetasks.context import Request, current_request
+from ignitetasks.errors import (
+    ArgumentError,
+    ConfigurationError,
+    IdempotencyConflict,
+    IgniteTasksError,
+    Ignore,
+    InvalidOption,
+    MaxRetriesExceededError,
+    NotConnected,
+    NotRegistered,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    Reject,
+    RemoteError,
+    ResultExpired,
+    ResultTimeout,
+    Retry,
+    SerializationError,
+    SoftTimeLimitExceeded,
+    TaskExpiredError,
+    TaskRevokedError,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
+from ignitetasks.result import AsyncResult
+from ignitetasks.results import ResultList
+from ignitetasks.task import Task
+from ignitetasks.worker.local import LocalWorker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "AsyncResult",
+    "ConfigurationError",
+    "IdempotencyConflict",
+    "IgniteTasks",
+    "IgniteTasksError",
+    "Ignore",
+    "InvalidOption",
+    "MaxRetriesExceededError",
+    "NotConnected",
+    "NotRegistered",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "Reject",
+    "RemoteError",
+    "Request",
+    "ResultExpired",
+    "ResultList",
+    "ResultTimeout",
+    "Retry",
+    "SerializationError",
+    "Settings",
+    "Signature",
+    "SoftTimeLimitExceeded",
+    "Task",
+    "TaskExpiredError",
+    "TaskRevokedError",
+    "TimeLimitExceeded",
+    "WorkerLostError",
+    "current_request",
+]
+
+# The app is a layer below the worker; here both are known.
+set_local_worker(LocalWorker)

@@ -1,0 +1,158 @@
+"""Results for event loops: any number of awaiting coroutines, one thread per process that does the poll for them.
+
+This file must not decode results. The thread is a daemon, starts at the first await and waits in `ResultHub` like
+any other follower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+
+from ignitetasks.hub import Epoch, ResultHub, Waiter
+from ignitetasks.message import Completion
+
+_IDLE_SECONDS = 30.0
+
+
+class _Future(Waiter):
+    """One coroutine that awaits one completion."""
+
+    __slots__ = ("_loop", "_pump", "future")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pump: _Pump) -> None:
+        super().__init__(1, self._arrived)
+        self._loop = loop
+        self._pump = pump
+        self.future: asyncio.Future[Completion] = loop.create_future()
+
+    def _arrived(self, completion: Completion) -> None:
+        self._pump.done(self)
+        self._post(completion)
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the waiting with an error."""
+        self._post(error)
+
+    def _post(self, outcome: Completion | BaseException) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._settle, outcome)
+        except RuntimeError:
+            return  # the loop was closed: nobody waits any more
+
+    def _settle(self, outcome: Completion | BaseException) -> None:
+        if self.future.done():
+            return
+        if isinstance(outcome, BaseException):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class _Pump:
+    """Keeps a hub polling while coroutines await; its thread ends when nobody has for a while."""
+
+    def __init__(self, hub: ResultHub) -> None:
+        self._hub = hub
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._futures: set[_Future] = set()
+        self._running = False
+        # Stands in for all coroutines in the hub: it has enough when none is left.
+        self._waiter = Waiter(0, lambda _completion: None)
+
+    @property
+    def usable(self) -> bool:
+        """False in a child of the process it was made in: its thread is not there."""
+        return self._pid == os.getpid()
+
+    def add(self, future: _Future) -> None:
+        """Takes care of one more coroutine; its ids are registered after this."""
+        with self._changed:
+            self._futures.add(future)
+            self._waiter.left = len(self._futures)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="ignitetasks-results", daemon=True).start()
+            self._changed.notify()
+
+    def done(self, future: _Future) -> None:
+        """Lets go of a coroutine whose completion is there or not wanted any more."""
+        with self._changed:
+            self._futures.discard(future)
+            self._waiter.left = len(self._futures)
+            if not self._futures:
+                self._waiter.wake.set()
+
+    def _run(self) -> None:
+        while self._has_work():
+            try:
+                self._hub.wait(self._waiter, None)
+            except Exception as error:
+                self._fail_all(error)
+
+    def _has_work(self) -> bool:
+        with self._changed:
+            if not self._futures:
+                self._changed.wait(_IDLE_SECONDS)
+            # Decided under the lock, so that `add` either sees a running thread or starts one.
+            self._running = bool(self._futures)
+            return self._running
+
+    def _fail_all(self, error: Exception) -> None:
+        with self._changed:
+            futures, self._futures = self._futures, set()
+            self._waiter.left = 0
+        for future in futures:
+            future.fail(error)
+
+
+_pumps: weakref.WeakKeyDictionary[ResultHub, _Pump] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def _pump_of(hub: ResultHub) -> _Pump:
+    pump = _pumps.get(hub)
+    if pump is None or not pump.usable:
+        with _lock:
+            pump = _pumps.get(hub)
+            if pump is None or not pump.usable:
+                pump = _pumps[hub] = _Pump(hub)
+    return pump
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+async def completion_of(hub: ResultHub, task_id: str, epoch: Epoch | None) -> Completion:
+    """Awaits one completion.
+
+    Args:
+        hub: Whose.
+        task_id: The task.
+        epoch: As for `ResultHub.register`.
+
+    Raises:
+        NotConnected: The node could not be reached for longer than the hub's patience.
+    """
+    loop = asyncio.get_running_loop()
+    pump = _pump_of(hub)
+    waiting = _Future(loop, pump)
+    pump.add(waiting)
+    try:
+        if epoch is None or not hub.is_current(epoch):
+            # This asks the node, for a moment; the waiting itself takes no thread.
+            await loop.run_in_executor(None, hub.register, waiting, (task_id,), epoch)
+        else:
+            hub.register(waiting, (task_id,), epoch)
+        return await waiting.future
+    finally:
+        hub.unregister(waiting, (task_id,))
+        pump.done(waiting)

@@ -1,0 +1,153 @@
+"""Commands that look at tasks and put them in order: status, result, dead, purge, sql.
+
+``status`` never starts a node. The others do when none runs: what they are asked about is on the disk.
+Must not talk to the node other than by ``control``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ignitetasks import control
+from ignitetasks.cli import render
+from ignitetasks.cli.options import instance_options, settings_of
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@_JSON
+@instance_options
+def status(as_json: bool, **where: str | None) -> None:
+    """Show node, queues, workers and tasks at a glance."""
+    with closing(control.connect(settings_of(**where), start=False)) as transport:
+        answer = control.status(transport)
+    if as_json:
+        render.echo_json(asdict(answer))
+    else:
+        render.show_status(answer)
+
+
+@click.command()
+@click.option("-Q", "--queue", metavar="NAME", help="Only this queue.")
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@instance_options
+def purge(queue: str | None, force: bool, **where: str | None) -> None:
+    """Remove the tasks that wait. Those that run go on."""
+    settings = settings_of(**where)
+    if not force:
+        what = f"all waiting tasks of queue {queue}" if queue else "all waiting tasks of all queues"
+        click.confirm(f"Remove {what} of {settings.instance_dir}?", abort=True)
+    with closing(control.connect(settings, start=True)) as transport:
+        click.echo(f"{control.purge(transport, queue)} removed")
+
+
+@click.command()
+@click.argument("task_id", metavar="ID")
+@_JSON
+@instance_options
+def result(task_id: str, as_json: bool, **where: str | None) -> None:
+    """Show a task's state, and its result or error."""
+    settings = settings_of(**where)
+    with closing(control.connect(settings, start=True)) as transport:
+        record = control.info(transport, task_id)
+        ended = control.outcome(transport, settings, record)
+    failure = ended.failure
+    if as_json:
+        answer: dict[str, Any] = {**record.facts, "state": record.state, "result": ended.value}
+        answer["error"] = asdict(failure) if failure else None
+        render.echo_json(answer)
+        return
+    facts = {"id": record.id, "task": record.task, "queue": record.queue, "state": record.state}
+    for name in ("created", "eta", "started", "finished"):
+        if record.facts.get(f"{name}_ms"):
+            facts[name] = render.moment(record.facts[f"{name}_ms"])
+    facts |= {name: record.facts[name] for name in ("worker", "attempt", "deliveries") if record.facts.get(name)}
+    if failure:
+        facts["error"] = f"{failure.type}: {failure.message}"
+    elif record.state == "SUCCESS":
+        facts["result"] = repr(ended.value)
+    render.show_facts(facts)
+    if failure and failure.traceback:
+        click.echo(f"\n{failure.traceback.rstrip()}")
+
+
+@click.group()
+def dead() -> None:
+    """Dead letters: tasks whose processes died more often than allowed."""
+
+
+@dead.command("list")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Most to show.")
+@_JSON
+@instance_options
+def dead_list(limit: int, as_json: bool, **where: str | None) -> None:
+    """List dead letters."""
+    with closing(control.connect(settings_of(**where), start=True)) as transport:
+        letters = control.dead_list(transport, limit)
+    if as_json:
+        render.echo_json([{**record.facts, "state": record.state} for record in letters])
+    elif letters:
+        render.show_records(letters, "Dead letters")
+    else:
+        click.echo("no dead letters")
+
+
+@dead.command("retry")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@instance_options
+def dead_retry(ids: tuple[str, ...], everything: bool, **where: str | None) -> None:
+    """Put dead letters back into their queues, with their starts counted anew."""
+    chosen = _chosen(ids, everything)
+    with closing(control.connect(settings_of(**where), start=True)) as transport:
+        click.echo(f"{control.dead_retry(transport, chosen)} put back")
+
+
+@dead.command("drop")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@instance_options
+def dead_drop(ids: tuple[str, ...], everything: bool, **where: str | None) -> None:
+    """Remove dead letters for good."""
+    chosen = _chosen(ids, everything)
+    with closing(control.connect(settings_of(**where), start=True)) as transport:
+        click.echo(f"{control.dead_drop(transport, chosen)} removed")
+
+
+def _chosen(ids: Sequence[str], everything: bool) -> list[str] | None:
+    if bool(ids) == everything:
+        raise click.UsageError("name the ids, or say --all")
+    return None if everything else list(ids)
+
+
+@click.command()
+@click.argument("statement")
+@_JSON
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@instance_options
+def sql(statement: str, as_json: bool, as_csv: bool, **where: str | None) -> None:
+    """Run a SELECT over a snapshot of the table TASKS.
+
+    \b
+    ignitetasks sql "select state, count(*) from tasks group by state"
+    ignitetasks sql "select id, error_type, finished from tasks where state = 'FAILURE' limit 10"
+
+    Columns: id, task, queue, state, priority, created_ms, eta_ms, started_ms, finished_ms, attempt, deliveries, worker,
+    error_type, run_us, root_id, parent_id, group_id; and created, eta, started, finished as text in UTC.
+    """  # noqa: D301 \b is click's mark for text that is not to be wrapped
+    if as_json and as_csv:
+        raise click.UsageError("choose one of --json and --csv")
+    with closing(control.connect(settings_of(**where), start=True)) as transport:
+        table = control.sql(transport, statement)
+    if as_json:
+        render.echo_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+    elif as_csv:
+        render.echo_csv(table)
+    else:
+        render.show_table(table)

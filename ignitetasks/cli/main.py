@@ -1,0 +1,91 @@
+"""The command group, and how errors end: one sentence on standard error and an exit code.
+
+0 is success, 1 an error while running, 2 a wrong command line or setting, 130 Ctrl-C. No traceback unless asked for.
+Must not contain a command's work: see the other files of this package.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from ignitetasks.cli import inspect, node, worker
+from ignitetasks.errors import ConfigurationError, IgniteTasksError
+from ignitetasks.jvm import VERSION
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass
+class _Run:
+    """What one run of the command line was told for all commands."""
+
+    traceback: bool = False
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, message="ignitetasks %(version)s")
+@click.option(
+    "--traceback", envvar="IGNITETASKS_TRACEBACK", is_flag=True, help="Show where in the code an error came from."
+)
+@click.pass_obj
+def cli(run: _Run, traceback: bool) -> None:
+    """Durable background tasks for Python, with Apache Ignite as the only thing behind them.
+
+    \b
+    In tasks.py:    app = IgniteTasks("shop")
+                    @app.task
+                    def add(x, y): return x + y
+    Then:           ignitetasks worker -A tasks -c 4
+    And anywhere:   add.delay(2, 3).get(timeout=10)
+    """  # noqa: D301 \b is click's mark for text that is not to be wrapped
+    run.traceback = traceback
+
+
+cli.add_command(worker.worker)
+cli.add_command(node.node)
+for command in (inspect.status, inspect.purge, inspect.result, inspect.dead, inspect.sql):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Words behind the program's name; None takes those of this process.
+
+    Returns:
+        The exit code.
+    """
+    run = _Run()
+    try:
+        answer = cli.main(args=arguments, prog_name="ignitetasks", standalone_mode=False, obj=run)
+    except (Exception, KeyboardInterrupt) as error:
+        if run.traceback and not isinstance(error, click.ClickException):
+            traceback.print_exc()
+        return _report(error)
+    return answer if isinstance(answer, int) else OK
+
+
+def _report(error: BaseException) -> int:
+    if isinstance(error, click.ClickException):
+        error.show()
+        return USAGE if isinstance(error, click.UsageError) else FAILED
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has enough (`| head`); Python must not fail again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    if isinstance(error, IgniteTasksError):
+        click.echo(f"Error: {error}", err=True)
+        return USAGE if isinstance(error, ConfigurationError) else FAILED
+    words = "".join(traceback.format_exception_only(type(error), error)).strip()
+    click.echo(f"Error: {words} (unexpected: run `ignitetasks --traceback ...` to see where)", err=True)
+    return FAILED

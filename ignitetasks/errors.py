@@ -1,0 +1,377 @@
+"""The exception tree of ignitetasks; every error a user can meet is one of these.
+
+This file must stay a leaf: standard library only, no I/O, no logic beyond attributes.
+Foreign errors (py4j, sockets, msgpack) are translated into these once, at the border.
+
+    IgniteTasksError
+    +-- ConfigurationError (ValueError)     a setting is wrong; names the setting and what is allowed
+    |   +-- DuplicateTask                   two functions under one task name
+    +-- NodeError                           the JVM could not be started; ``code`` says why
+    +-- OperationalError                    a call to the cluster failed
+    |   +-- NotConnected                    surely not done: nothing was sent
+    |   +-- ConnectionCut                   sent, but no whole answer came (inside the transport only)
+    |   +-- OutcomeUnknown                  the deadline passed during a cut: repeat with the same id or key
+    |   +-- GatewayError                    the gateway answered with an error code
+    |       +-- BadRequest, Busy, NotHome, Unavailable, UnknownSession, StorageFull, UnsupportedVersion
+    |       +-- AuthenticationError
+    +-- RequestError                        the call itself is wrong; nothing was sent
+    |   +-- InvalidOption (ValueError)      an option has a value it cannot have
+    |   +-- ArgumentError (TypeError)       the arguments do not fit the task's function
+    |   +-- SerializationError (ValueError) a value cannot be encoded or decoded; names the path
+    |   +-- PayloadTooLarge (ValueError)
+    |   +-- IdempotencyConflict             a key or id was used with another task or other arguments
+    +-- ResultError                         there is no result to give
+    |   +-- ResultTimeout (TimeoutError)
+    |   +-- ResultExpired
+    |   +-- UnknownResult (LookupError)
+    +-- TaskError                           how a task ended, raised at ``get``
+    |   +-- TaskRevokedError, TaskExpiredError, TaskRejectedError, TimeLimitExceeded
+    |   +-- SoftTimeLimitExceeded, MaxRetriesExceededError, NotRegistered, RemoteError
+    |   +-- WorkerLostError
+    +-- TaskPredicate                       control flow: raised by a task to tell the worker what to do
+        +-- Retry, Reject, Ignore
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class IgniteTasksError(Exception):
+    """Root of all errors of this package.
+
+    Attributes:
+        retryable: True when the same call can succeed later without a change.
+        results: Handles of what a bulk call had already sent when it failed, else None.
+    """
+
+    retryable: bool = False
+    results: Any = None
+
+
+class ConfigurationError(IgniteTasksError, ValueError):
+    """A setting is wrong; the message names it and what is allowed."""
+
+
+class DuplicateTask(ConfigurationError):
+    """Two different functions were given one task name."""
+
+
+class NodeError(IgniteTasksError):
+    """The JVM could not be started or found.
+
+    Args:
+        message: What went wrong and what to do.
+        code: The node's code, e.g. ``DATA_DIR_LOCKED`` or ``INTERNAL``.
+    """
+
+    def __init__(self, message: str = "", code: str = "INTERNAL") -> None:
+        super().__init__(message, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class OperationalError(IgniteTasksError):
+    """A call to the cluster failed."""
+
+    retryable = True
+
+
+class NotConnected(OperationalError, ConnectionError):
+    """Nothing was sent, so nothing was done."""
+
+
+class ConnectionCut(OperationalError, ConnectionError):
+    """The request was sent and no whole answer came; it may or may not have been done."""
+
+
+class OutcomeUnknown(OperationalError):
+    """The deadline passed while the answer was missing.
+
+    The work may have been done. Repeating the call with the same task id or idempotency key settles it.
+    """
+
+
+class GatewayError(OperationalError):
+    """The gateway answered with an error.
+
+    Args:
+        message: The gateway's sentence.
+        code: The wire code, e.g. ``INTERNAL``.
+    """
+
+    retryable = False
+    code = "INTERNAL"
+
+    def __init__(self, message: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class BadRequest(GatewayError):
+    """The gateway did not understand the request."""
+
+    code = "BAD_REQUEST"
+
+
+class Busy(GatewayError):
+    """The node has too much to do; the client repeats the call after a pause."""
+
+    code = "BUSY"
+    retryable = True
+
+
+class NotHome(GatewayError):
+    """The queue moved to another node while the call was under way."""
+
+    code = "NOT_HOME"
+    retryable = True
+
+
+class Unavailable(GatewayError):
+    """The cluster is not active, changes its members, or shuts down."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class UnknownSession(GatewayError):
+    """The gateway was restarted and does not know this session; the client says hello again."""
+
+    code = "UNKNOWN_SESSION"
+    retryable = True
+
+
+class StorageFull(GatewayError):
+    """The node's disk or memory region is full."""
+
+    code = "STORAGE_FULL"
+
+
+class UnsupportedVersion(GatewayError):
+    """Client and node speak different protocol versions."""
+
+    code = "UNSUPPORTED_VERSION"
+
+
+class AuthenticationError(GatewayError):
+    """The gateway refused the token of the connection file."""
+
+    code = "AUTHENTICATION"
+
+
+class RequestError(IgniteTasksError):
+    """The call is wrong; nothing was sent."""
+
+
+class InvalidOption(RequestError, ValueError):
+    """An option of a call or task has a value it cannot have."""
+
+
+class ArgumentError(RequestError, TypeError):
+    """The arguments do not fit the signature of the task's function."""
+
+
+class SerializationError(RequestError, ValueError):
+    """A value cannot be encoded or decoded.
+
+    Args:
+        message: The whole sentence, path included.
+        path: Where the value is, e.g. ``args[1]["when"]``; empty when unknown.
+    """
+
+    def __init__(self, message: str = "", path: str = "") -> None:
+        super().__init__(message, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PayloadTooLarge(RequestError, ValueError):
+    """Arguments or result are larger than ``max_payload_bytes``."""
+
+
+class IdempotencyConflict(RequestError):
+    """A key (or task id) is already used for another task or other arguments.
+
+    Attributes:
+        conflicts: Positions of the refused items in a bulk call.
+    """
+
+    def __init__(self, message: str = "", conflicts: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
+
+
+class ResultError(IgniteTasksError):
+    """There is no result to give."""
+
+
+class ResultTimeout(ResultError, TimeoutError):
+    """The result was not there when the timeout ended; the message says what is known about the task."""
+
+
+class ResultExpired(ResultError):
+    """The task ended and its result was kept for its time, which is over."""
+
+
+class UnknownResult(ResultError, LookupError):
+    """The cluster has never heard of this id."""
+
+
+class TaskError(IgniteTasksError):
+    """How a task ended; raised by ``AsyncResult.get``."""
+
+
+class TaskRevokedError(TaskError):
+    """The task was revoked."""
+
+
+class TaskExpiredError(TaskRevokedError):
+    """The task's ``expires`` passed before a worker started it."""
+
+
+class TaskRejectedError(TaskError):
+    """The task raised ``Reject``."""
+
+
+class TimeLimitExceeded(TaskError):
+    """The task ran longer than its hard limit and its process was killed."""
+
+
+class SoftTimeLimitExceeded(TaskError):
+    """Raised inside the task when its soft limit is over."""
+
+
+class MaxRetriesExceededError(TaskError):
+    """The task asked for one more retry than it has."""
+
+
+class NotRegistered(TaskError, KeyError):
+    """No task has this name.
+
+    On a worker: no worker of the queue has code for it. In a client: the app has no such task.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+UnknownTask = NotRegistered
+
+
+class RemoteError(TaskError):
+    """The task failed with an exception whose class could not be rebuilt here.
+
+    Args:
+        message: The remote message.
+        type_name: Class name of the remote exception.
+        module: Its module.
+    """
+
+    def __init__(self, message: str = "", type_name: str = "", module: str = "") -> None:
+        super().__init__(message, type_name, module)
+        self.type_name = type_name
+        self.module = module
+
+    def __str__(self) -> str:
+        name = ".".join(part for part in (self.module, self.type_name) if part)
+        return f"{name}: {self.args[0]}" if name else str(self.args[0])
+
+
+class WorkerLostError(TaskError):
+    """The processes that ran the task died more often than ``max_deliveries`` allows (state DEAD)."""
+
+
+class TaskPredicate(IgniteTasksError):
+    """Base of what a task raises to steer the worker; never a failure."""
+
+
+class Retry(TaskPredicate):
+    """The task shall run again; what is None stays as it was.
+
+    Args:
+        message: Why.
+        exc: The error that led here, or None.
+        when: Absolute time of the next run in milliseconds since the epoch, 0 for at once.
+        call: New positional and keyword arguments, or None.
+        queue: New queue, or None.
+        priority: New priority, or None.
+        expires_ms: New absolute expiry in milliseconds since the epoch, or None.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        exc: BaseException | None = None,
+        when: int = 0,
+        *,
+        call: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        expires_ms: int | None = None,
+    ) -> None:
+        super().__init__(message, exc, when)
+        self.message = message
+        self.exc = exc
+        self.eta_ms = when
+        self.call = call
+        self.queue = queue
+        self.priority = priority
+        self.expires_ms = expires_ms
+
+    def __str__(self) -> str:
+        return self.message or f"Retry at {self.eta_ms}: {self.exc!r}"
+
+
+class Reject(TaskPredicate):
+    """The task refuses this message.
+
+    Args:
+        reason: Why.
+        requeue: True gives it back to the queue, False ends it in state REJECTED.
+    """
+
+    def __init__(self, reason: object = None, requeue: bool = False) -> None:
+        super().__init__(reason, requeue)
+        self.reason = reason
+        self.requeue = requeue
+
+    def __str__(self) -> str:
+        return f"reject requeue={self.requeue}: {self.reason}"
+
+
+class Ignore(TaskPredicate):
+    """The task ends without a result (state IGNORED)."""
+
+
+_BY_CODE: dict[str, type[GatewayError]] = {
+    cls.code: cls
+    for cls in (BadRequest, Busy, NotHome, Unavailable, UnknownSession, StorageFull, UnsupportedVersion)
+}
+
+
+def from_wire(code: str, message: str, retryable: bool) -> IgniteTasksError:
+    """Builds the error for an answer of the gateway.
+
+    Args:
+        code: Wire code.
+        message: The gateway's sentence.
+        retryable: What the gateway says about repeating; used for codes this client does not know.
+
+    Returns:
+        An instance to raise.
+    """
+    if code == "TOO_LARGE":
+        return PayloadTooLarge(message)
+    cls = _BY_CODE.get(code)
+    if cls is not None:
+        return cls(message)
+    error = GatewayError(message, code)
+    error.retryable = retryable
+    return error

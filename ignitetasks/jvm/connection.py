@@ -1,0 +1,162 @@
+"""Reads the connection file of an instance and judges whether the JVM that wrote it is still there.
+
+Must not start, stop or signal anything. A file whose JVM is gone counts as no file: the kernel gives pids out again,
+so the pid alone is not believed, the process must also have been started with this instance's configuration file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ignitetasks.errors import NodeError
+from ignitetasks.jvm.spec import PROTOCOL, NodeSpec
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a running JVM; the contents of ``connection.json``.
+
+    Attributes:
+        pid: Process id.
+        role: ``embedded``, ``data`` or ``client``.
+        host: Address of the gateway.
+        port: Port of the gateway.
+        token: Secret of the gateway and the lane, 64 hex digits; kept out of ``repr``.
+        lane: Path of the worker lane's Unix socket.
+        data_dir: Folder below which the data lives.
+        durability: ``power`` or ``process``.
+        cluster_id: UUID of the cluster.
+        node: Name of the node.
+        thin_port: Port for thin clients, 0 for none.
+        started_at: Milliseconds since the epoch.
+        version: Version of the jar.
+        protocol: Version of what the gateway speaks.
+    """
+
+    pid: int
+    role: str
+    host: str
+    port: int
+    token: str = field(repr=False)
+    lane: str
+    data_dir: str
+    durability: str
+    cluster_id: str
+    node: str
+    thin_port: int
+    started_at: int
+    version: str
+    protocol: int
+
+
+def read_connection(path: Path) -> Connection | None:
+    """Reads a connection file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its contents, or None when it is missing or is no whole connection file.
+    """
+    try:
+        values: Any = json.loads(path.read_bytes())
+        return Connection(**{name: kind(values[name]) for name, kind in _FIELDS.items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+_FIELDS: dict[str, type] = {
+    "pid": int,
+    "role": str,
+    "host": str,
+    "port": int,
+    "token": str,
+    "lane": str,
+    "data_dir": str,
+    "durability": str,
+    "cluster_id": str,
+    "node": str,
+    "thin_port": int,
+    "started_at": int,
+    "version": str,
+    "protocol": int,
+}
+
+
+def find_instance(spec: NodeSpec) -> Connection | None:
+    """Finds the running JVM of an instance.
+
+    Args:
+        spec: Which instance.
+
+    Returns:
+        Its connection, or None when none is ready.
+
+    Raises:
+        NodeError: It runs, but speaks another protocol version than this client.
+    """
+    connection = read_connection(spec.connection_file)
+    if connection is None or not is_instance_process(connection.pid, spec):
+        return None
+    if connection.protocol != PROTOCOL:
+        raise NodeError(
+            f"the node of {spec.instance_dir} (ignitetasks {connection.version}) speaks protocol "
+            f"{connection.protocol}, this client {PROTOCOL}: stop it with `ignitetasks node stop` and start it again",
+            "UNSUPPORTED_VERSION",
+        )
+    return connection
+
+
+def is_instance_process(pid: int, spec: NodeSpec) -> bool:
+    """Tells whether a process is alive and is the JVM of this instance.
+
+    Args:
+        pid: Process id.
+        spec: Which instance.
+
+    Returns:
+        True when it lives and its command line names the instance's configuration file.
+    """
+    if not is_alive(pid):
+        return False
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return os.fsencode(spec.config_file) in arguments
+
+
+def is_alive(pid: int) -> bool:
+    """Tells whether a process exists and is more than a zombie; collects it when it is our own dead child.
+
+    Args:
+        pid: Process id.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    # The name in parentheses may hold anything, so the state is what follows the last one.
+    if status[status.rfind(b")") + 2 :][:1] not in (b"Z", b"X"):
+        return True
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    return False
+
+
+def recorded_pid(spec: NodeSpec) -> int | None:
+    """Returns the pid of the JVM that was started last, when it still lives.
+
+    Args:
+        spec: Which instance.
+    """
+    try:
+        pid = int(spec.pid_file.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if is_instance_process(pid, spec) else None

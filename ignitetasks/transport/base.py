@@ -1,0 +1,113 @@
+"""The port between the programming interface and a node, written as a specification.
+
+Whoever implements `Transport` promises the rules in its docstrings; the tests of one implementation are the tests
+of all. This file must not import any implementation or third-party library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+
+
+class Transport(ABC):
+    """One process's way to its node.
+
+    Threads: every method may be called from any thread at any time, also several at once; a method blocks its
+    caller only. A long `poll` of one thread never delays another thread's call.
+
+    Forks: a child may use the object of its parent; it gets connections and a session of its own.
+
+    Errors: only classes of `ignitetasks.errors`. `NotConnected` means surely not done; `ConnectionCut` (from a
+    plain transport) and `OutcomeUnknown` (from one that repeats) mean perhaps done; `GatewayError` and its kin
+    are the node's own answers. Interrupting a call (KeyboardInterrupt) leaves the object usable.
+
+    Laziness: making the object touches neither network nor disk; the first call connects, and may start a node.
+    """
+
+    @abstractmethod
+    def session(self, renew: int | None = None) -> Session:
+        """Returns the session at the gateway, opening it where needed.
+
+        Args:
+            renew: Number of a session that turned out to be lost; a new one is opened if it is still the current.
+        """
+
+    @abstractmethod
+    def submit(self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+        """Makes records durable; when it returns, they are.
+
+        Repeating a submit with the same ids and ``attempt`` > 0 is always safe: it makes one record per id.
+
+        Args:
+            groups: What to submit, in order. One call carries at most a few thousand items and 4 MiB.
+            attempt: 0, or how often this very submit was tried before.
+            timeout: Seconds for all tries together; None means the usual deadline, 0 one try only.
+        """
+
+    @abstractmethod
+    def poll(self, session: int, ack: int, timeout: float, limit: int) -> PollAnswer:
+        """Waits for completions of the session; answers at once when there are any.
+
+        Args:
+            session: The session's number. Only one poll of a session may be under way.
+            ack: ``seq`` of the last answer that was processed; what came after it is sent again.
+            timeout: Seconds to wait; an empty answer after them is no error.
+            limit: Most completions in one answer.
+
+        Raises:
+            UnknownSession: The session is lost; open a new one and watch again.
+        """
+
+    @abstractmethod
+    def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
+        """Asks for ids the session did not submit itself; those not done yet will come by `poll`.
+
+        Args:
+            session: The session's number.
+            ids: At most 5,000.
+
+        Raises:
+            UnknownSession: The session is lost.
+        """
+
+    @abstractmethod
+    def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
+        """Calls one of the operations that do not need a session.
+
+        ``info forget revoke purge dead_list dead_retry dead_drop status listening metrics scan stop ping``.
+
+        Args:
+            op: Name of the operation.
+            *args: Its positional arguments.
+            timeout: Seconds; None means the usual deadline.
+        """
+
+    @abstractmethod
+    def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+        """Stores a large value beside the ledger; storing the same id again replaces it.
+
+        Args:
+            blob_id: Its name.
+            data: The value.
+            ttl_ms: Milliseconds after which it may be swept.
+        """
+
+    @abstractmethod
+    def get_blob(self, ref: BlobRef) -> bytes:
+        """Reads a large value and checks its size and checksum.
+
+        Raises:
+            ResultExpired: It is no longer there.
+        """
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forgets which node it talked to: the next call looks for it (and starts it) anew."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes all connections; harmless when repeated. A later call connects again."""

@@ -1,0 +1,95 @@
+"""What to tell somebody whose result does not come: nobody listens, never heard of it, or still running.
+
+This file must not wait, and a question that cannot be answered must never break the waiting it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ignitetasks import log, states
+from ignitetasks.client import Client
+from ignitetasks.errors import IgniteTasksError
+
+_log = log.get_logger("results")
+
+_warned: set[tuple[int, str, str]] = set()
+
+
+def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task: str | None) -> None:
+    """Logs once per queue and process that no worker listens to the queue a result is waited for.
+
+    Args:
+        client: Whom to ask.
+        task_id: The task that is waited for.
+        queue: Its queue, or None when that has to be asked too.
+        task: Its name, for the hint how to start a worker.
+    """
+    try:
+        if queue is None:
+            record = client.transport.call("info", [task_id])[0]
+            if not isinstance(record, Mapping) or record["state"] >= states.FIRST_TERMINAL_CODE:
+                return
+            queue, task = str(record["queue"]), str(record["task"])
+        mark = (os.getpid(), str(client.settings.instance_dir), queue)
+        if mark in _warned or _listeners(client, queue):
+            return
+        _warned.add(mark)
+    except (IgniteTasksError, KeyError, TypeError):
+        return
+    _log.warning(f"{_nobody(queue)}; start one with: {start_command(client, queue, task)}")
+
+
+def start_command(client: Client, queue: str, task: str | None) -> str:
+    """Returns the command that starts a worker for a queue."""
+    module = task.rpartition(".")[0] if task else ""
+    command = f"ignitetasks worker -A {module or '<module>'}"
+    return command if queue == client.settings.default_queue else f"{command} -Q {queue}"
+
+
+def _nobody(queue: str) -> str:
+    return f"no worker listens to queue '{queue}'"
+
+
+def _listeners(client: Client, queue: str) -> int:
+    answer: Mapping[str, int] = client.transport.call("listening", [queue])
+    return int(answer.get(queue, 0))
+
+
+def explain_timeout(client: Client, task_id: str, timeout: float) -> str:
+    """Returns the message of a `ResultTimeout`.
+
+    Args:
+        client: Whom to ask.
+        task_id: The task that was waited for.
+        timeout: Seconds that were waited.
+    """
+    head = f"no result of task {task_id} within {timeout:g} seconds: "
+    try:
+        record = client.transport.call("info", [task_id])[0]
+        if record is None:
+            return head + "the cluster has never heard of this id; was it sent to this instance?"
+        if isinstance(record, Mapping):
+            return head + _explain(client, record)
+    except (IgniteTasksError, KeyError, TypeError) as error:
+        return head + f"and the node cannot say why ({error})"
+    return head + "its record has expired"
+
+
+def _explain(client: Client, record: Mapping[str, Any]) -> str:
+    state, queue = int(record["state"]), str(record["queue"])
+    now_ms = time.time() * 1000
+    if state >= states.FIRST_TERMINAL_CODE:
+        return f"it has just ended as {states.name_of(state)}; ask again"
+    if record.get("worker"):
+        since = record.get("started_ms") or 0
+        ago = f" for {(now_ms - since) / 1000:.1f} seconds" if since else ""
+        return f"it is still running on worker {record['worker']}{ago}"
+    if (record.get("eta_ms") or 0) > now_ms:
+        return f"it is due in {(record['eta_ms'] - now_ms) / 1000:.1f} seconds"
+    if not _listeners(client, queue):
+        return f"{_nobody(queue)}; start one with: {start_command(client, queue, str(record['task']))}"
+    return f"it still waits in queue '{queue}'; its workers are busy"

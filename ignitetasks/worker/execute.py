@@ -1,0 +1,408 @@
+"""Runs one delivery of a task and says how it ended; the only place that turns exceptions into outcomes.
+
+Everything known before a task's first delivery is worked out once per task (`Runner`), since this is the hot path
+of a worker. This file must not touch sockets, processes or signals: large values and time limits are injected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from ignitetasks import context, errors, message
+from ignitetasks.context import Request
+from ignitetasks.failure import Failure
+from ignitetasks.frames import FAILURE, IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
+from ignitetasks.message import BlobRef, TaskOptions
+from ignitetasks.retry import RetryPolicy
+from ignitetasks.serializers import Codecs
+from ignitetasks.worker.limits import SignalLimit, TimeLimit
+from ignitetasks.worker.model import (
+    ATTEMPT,
+    BODY,
+    CREATED_MS,
+    DELIVERIES,
+    ETA_MS,
+    EXPIRES_MS,
+    FENCE,
+    FLAGS,
+    GROUP_ID,
+    HARD_MS,
+    ID,
+    OPTIONS,
+    PARENT_ID,
+    PRIORITY,
+    QUEUE,
+    ROOT_ID,
+    SOFT_MS,
+    TASK,
+    Blobs,
+    Delivery,
+    Ending,
+    ExecutorSettings,
+    RunnableTask,
+)
+
+_PLAIN: Final = Codecs(("msgpack",))
+_IGNORED: Final[Ending] = (IGNORE, None, 0, None)
+#: Latest time a retry may be set to, in milliseconds since the epoch (the end of the year 9999).
+_LATEST_MS: Final = 253_402_300_799_000
+
+
+class WorkerShutdown(BaseException):
+    """Raised in a task by the worker itself to stop at once; the only exception `Runner.run` lets through."""
+
+
+class Executor:
+    """The tasks of one child, ready to run."""
+
+    TRACK_STARTED = message.TRACK_STARTED
+
+    def __init__(
+        self,
+        tasks: Mapping[str, RunnableTask],
+        codecs: Codecs,
+        blobs: Blobs,
+        settings: ExecutorSettings,
+        limit: TimeLimit | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            tasks: The registry; looked up by name, also later.
+            codecs: The process's encodings.
+            blobs: Large values.
+            settings: The child's settings.
+            limit: Watches each limited execution; None for the timer signal.
+            clock: Seconds since the epoch.
+        """
+        self._tasks = tasks
+        self._runners: dict[str, Runner] = {}
+        self.codecs = codecs
+        self.blobs = blobs
+        self.settings = settings
+        self.limit: TimeLimit = limit or SignalLimit()
+        self.clock = clock
+
+    def runner(self, delivery: Delivery) -> Runner | None:
+        """Find what runs a delivery.
+
+        Args:
+            delivery: As it came from the node.
+
+        Returns:
+            The task's runner; None when this process has no such task.
+        """
+        name = delivery[TASK]
+        runner = self._runners.get(name)
+        # A task registered again (a notebook cell run twice) replaces its runner.
+        if runner is None or self._tasks.get(name) is not runner.task:
+            task = self._tasks.get(name)
+            if task is None:
+                return None
+            runner = self._runners[name] = Runner(task, self)
+        return runner
+
+
+class Runner:
+    """Runs the deliveries of one task.
+
+    Attributes:
+        task: The registered task.
+        mean_us: Moving mean of its run time in this process, in microseconds; kept by the loop.
+        soft_ms: Soft limit where the call has none, in milliseconds.
+        hard_ms: Hard limit where the call has none, in milliseconds.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_codecs",
+        "_empty_body",
+        "_executor",
+        "_fn",
+        "_inline",
+        "_limit",
+        "_name",
+        "_none",
+        "_serializer",
+        "_ttl_ms",
+        "hard_ms",
+        "mean_us",
+        "soft_ms",
+        "task",
+    )
+
+    def __init__(self, task: RunnableTask, executor: Executor) -> None:
+        """Work out everything that is the same for all deliveries.
+
+        Args:
+            task: The registered task.
+            executor: The child's executor.
+        """
+        options, settings = task.options, executor.settings
+        self.task = task
+        # Unknown counts as slow until the first run has shown otherwise.
+        self.mean_us = 10_000.0
+        self.soft_ms = _ms(options.soft_time_limit) or settings.soft_ms
+        self.hard_ms = _ms(options.time_limit) or settings.hard_ms
+        self._executor = executor
+        self._limit = executor.limit
+        self._codecs = executor.codecs
+        self._name = task.name
+        self._fn = _run_coroutine(task.fn) if inspect.iscoroutinefunction(task.fn) else task.fn
+        self._bound = options.bind
+        self._serializer = options.result_serializer or settings.result_serializer
+        self._inline = settings.inline_limit
+        # The commonest arguments and the commonest result always have the same bytes; only a signed pickle has not.
+        self._empty_body = message.encode_body(_PLAIN, self._name, (), {})
+        self._none = message.encode_result(_PLAIN, "", None) if self._serializer == "msgpack" else None
+        self._ttl_ms = _ms(options.result_expires) or settings.result_ttl_ms
+
+    def run(self, delivery: Delivery) -> Ending:
+        """Run the task once.
+
+        Args:
+            delivery: As it came from the node.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            NotConnected: The node went away while a large value was fetched or stored.
+            WorkerShutdown: The worker stops at once.
+        """
+        flags = delivery[FLAGS]
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        try:
+            body = delivery[BODY]
+            if flags & message.BODY_REF:
+                body = self._executor.blobs.get(BlobRef.unpack(body))
+            if body != self._empty_body:
+                args, kwargs = message.decode_body(self._codecs, self._name, body)
+        except (errors.NotConnected, WorkerShutdown):
+            raise
+        except BaseException as error:
+            return _failed(error)
+        soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
+        token = context.enter((_make_request, (self, delivery, args, kwargs)))
+        try:
+            if soft_ms or hard_ms:
+                value = self._limited(args, kwargs, soft_ms, hard_ms)
+            elif self._bound:
+                value = self._fn(self.task, *args, **kwargs)
+            else:
+                value = self._fn(*args, **kwargs)
+            if flags & message.IGNORE_RESULT:
+                return SUCCESS, None, 0, None
+            if value is None and self._none is not None:
+                return SUCCESS, self._none, 0, None
+            payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
+        except WorkerShutdown:
+            raise
+        except BaseException as error:
+            return self._ended_by(error, delivery)
+        finally:
+            context.leave(token)
+        if len(payload) > self._inline:
+            return self._store(payload, delivery)
+        return SUCCESS, payload, 0, None
+
+    def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
+        """Make the request that the running task sees.
+
+        Args:
+            delivery: As it came from the node.
+            args: Its positional arguments.
+            kwargs: Its keyword arguments.
+
+        Returns:
+            The request.
+        """
+        headers, overrides = message.decode_call_options(delivery[OPTIONS])
+        soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
+        queue, priority, lost = delivery[QUEUE], delivery[PRIORITY], delivery[DELIVERIES]
+        return Request(
+            id=delivery[ID],
+            task=self._name,
+            args=args,
+            kwargs=kwargs,
+            retries=delivery[ATTEMPT],
+            deliveries=lost,
+            fence=delivery[FENCE],
+            eta=_moment(delivery[ETA_MS]),
+            expires=_moment(delivery[EXPIRES_MS]),
+            created=_moment(delivery[CREATED_MS]),
+            headers=headers,
+            queue=queue,
+            priority=priority,
+            root_id=delivery[ROOT_ID] or delivery[ID],
+            parent_id=delivery[PARENT_ID],
+            group=delivery[GROUP_ID],
+            hostname=self._executor.settings.hostname,
+            timelimit=(soft_ms / 1000 or None, hard_ms / 1000 or None),
+            delivery_info={"exchange": "", "routing_key": queue, "priority": priority, "redelivered": lost > 0},
+            called_directly=False,
+            options=overrides,
+        )
+
+    def _limited(self, args: list[Any], kwargs: dict[str, Any], soft_ms: int, hard_ms: int) -> Any:
+        limit = self._limit
+        token = None
+        try:
+            try:
+                token = limit.enter(soft_ms, hard_ms)
+                return self._fn(self.task, *args, **kwargs) if self._bound else self._fn(*args, **kwargs)
+            finally:
+                limit.leave(token)
+        except BaseException as error:
+            # The limit may strike in the moment of leaving, which then was not finished.
+            limit.leave(token)
+            if isinstance(error, errors.SoftTimeLimitExceeded) and not error.args:
+                error.args = (f"The task ran longer than its soft limit of {soft_ms / 1000:g} s.",)
+            elif isinstance(error, errors.TimeLimitExceeded) and not error.args:
+                error.args = (f"The task ran longer than its hard limit of {hard_ms / 1000:g} s.",)
+            raise
+
+    def _store(self, payload: bytes, delivery: Delivery) -> Ending:
+        """Put a large result beside the lane."""
+        limit = self._executor.settings.max_payload_bytes
+        try:
+            if len(payload) > limit:
+                raise errors.PayloadTooLarge(
+                    f"The result of {self._name} has {len(payload)} bytes; max_payload_bytes allows {limit}."
+                )
+            blob_id = message.result_blob_id(delivery[ID], delivery[FENCE])
+            return SUCCESS, self._executor.blobs.put(blob_id, payload, self._ttl_ms).pack(), OUTCOME_REF, None
+        except errors.NotConnected:
+            raise
+        except errors.IgniteTasksError as error:
+            return _failed(error)
+
+    def _ended_by(self, error: BaseException, delivery: Delivery) -> Ending:
+        """Map what a task raised."""
+        try:
+            if isinstance(error, errors.Retry):
+                return self._retry(error, delivery)
+            if isinstance(error, errors.Ignore):
+                return _IGNORED
+            if isinstance(error, errors.Reject):
+                return REJECT, _capture(error), 0, bool(error.requeue)
+            policy = self._policy(delivery)
+            if policy.matches(error):
+                pause = policy.next_delay(delivery[ATTEMPT])
+                if pause is not None:
+                    return self._again(error, delivery, self._now_ms() + int(pause * 1000))
+            return _failed(error)
+        except (errors.NotConnected, WorkerShutdown):
+            raise
+        except BaseException as second:
+            # New arguments of a retry that cannot be encoded, a metaclass whose isinstance fails: the first error
+            # stays visible as the context of the second.
+            return _failed(second)
+
+    def _policy(self, delivery: Delivery) -> RetryPolicy:
+        options = self.task.options
+        if delivery[OPTIONS]:
+            overrides = message.decode_call_options(delivery[OPTIONS])[1]
+            known = {name: value for name, value in overrides.items() if name in TaskOptions.__dataclass_fields__}
+            if known:
+                options = options.evolve(**known)
+        return options.retry_policy
+
+    def _retry(self, retry: errors.Retry, delivery: Delivery) -> Ending:
+        cause = retry.exc if isinstance(retry.exc, BaseException) else retry
+        eta_ms = min(int(retry.eta_ms), _LATEST_MS) or self._now_ms()
+        body, flags = None, 0
+        if retry.call is not None:
+            args, kwargs = retry.call
+            body, flags = self._encode_call(args, kwargs, delivery, eta_ms)
+        extra = [
+            eta_ms,
+            body,
+            retry.queue,
+            -1 if retry.priority is None else retry.priority,
+            _type_name(cause),
+            -1 if retry.expires_ms is None else retry.expires_ms,
+            flags,
+        ]
+        return RETRY, _capture(cause), 0, extra
+
+    def _again(self, error: BaseException, delivery: Delivery, eta_ms: int) -> Ending:
+        return RETRY, _capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, _type_name(error), -1, 0]
+
+    def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[bytes, int]:
+        """Encode a retry's new arguments; returns the body and its flags."""
+        executor = self._executor
+        serializer = self.task.options.serializer or executor.settings.task_serializer
+        body = message.encode_body(self._codecs, self._name, args, kwargs, serializer)
+        if len(body) <= self._inline:
+            return body, 0
+        blob_id = message.retry_blob_id(delivery[ID], delivery[ATTEMPT] + 1)
+        # Needed at least until the retry is over, which can only start at its time.
+        ttl_ms = self._ttl_ms + max(eta_ms - self._now_ms(), 0)
+        return executor.blobs.put(blob_id, body, ttl_ms).pack(), message.BODY_REF
+
+    def _now_ms(self) -> int:
+        return int(self._executor.clock() * 1000)
+
+
+def execute(delivery: Delivery, executor: Executor) -> Ending | None:
+    """Run one delivery of any task.
+
+    Args:
+        delivery: As it came from the node.
+        executor: The child's executor.
+
+    Returns:
+        How it ended; None when this process has no such task and the delivery has to go back.
+    """
+    runner = executor.runner(delivery)
+    return None if runner is None else runner.run(delivery)
+
+
+def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:
+    runner, delivery, args, kwargs = parts
+    return runner.request(delivery, args, kwargs)
+
+
+def _run_coroutine(fn: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """Make a coroutine function callable where tasks run one at a time: each call gets an event loop."""
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return asyncio.run(fn(*args, **kwargs))
+
+    return run
+
+
+def _ms(seconds: float | None) -> int:
+    return max(int(seconds * 1000), 1) if seconds else 0
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds > 0 else None
+
+
+def _type_name(error: BaseException) -> str:
+    return str(type(error).__qualname__)[:512]
+
+
+def _failed(error: BaseException) -> Ending:
+    return FAILURE, _capture(error), 0, _type_name(error)
+
+
+def _capture(error: BaseException) -> bytes:
+    """Describe an exception, also one whose own methods raise what is not an Exception."""
+    try:
+        return Failure.capture(error)
+    except BaseException:
+        name = _type_name(error)
+        text = f"{name} (its own text cannot be made)"
+        return Failure(type=name, module=str(type(error).__module__), message=text, args=None, traceback="").encode()

@@ -1,0 +1,211 @@
+"""Starts a worker: from the command line's values to the exit code.
+
+The one place that checks what a user asked of a worker and says on the screen what runs. This file must not contain
+what the pools do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TextIO
+
+from ignitetasks import log
+from ignitetasks.config import check_queue, state_home
+from ignitetasks.errors import ConfigurationError
+from ignitetasks.worker import reload as reloading
+from ignitetasks.worker.model import POOLS, PREFORK, SOLO, THREADS, WorkerApp, WorkerPlan
+from ignitetasks.worker.node import NodeFinder, OwnNode
+from ignitetasks.worker.solo import SoloWorker
+from ignitetasks.worker.supervisor import Supervisor
+
+_logger = log.get_logger("worker")
+
+
+def make_plan(
+    app: WorkerApp,
+    *,
+    queues: Sequence[str] | None = None,
+    concurrency: int | None = None,
+    pool: str = PREFORK,
+    name: str | None = None,
+    max_tasks_per_child: int | None = None,
+    max_memory_per_child: int | None = None,
+    soft_time_limit: float | None = None,
+    time_limit: float | None = None,
+    metrics_port: int | None = None,
+    metrics_host: str = "127.0.0.1",
+) -> WorkerPlan:
+    """Check what was asked and fill in the defaults.
+
+    Args:
+        app: The application.
+        queues: Queues to take tasks from; None for the application's default queue.
+        concurrency: Tasks at the same time; None for one per core (one for the solo pool).
+        pool: ``prefork``, ``threads`` or ``solo``.
+        name: The worker's name; None for one made of application, host and process id.
+        max_tasks_per_child: Executions after which a child is replaced.
+        max_memory_per_child: Resident size in KiB after which a child is replaced.
+        soft_time_limit: Soft limit in seconds of tasks that have none.
+        time_limit: Hard limit in seconds of tasks that have none.
+        metrics_port: Port of the metrics endpoint; None for no endpoint.
+        metrics_host: Address it listens on.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ConfigurationError: A value cannot be; the message names it.
+    """
+    if pool not in POOLS:
+        raise ConfigurationError(f"pool must be one of {', '.join(POOLS)}, not {pool!r}.")
+    if pool == SOLO and concurrency not in (None, 1):
+        raise ConfigurationError(f"the solo pool runs one task at a time; concurrency {concurrency} needs prefork.")
+    chosen = concurrency if concurrency is not None else 1 if pool == SOLO else len(os.sched_getaffinity(0))
+    _at_least_one("concurrency", chosen)
+    for setting, value in (("max_tasks_per_child", max_tasks_per_child), ("max_memory_per_child", max_memory_per_child)):
+        if value is not None:
+            _at_least_one(setting, value)
+    for setting, seconds in (("soft_time_limit", soft_time_limit), ("time_limit", time_limit)):
+        if seconds is not None and not 0 < seconds < 1e9:
+            raise ConfigurationError(f"{setting} must be a number of seconds above 0, not {seconds!r}.")
+    listened = tuple(dict.fromkeys(queues or (app.settings.default_queue,)))
+    for queue in listened:
+        check_queue(queue, "queues")
+    return WorkerPlan(
+        name=name or f"{app.name}@{socket.gethostname()}.{os.getpid()}",
+        queues=listened,
+        concurrency=chosen,
+        pool=pool,
+        max_tasks_per_child=max_tasks_per_child or 0,
+        max_memory_per_child_kib=max_memory_per_child or 0,
+        soft_time_limit_seconds=soft_time_limit or 0.0,
+        time_limit_seconds=time_limit or 0.0,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+    )
+
+
+def run_worker(
+    app: WorkerApp,
+    *,
+    queues: Sequence[str] | None = None,
+    concurrency: int | None = None,
+    pool: str = PREFORK,
+    name: str | None = None,
+    max_tasks_per_child: int | None = None,
+    max_memory_per_child: int | None = None,
+    soft_time_limit: float | None = None,
+    time_limit: float | None = None,
+    reload: bool = False,
+    metrics_port: int | None = None,
+    metrics_host: str = "127.0.0.1",
+    loglevel: str = "info",
+    log_json: bool | None = None,
+) -> int:
+    """Run a worker in this process until it is told to stop.
+
+    Args:
+        app: The application, imported and with all its tasks.
+        queues: See `make_plan`, as for all up to `time_limit`.
+        concurrency: See `make_plan`.
+        pool: See `make_plan`.
+        name: See `make_plan`.
+        max_tasks_per_child: See `make_plan`.
+        max_memory_per_child: See `make_plan`.
+        soft_time_limit: See `make_plan`.
+        time_limit: See `make_plan`.
+        reload: Start anew when a source file changes (development).
+        metrics_port: See `make_plan`.
+        metrics_host: See `make_plan`.
+        loglevel: Lowest level that is logged.
+        log_json: True for JSON lines, False for text, None to decide by the terminal.
+
+    Returns:
+        The process's exit code.
+
+    Raises:
+        ConfigurationError: A value cannot be.
+        NodeError: The node cannot be started.
+    """
+    log.configure(json=log_json, level=loglevel)
+    plan = make_plan(
+        app,
+        queues=queues,
+        concurrency=concurrency,
+        pool=pool,
+        name=name,
+        max_tasks_per_child=max_tasks_per_child,
+        max_memory_per_child=max_memory_per_child,
+        soft_time_limit=soft_time_limit,
+        time_limit=time_limit,
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
+    )
+    if reload and not reloading.under_reloader():
+        return reloading.run_reloading()
+    print_banner(app, plan)
+    return make_worker(app, plan).run()
+
+
+def make_worker(
+    app: WorkerApp, plan: WorkerPlan, on_ready: Callable[[], None] | None = None
+) -> Supervisor | SoloWorker:
+    """Choose what runs a plan.
+
+    Args:
+        app: The application.
+        plan: What the worker is to be.
+        on_ready: Called once, when it takes tasks.
+
+    Returns:
+        The worker, not started.
+    """
+    if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
+        _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
+    settings = app.settings
+    finder = NodeFinder(settings)
+    if settings.cluster:
+        # The JVM's directory follows the worker's name: a worker that is started again under its name finds it.
+        folder = state_home() / "workers" / re.sub(r"[^A-Za-z0-9_.@-]", "_", plan.name)
+        finder = OwnNode(settings if settings.instance else replace(settings, instance=folder))
+    if plan.pool == SOLO:
+        if plan.metrics_port is not None:
+            raise ConfigurationError("the solo pool has no metrics endpoint; use --pool prefork -c 1.")
+        return SoloWorker(app, plan, finder, on_ready)
+    return Supervisor(app, plan, finder, on_ready)
+
+
+def print_banner(app: WorkerApp, plan: WorkerPlan, stream: TextIO | None = None) -> None:
+    """Say what is about to run.
+
+    Args:
+        app: The application.
+        plan: What the worker is.
+        stream: Where to write; None for standard error.
+    """
+    settings = app.settings
+    where = f"cluster {','.join(settings.cluster)}" if settings.cluster else str(settings.data_dir)
+    rows = (
+        ("app", f"{app.name} ({len(app.tasks)} tasks)"),
+        ("queues", ", ".join(plan.queues)),
+        ("pool", f"{plan.pool} x {plan.concurrency}"),
+        ("data", where),
+        ("process", f"{os.getpid()} ({plan.name})"),
+        ("stop", "Ctrl-C lets running tasks end, Ctrl-C twice gives them back"),
+    )
+    lines = [f"  {key:<8} {value}" for key, value in rows]
+    print("ignitetasks worker", *lines, sep="\n", file=stream or sys.stderr, flush=True)
+
+
+def _has_hard_limits(app: WorkerApp) -> bool:
+    return any(task.options.time_limit for task in app.tasks.values())
+
+
+def _at_least_one(setting: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{setting} must be a whole number of at least 1, not {value!r}.")

@@ -1,0 +1,115 @@
+"""Outcomes on their way from a child to the node: collected, then sent in batches.
+
+Any thread of the child may add and flush. This file must not know what an outcome means, nor when to flush: the
+loops decide.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from ignitetasks.frames import BYE, DONE, GIVE_BACK, MAX_FRAME, STARTED, LaneConnection, pack
+
+#: Outcomes that make a batch full.
+BATCH = 64
+
+#: One outcome on the wire: sequence number, kind, payload, flags, run time in microseconds, extra.
+Outcome = tuple[int, int, bytes | None, int, int, Any]
+
+
+class Outbox:
+    """The sending half of a child's lane."""
+
+    def __init__(self, connection: LaneConnection) -> None:
+        """Make an empty outbox.
+
+        Args:
+            connection: The child's lane; only this outbox sends on it.
+        """
+        self._connection = connection
+        self._sending = threading.Lock()
+        #: Collected outcomes. Appending is atomic, so the loops do it without the lock.
+        self.waiting: deque[Outcome] = deque()
+        #: Monotonic seconds when the oldest waiting outcome was added; only a hint for when to flush.
+        self.since = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Collect one outcome.
+
+        Args:
+            outcome: What goes on the wire.
+        """
+        if not self.waiting:
+            self.since = time.monotonic()
+        self.waiting.append(outcome)
+
+    def flush(self) -> None:
+        """Send everything collected; does nothing when nothing is.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        waiting = self.waiting
+        if not waiting:
+            return
+        # Taking under the lock keeps frames in the order of the outcomes, whichever threads flush.
+        with self._sending:
+            batch: list[Outcome] = []
+            try:
+                while True:
+                    batch.append(waiting.popleft())
+            except IndexError:
+                pass
+            if batch:
+                self._send(batch)
+
+    def give_back(self, sequence_numbers: Iterable[int], reason: str) -> None:
+        """Return deliveries that were never started, together with everything collected.
+
+        Args:
+            sequence_numbers: Their numbers.
+            reason: ``slow``, ``drain``, ``recycle`` or ``not_registered``.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        for seq in sequence_numbers:
+            self.waiting.append((seq, GIVE_BACK, None, 0, 0, reason))
+        self.flush()
+
+    def started(self, seq: int, pid: int) -> None:
+        """Tell at once that a tracked task starts.
+
+        Args:
+            seq: Its number.
+            pid: The process that runs it.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        self.waiting.append((seq, STARTED, None, 0, 0, [pid]))
+        self.flush()
+
+    def bye(self) -> None:
+        """Send the rest and say that nothing more will come.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        self.flush()
+        with self._sending:
+            self._connection.send(BYE, {})
+
+    def _send(self, batch: list[Outcome]) -> None:
+        """Send a batch, in several frames when it is too large for one."""
+        payload = pack(batch)
+        if len(payload) < MAX_FRAME or len(batch) == 1:
+            self._connection.send_raw(DONE, payload)
+            return
+        middle = len(batch) // 2
+        self._send(batch[:middle])
+        self._send(batch[middle:])

@@ -1,0 +1,189 @@
+"""What happens between fork and the child's loop: process hygiene, the lane, the loop of the chosen pool.
+
+A child is made by fork from a supervisor that has one thread and has imported the application. This file must not
+watch or restart children (see supervisor.py).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from ignitetasks import log
+from ignitetasks.config import Settings, load_signing_key
+from ignitetasks.errors import NotConnected, OperationalError
+from ignitetasks.frames import LaneClosed, LaneConnection
+from ignitetasks.serializers import Codecs
+from ignitetasks.transport.lane import BlobLane
+from ignitetasks.worker.child import ChildPort, SequentialChild
+from ignitetasks.worker.execute import Executor
+from ignitetasks.worker.limits import SignalLimit, ThreadLimit, TimeLimit
+from ignitetasks.worker.model import SOLO, THREADS, ExecutorSettings, NodeAddress, WorkerApp, WorkerPlan
+from ignitetasks.worker.threads import ThreadedChild
+
+#: Exit codes of a child, for the supervisor: the node closed the lane; the child could not start or its loop failed.
+EXIT_LANE_LOST: Final = 75
+EXIT_FAILED: Final = 70
+
+_PR_SET_PDEATHSIG: Final = 1
+_logger = log.get_logger("worker")
+
+
+def die_with_parent(parent: int, signum: int = signal.SIGKILL) -> None:
+    """Ask the kernel for a signal when the parent dies.
+
+    Args:
+        parent: The process that must still be the parent.
+        signum: What to send.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+    # It may have died before the request: then nobody would send anything any more.
+    if os.getppid() != parent:
+        os._exit(EXIT_FAILED)
+
+
+def make_executor(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, limit: TimeLimit) -> Executor:
+    """Put together what runs tasks in one process.
+
+    Args:
+        app: The application.
+        plan: What the worker is.
+        address: The node, for large values.
+        limit: Watches time limits.
+
+    Returns:
+        The executor; it connects to nothing before a large value is met.
+    """
+    settings = app.settings
+    codecs = Codecs(settings.accept_content, lambda: load_signing_key(settings))
+    blobs = BlobLane(lambda: (address.lane, address.token))
+    return Executor(app.tasks, codecs, blobs, executor_settings(plan, settings), limit)
+
+
+def executor_settings(plan: WorkerPlan, settings: Settings) -> ExecutorSettings:
+    """Take from plan and settings what running tasks needs.
+
+    Args:
+        plan: What the worker is.
+        settings: The application's settings.
+
+    Returns:
+        The settings of an executor.
+    """
+    return ExecutorSettings(
+        hostname=plan.name,
+        inline_limit=settings.inline_limit,
+        max_payload_bytes=settings.max_payload_bytes,
+        result_serializer=settings.result_serializer,
+        task_serializer=settings.task_serializer,
+        result_ttl_ms=int(settings.result_expires_seconds * 1000),
+        soft_ms=int(plan.soft_time_limit_seconds * 1000),
+        hard_ms=int(plan.time_limit_seconds * 1000),
+    )
+
+
+def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int, port: ChildPort) -> None:
+    """Connect as a child and run tasks until told to leave.
+
+    Args:
+        app: The application.
+        plan: What the worker is.
+        address: The node.
+        epoch: The worker's epoch, as the node gave it.
+        port: Connects to the supervisor.
+
+    Raises:
+        LaneClosed: The node is gone.
+        LaneRefused: The node does not want this child.
+    """
+    info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
+    connection = LaneConnection.open(address.lane, address.token, "child", info)
+    # What a task forks must not speak in its name, nor keep the lane open after it.
+    os.register_at_fork(after_in_child=connection.close)
+    try:
+        if plan.pool == THREADS:
+            executor = make_executor(app, plan, address, ThreadLimit())
+            ThreadedChild(connection, executor, port, plan.concurrency).run()
+        else:
+            executor = make_executor(app, plan, address, SignalLimit(raise_hard=plan.pool == SOLO))
+            SequentialChild(connection, executor, port).run()
+    finally:
+        connection.close()
+
+
+def fork_child(run: Callable[[], None], parent: int, before: Callable[[], None]) -> int:
+    """Fork a process of its own group that runs a function and ends.
+
+    Args:
+        run: What the child does.
+        parent: Process id of the caller; the child dies with it.
+        before: Gives back, in the child, what belongs to the caller only.
+
+    Returns:
+        The child's process id.
+    """
+    # What is buffered would be written twice.
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    pid = os.fork()
+    if pid:
+        try:
+            # Also done by the child: whoever comes first, the group exists before anybody needs it.
+            os.setpgid(pid, pid)
+        except OSError:
+            pass
+        return pid
+    code = EXIT_FAILED
+    try:
+        _become_child(parent)
+        before()
+        run()
+        code = 0
+    except (LaneClosed, NotConnected):
+        code = EXIT_LANE_LOST
+    except OperationalError as error:
+        _logger.error("child refused by the node", error=str(error))
+    except BaseException:
+        _logger.exception("child failed", pid=os.getpid())
+    finally:
+        _leave(code)
+
+
+def _become_child(parent: int) -> None:
+    """Make a process of its own out of the copy of the supervisor."""
+    os.setpgid(0, 0)
+    die_with_parent(parent)
+    signal.set_wakeup_fd(-1)
+    # The terminal's Ctrl-C and hang-up are the supervisor's to answer; SIGTERM ends a task that is revoked.
+    for signum in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    for signum in (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM):
+        signal.signal(signum, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDONLY)
+    if null:
+        os.dup2(null, 0)
+        os.close(null)
+    # Python reseeds its own generator after a fork; numpy's global one would be the same in all children.
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    gc.enable()
+
+
+def _leave(code: int) -> NoReturn:
+    """End without running the exit handlers of the process this one was copied from."""
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    os._exit(code)
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except Exception:  # closed or redirected by user code, or None: nothing there to be saved
+        return

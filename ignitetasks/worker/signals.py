@@ -1,0 +1,87 @@
+"""Unix signals as facts in an event loop: noted when they come, answered when the loop gets to them.
+
+Works without signals too, where the supervisor does not run in the main thread. This file must not decide what a
+signal means.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from types import FrameType
+from typing import Any, Final
+
+WATCHED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
+class SignalQueue:
+    """Notes signals and wakes a selector.
+
+    Attributes:
+        fd: Becomes readable when something was noted.
+        interrupt: While True, a signal also raises KeyboardInterrupt: for calls that would block for long.
+    """
+
+    def __init__(self) -> None:
+        """Make the wake-up pipe; nothing is caught before `install`."""
+        self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.interrupt = False
+        self._noted: deque[int] = deque()
+        self._before: dict[int, Any] = {}
+        self._before_wakeup = -1
+
+    def install(self) -> None:
+        """Catch the watched signals; does nothing outside of the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._before_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for signum in WATCHED:
+            self._before[signum] = signal.signal(signum, self._note)
+
+    def restore(self) -> None:
+        """Put back what was there before `install`."""
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
+        if self._before:
+            signal.set_wakeup_fd(self._before_wakeup)
+            self._before.clear()
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.fd)
+        os.close(self._write)
+
+    def post(self, signum: int) -> None:
+        """Note a signal that nobody sent; safe from any thread.
+
+        Args:
+            signum: The signal to act as.
+        """
+        self._noted.append(signum)
+        try:
+            os.write(self._write, b"\0")
+        except BlockingIOError:  # full of wake-ups already
+            pass
+
+    def take(self) -> list[int]:
+        """Return what was noted since the last call, in order.
+
+        Returns:
+            Signal numbers.
+        """
+        try:
+            os.read(self.fd, 4096)
+        except BlockingIOError:
+            pass
+        taken = []
+        while self._noted:
+            taken.append(self._noted.popleft())
+        return taken
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        self._noted.append(signum)
+        if self.interrupt:
+            self.interrupt = False
+            raise KeyboardInterrupt

@@ -1,0 +1,151 @@
+"""The solo pool: tasks run in the worker's own process and main thread, one at a time.
+
+For debuggers and for machines where a second process is too much. A crash of a task is a crash of the worker; hard
+limits are only raised in the task. The worker's connection is served by one small thread. This file must not fork.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from ignitetasks import frames, jvm, log
+from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
+from ignitetasks.worker import node, pools
+from ignitetasks.worker.child import ChildPort
+from ignitetasks.worker.execute import WorkerShutdown
+from ignitetasks.worker.model import WorkerApp, WorkerPlan
+from ignitetasks.worker.slots import Slots
+
+_RECONNECT_SECONDS: Final = 0.1
+_RECONNECT_MAX_SECONDS: Final = 5.0
+_FAREWELL_SECONDS: Final = 5.0
+_logger = log.get_logger("worker")
+
+
+class SoloWorker:
+    """Supervisor and child in one."""
+
+    def __init__(
+        self,
+        app: WorkerApp,
+        plan: WorkerPlan,
+        find_node: node.NodeFinder | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare a worker; nothing is started.
+
+        Args:
+            app: The application.
+            plan: What the worker is to be.
+            find_node: Finds or starts the node; None for the shared one of the application's settings.
+            on_ready: Called once, when the worker is connected.
+        """
+        self._app = app
+        self._plan = plan
+        self._find_node = find_node or node.NodeFinder(app.settings)
+        self._on_ready = on_ready
+        self._connection: frames.LaneConnection | None = None
+        self._drained = threading.Event()
+        self._stopping = False
+
+    def run(self) -> int:
+        """Work until a signal or `stop`.
+
+        Returns:
+            The process's exit code.
+
+        Raises:
+            NodeError: The node could not be started, the first time.
+        """
+        before = self._install()
+        try:
+            self._work()
+        except WorkerShutdown:
+            _logger.warning("cold shutdown", worker=self._plan.name)
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
+            if self._connection is not None:
+                self._connection.close()
+            self._find_node.stop()
+        return 0
+
+    def stop(self) -> None:
+        """Ask for a warm shutdown; safe from any thread and from a signal handler."""
+        self._stopping = True
+        connection = self._connection
+        if connection is not None:
+            try:
+                connection.send(frames.DRAIN, {})
+            except frames.LaneError:  # the loop meets the same
+                return
+
+    def _install(self) -> dict[int, Any]:
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        watched = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+        return {signum: signal.signal(signum, self._on_signal) for signum in watched}
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._stopping or signum == signal.SIGQUIT:
+            raise WorkerShutdown
+        _logger.info("warm shutdown started", worker=self._plan.name)
+        self.stop()
+        if self._connection is None:
+            raise WorkerShutdown
+
+    def _work(self) -> None:
+        pause, first = _RECONNECT_SECONDS, True
+        while not self._stopping:
+            try:
+                self._serve_node()
+                first, pause = False, _RECONNECT_SECONDS
+            except (frames.LaneClosed, NotConnected) as error:
+                first = False
+                _logger.warning("node lost", worker=self._plan.name, error=str(error))
+            except IgniteTasksError as error:
+                if first or not isinstance(error, OperationalError):
+                    raise
+                _logger.warning("node not reached", error=str(error), retry_in_seconds=pause)
+            self._drop()
+            if not self._stopping:
+                time.sleep(pause)
+                pause = min(pause * 2, _RECONNECT_MAX_SECONDS)
+        _logger.info("worker stopped", worker=self._plan.name)
+
+    def _serve_node(self) -> None:
+        """Greet the node twice, as worker and as child, and run tasks until it says stop."""
+        address = self._find_node()
+        connection, epoch = node.greet(address, self._plan, sorted(self._app.tasks), jvm.VERSION)
+        self._connection = connection
+        self._drained.clear()
+        threading.Thread(target=self._listen, args=(connection,), name="ignitetasks-lane", daemon=True).start()
+        _logger.info("worker connected", worker=self._plan.name, epoch=epoch, queues=list(self._plan.queues))
+        if self._on_ready is not None:
+            self._on_ready()
+            self._on_ready = None
+        pools.run_loop(self._app, self._plan, address, epoch, ChildPort(0, Slots(1)))
+        self._drained.wait(_FAREWELL_SECONDS)
+
+    def _listen(self, connection: frames.LaneConnection) -> None:
+        """Read the worker's connection; only its DRAINED matters, since nobody here can be killed."""
+        try:
+            while True:
+                kind, payload = connection.recv()
+                if kind == frames.DRAINED:
+                    self._drained.set()
+                elif kind == frames.KILL:
+                    seq = frames.unpack(payload)[2]
+                    _logger.warning("revoke ignored", reason="the solo pool cannot kill a task", seq=seq)
+        except (frames.LaneError, OSError):
+            self._drained.set()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,71 @@
+package org.ignitetasks.gateway;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.util.Base64;
+import py4j.commands.AbstractCommand;
+
+/**
+ * Command {@code c}: one framed request in, one framed answer out; see {@link GatewayOps}.
+ *
+ * <p>It takes the place of Py4J's call command and shares nothing with it: no reflection, no object
+ * is looked up, bound or returned, and no exception reaches the other side but as an error frame.
+ */
+final class CallCommand extends AbstractCommand {
+  static final String NAME = "c";
+  private static final String TARGET = "t";
+  private static final char BYTES_TYPE = 'j';
+  private static final String END = "e";
+  private static final String ANSWER = "!ys";
+
+  private final GatewayOps ops;
+
+  CallCommand(GatewayOps ops) {
+    this.commandName = NAME;
+    this.ops = ops;
+  }
+
+  @Override
+  public void execute(String command, BufferedReader reader, BufferedWriter writer)
+      throws IOException {
+    Request request = read(reader);
+    byte[] answer = ops.call(request.op(), request.frame());
+    writer.write(ANSWER + Base64.getEncoder().encodeToString(answer) + '\n');
+    writer.flush();
+  }
+
+  private record Request(String op, byte[] frame) {}
+
+  /** Reads a call to its end; apart, so that its text is garbage before the call is made. */
+  private static Request read(BufferedReader reader) throws IOException {
+    if (!TARGET.equals(line(reader))) {
+      throw new RefusedException("the target of a call is 't'");
+    }
+    String op = line(reader);
+    String argument = line(reader);
+    if (argument.isEmpty() || argument.charAt(0) != BYTES_TYPE) {
+      throw new RefusedException("the argument of a call is bytes");
+    }
+    if (!END.equals(line(reader))) {
+      throw new RefusedException("a call has exactly one argument");
+    }
+    return new Request(op, decode(argument));
+  }
+
+  private static String line(BufferedReader reader) throws IOException {
+    String line = reader.readLine();
+    if (line == null) {
+      throw new RefusedException("the connection ended within a call");
+    }
+    return line;
+  }
+
+  private static byte[] decode(String argument) {
+    try {
+      return Base64.getDecoder().decode(argument.substring(1));
+    } catch (IllegalArgumentException e) {
+      throw new RefusedException("the argument is not base64");
+    }
+  }
+}

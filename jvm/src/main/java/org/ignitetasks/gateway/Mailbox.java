@@ -1,0 +1,213 @@
+package org.ignitetasks.gateway;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.ignitetasks.model.TasksException;
+import org.ignitetasks.model.TasksException.Code;
+import org.ignitetasks.protocol.Completion;
+
+/**
+ * The ends of tasks that one session has not yet confirmed, numbered in order of arrival.
+ *
+ * <p>What an answer carries stays here until a later poll confirms its number: an answer that is
+ * lost on the way is given again. Bounded; the oldest go first, and the session is told. One poll
+ * waits at a time: a newer one ends the older. Thread-safe; no method but {@link #poll} waits.
+ */
+final class Mailbox {
+  /** Upper bound of the payload bytes in one answer, give or take one completion. */
+  static final int ANSWER_BYTES = 1 << 20;
+
+  private static final int ITEM_OVERHEAD = 160;
+
+  private final int maxItems;
+  private final long maxBytes;
+  private final long allMaxBytes;
+  private final AtomicLong allBytes;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final ArrayDeque<Item> items = new ArrayDeque<>();
+  private long bytes;
+  private long lastSeq;
+  private long confirmed;
+  private long lostThrough;
+  private long pollTicket;
+  private boolean closed;
+
+  /** Takes its share of the budget over all mailboxes; allBytes is what they hold together. */
+  Mailbox(GatewayLimits limits, AtomicLong allBytes) {
+    this.maxItems = limits.mailboxItems();
+    this.maxBytes = limits.mailboxBytes();
+    this.allMaxBytes = limits.allMailboxesBytes();
+    this.allBytes = allBytes;
+  }
+
+  /**
+   * One answer: number to confirm next, whether completions may be missing, completions.
+   *
+   * @param seq all items up to this number are in this or an earlier, confirmed answer
+   * @param dropped whether something may be missing before or among these
+   * @param completions in order of arrival
+   */
+  record Letter(long seq, boolean dropped, List<Completion> completions) {}
+
+  /** A completion, or null for "something may have been missed here". */
+  private record Item(long seq, Completion completion, int size) {}
+
+  /** Puts completions at the end; does nothing after close. */
+  void add(List<Completion> completions) {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      for (Completion completion : completions) {
+        put(completion);
+      }
+      dropOverflow();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Tells the session, in its turn, that completions may have been missed. */
+  void mayHaveMissed() {
+    lock.lock();
+    try {
+      boolean said = !items.isEmpty() && items.peekLast().completion() == null;
+      if (closed || said) {
+        return;
+      }
+      put(null);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Forgets what is confirmed and returns what is there, as soon as there is something.
+   *
+   * @param ack number from the last answer that arrived, 0 at first
+   * @param timeoutMillis longest wait while nothing is there
+   * @param max most completions to return
+   * @throws TasksException BAD_REQUEST if ack is a number that was never given
+   */
+  Letter poll(long ack, long timeoutMillis, int max) {
+    lock.lock();
+    try {
+      confirm(ack);
+      long ticket = ++pollTicket;
+      changed.signalAll();
+      long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+      while (left > 0 && ticket == pollTicket && !closed && !somethingToSay()) {
+        left = await(left);
+      }
+      // Two polls must not both carry an item: the older one came from a call given up by its
+      // caller.
+      return ticket == pollTicket ? letter(max) : new Letter(confirmed, false, List.of());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends a waiting poll and frees everything; later completions are dropped. */
+  void close() {
+    lock.lock();
+    try {
+      closed = true;
+      items.clear();
+      allBytes.addAndGet(-bytes);
+      bytes = 0;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private long await(long nanos) {
+    try {
+      return changed.awaitNanos(nanos);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return 0;
+    }
+  }
+
+  private boolean somethingToSay() {
+    return !items.isEmpty() || lostThrough > confirmed;
+  }
+
+  private void confirm(long ack) {
+    if (ack > lastSeq) {
+      throw new TasksException(
+          Code.BAD_REQUEST,
+          "ack_seq is "
+              + ack
+              + ", but this session was given no number above "
+              + lastSeq
+              + "; confirm the number of the last answer.");
+    }
+    confirmed = Math.max(confirmed, ack);
+    while (!items.isEmpty() && items.peekFirst().seq() <= confirmed) {
+      removeFirst();
+    }
+  }
+
+  private Letter letter(int max) {
+    List<Completion> completions = new ArrayList<>(Math.min(max, items.size()));
+    // Lost items are numbered like the others and come before all that is left: their number is
+    // confirmed with this letter's, and until then every letter repeats that they are lost.
+    boolean dropped = lostThrough > confirmed;
+    long seq = Math.max(confirmed, lostThrough);
+    long size = 0;
+    for (Item item : items) {
+      if (completions.size() >= max || size >= ANSWER_BYTES) {
+        break;
+      }
+      if (item.completion() == null) {
+        dropped = true;
+      } else {
+        completions.add(item.completion());
+      }
+      size += item.size();
+      seq = item.seq();
+    }
+    return new Letter(seq, dropped, completions);
+  }
+
+  private void put(Completion completion) {
+    int size = completion == null ? ITEM_OVERHEAD : sizeOf(completion);
+    items.addLast(new Item(++lastSeq, completion, size));
+    bytes += size;
+    allBytes.addAndGet(size);
+  }
+
+  private void dropOverflow() {
+    while (items.size() > maxItems || bytes > share()) {
+      lostThrough = removeFirst().seq();
+    }
+  }
+
+  /** Sessions that are never polled must not fill the heap together. */
+  private long share() {
+    return allBytes.get() > allMaxBytes ? maxBytes / 16 : maxBytes;
+  }
+
+  private Item removeFirst() {
+    Item item = items.removeFirst();
+    bytes -= item.size();
+    allBytes.addAndGet(-item.size());
+    return item;
+  }
+
+  static int sizeOf(Completion completion) {
+    int payload = completion.payload() == null ? 0 : completion.payload().length;
+    return ITEM_OVERHEAD + completion.id().length() + payload;
+  }
+}

@@ -1,0 +1,68 @@
+package org.ignitetasks.home;
+
+import org.ignitetasks.model.TaskFlags;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.protocol.Origin;
+
+/**
+ * What a home keeps on the heap for each task that has not ended. A million of them must fit into a
+ * small heap: ids and keys only, the record itself only while there is room ("hot").
+ *
+ * <p>Changed under the home's lock only, except {@link #record}, which belongs to the thread that
+ * leased or completes the entry.
+ */
+final class Entry {
+  final String id;
+  final String task;
+  String queue;
+  Origin origin;
+  TaskRecord record;
+  final long createdMillis;
+  long seq;
+  long etaMillis;
+  long expiresMillis;
+  int priority;
+  final int flags;
+
+  /** The lease; fence 0 means that there is none. */
+  long fence;
+
+  long epoch;
+  long leasedNanos;
+  boolean completing;
+
+  /** The open delivery is on record, so that a start survives the death of the whole machine. */
+  boolean leaseOnRecord;
+
+  Entry(TaskRecord record, Origin origin) {
+    this.id = record.id;
+    this.task = record.task;
+    this.queue = record.queue;
+    this.createdMillis = record.createdMillis;
+    this.priority = record.priority;
+    this.etaMillis = record.etaMillis;
+    this.expiresMillis = record.expiresMillis;
+    this.flags = record.flags;
+    this.origin = origin;
+    this.record = record;
+  }
+
+  boolean earlyAck() {
+    return (flags & TaskFlags.EARLY_ACK) != 0;
+  }
+
+  boolean hasBlobBody() {
+    return (flags & TaskFlags.BODY_REF) != 0;
+  }
+
+  boolean leased() {
+    return fence != 0;
+  }
+
+  /** Orders by priority (higher first), then by arrival. */
+  static int compare(Entry a, Entry b) {
+    return a.priority != b.priority
+        ? Integer.compare(b.priority, a.priority)
+        : Long.compare(a.seq, b.seq);
+  }
+}

@@ -1,0 +1,118 @@
+package org.ignitetasks.home;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.RecordCodec;
+import org.ignitetasks.model.TaskFlags;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
+import org.ignitetasks.protocol.WorkerApi;
+
+/**
+ * Builds the order of partitions that this node has become the home of, from the ledger alone.
+ *
+ * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is adopted
+ * with its fence, so that its result is accepted; what was on record as running and is not, is a lost
+ * start.
+ */
+final class HomeRebuild {
+  private final HomeContext home;
+  private final Completer completer;
+
+  HomeRebuild(HomeContext home, Completer completer) {
+    this.home = home;
+    this.completer = completer;
+  }
+
+  void run(BitSet wanted, BitSet gained, long homeEpoch) {
+    synchronized (home.lock) {
+      home.state.startFencesAt(homeEpoch);
+      home.state.drain(null, Integer.MAX_VALUE, e -> !wanted.get(Locator.partition(e.id)));
+      home.state.dropLeases(e -> !wanted.get(Locator.partition(e.id)));
+    }
+    if (gained.isEmpty()) {
+      return;
+    }
+    List<Entry> waiting = new ArrayList<>();
+    gained.stream().forEach(partition -> scan(partition, waiting));
+    waiting.sort(Comparator.<Entry>comparingLong(e -> e.createdMillis).thenComparing(e -> e.id));
+    Map<String, WorkerApi.Running> running = new HashMap<>();
+    if (!waiting.isEmpty()) {
+      home.workers.running().forEach(r -> running.put(r.id(), r));
+    }
+    for (Entry entry : waiting) {
+      if (running.containsKey(entry.id) && entry.fence == 0) {
+        keepOnHeap(entry);
+      }
+    }
+    List<Entry> lost = new ArrayList<>();
+    long now = home.nowMillis();
+    synchronized (home.lock) {
+      for (Entry entry : waiting) {
+        place(entry, running.get(entry.id), lost, now);
+      }
+    }
+    completer.workerLost(lost, null);
+  }
+
+  private void place(Entry entry, WorkerApi.Running held, List<Entry> lost, long now) {
+    if (held != null && (entry.fence == 0 || entry.fence == held.fence())) {
+      boolean onRecord = entry.fence != 0;
+      home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
+      entry.leaseOnRecord = onRecord;
+    } else if (entry.fence != 0) {
+      long fence = entry.fence;
+      home.state.adopted(entry, 0, fence, home.nowNanos());
+      entry.completing = true;
+      lost.add(entry);
+    } else {
+      home.state.submitted(entry, now);
+    }
+  }
+
+  private void keepOnHeap(Entry entry) {
+    if (entry.record != null) {
+      home.unpark(entry);
+    } else {
+      entry.record = home.store.read(List.of(entry.id)).get(entry.id);
+    }
+  }
+
+  private void scan(int partition, List<Entry> waiting) {
+    home.store.scan(
+        partition,
+        stored -> true,
+        (id, stored) -> {
+          TaskState state = RecordCodec.peekState(stored);
+          if (state == null) {
+            return;
+          }
+          if (state.terminal()) {
+            home.metrics.stored(state, 1);
+            if (state == TaskState.DEAD || state == TaskState.REJECTED) {
+              home.dead.add(id);
+            }
+            return;
+          }
+          TaskRecord record = RecordCodec.decode(id, stored);
+          Entry entry = new Entry(record, null);
+          boolean open = record.fence != 0 || openEarlyAck(record);
+          entry.fence = open ? Math.max(1, record.fence) : 0;
+          if (open) {
+            entry.record = record;
+          } else {
+            home.park(entry);
+          }
+          waiting.add(entry);
+        });
+  }
+
+  private static boolean openEarlyAck(TaskRecord record) {
+    return record.has(TaskFlags.EARLY_ACK) && record.state == TaskState.STARTED;
+  }
+}

@@ -1,0 +1,281 @@
+package org.ignitetasks.home;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.TaskFlags;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TasksException;
+import org.ignitetasks.protocol.BlobStore;
+import org.ignitetasks.protocol.Completion;
+import org.ignitetasks.protocol.CompletionLink;
+import org.ignitetasks.protocol.HomeApi;
+import org.ignitetasks.protocol.Origin;
+import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.SubmitAnswer;
+import org.ignitetasks.protocol.WatchAnswer;
+import org.ignitetasks.protocol.WorkerInfo;
+import org.ignitetasks.protocol.WorkerLink;
+
+/**
+ * The home of all tasks whose partitions are primary on this node: what a client, a worker or an
+ * operator asks of it, in terms of {@link QueueState}, {@link RecordStore} and their helpers.
+ *
+ * <p>Calls come on the callers' threads (gateway connections, lane readers, compute executors) and
+ * block for a commit at the most.
+ */
+public final class HomeRegistry implements HomeApi {
+  private final HomeContext home;
+  private final Completer completer;
+  private final Dispatcher dispatcher;
+  private final Inserter inserter;
+  private final Operations operations;
+  private final Inspector inspector;
+  private final HomeTimers timers;
+
+  private final BitSet owned = new BitSet(Locator.PARTITIONS);
+
+  public HomeRegistry(
+      HomeSettings settings,
+      RecordStore store,
+      BlobStore blobs,
+      WorkerLink workers,
+      CompletionLink gateways) {
+    home = new HomeContext(settings, store, blobs, workers, gateways);
+    completer = new Completer(home);
+    dispatcher = new Dispatcher(home, completer);
+    inserter = new Inserter(home, dispatcher);
+    operations = new Operations(home, completer);
+    inspector = new Inspector(home);
+    timers = new HomeTimers(home, completer, dispatcher, operations, inserter);
+  }
+
+  /** Starts the timers; partitions are taken by {@link #own}. */
+  public void start() {
+    timers.start();
+  }
+
+  /** Stops the timers. */
+  public void stop() {
+    timers.stop();
+  }
+
+  /**
+   * Makes this node the home of exactly these partitions: gives up those it no longer has and
+   * rebuilds the order of those it gained from the ledger.
+   *
+   * @param homeEpoch greater than that of any earlier home; fences start from it
+   */
+  public void own(int[] partitions, long homeEpoch) {
+    BitSet wanted = new BitSet(Locator.PARTITIONS);
+    for (int partition : partitions) {
+      wanted.set(partition);
+    }
+    BitSet gained = (BitSet) wanted.clone();
+    synchronized (owned) {
+      gained.andNot(owned);
+      owned.and(wanted);
+    }
+    new HomeRebuild(home, completer).run(wanted, gained, homeEpoch);
+    synchronized (owned) {
+      owned.or(wanted);
+    }
+    dispatcher.run();
+  }
+
+  /** Says whether {@link #own} would change anything. */
+  public boolean owns(int[] partitions) {
+    synchronized (owned) {
+      if (owned.cardinality() != partitions.length) {
+        return false;
+      }
+      for (int partition : partitions) {
+        if (!owned.get(partition)) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  private void requireOwned(String id) {
+    synchronized (owned) {
+      if (!owned.get(Locator.partition(id))) {
+        throw new TasksException(
+            TasksException.Code.NOT_HOME, "this node is not the home of task " + id);
+      }
+    }
+  }
+
+  @Override
+  public SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
+    records.forEach(record -> requireOwned(record.id));
+    SubmitAnswer answer = inserter.submit(records, origin, repeated);
+    timers.etaMayBeSooner();
+    return answer;
+  }
+
+  @Override
+  public void complete(long epoch, List<Outcome> outcomes) {
+    for (Outcome outcome : outcomes) {
+      requireOwned(outcome.id());
+    }
+    completer.complete(outcomes);
+    for (Outcome outcome : outcomes) {
+      // Only what goes back into the queue gives others something to do: slots come by credits.
+      if (outcome.kind() != Outcome.SUCCESS) {
+        dispatcher.run();
+        timers.etaMayBeSooner();
+        return;
+      }
+    }
+  }
+
+  @Override
+  public void workerJoined(WorkerInfo worker) {
+    synchronized (home.lock) {
+      home.state.workerJoined(worker, home.nowNanos());
+    }
+  }
+
+  @Override
+  public void workerLeft(long epoch) {
+    List<Entry> held;
+    String name;
+    synchronized (home.lock) {
+      WorkerSlots worker = home.state.worker(epoch);
+      name = worker == null ? null : worker.info.name();
+      held = home.state.workerLeft(epoch);
+    }
+    completer.workerLost(held, name);
+    dispatcher.run();
+  }
+
+  /** Ends the leases of all workers of a node that has left the cluster. */
+  public void nodeLeft(UUID node) {
+    List<Long> epochs = new ArrayList<>();
+    synchronized (home.lock) {
+      for (WorkerSlots worker : home.state.workers()) {
+        if (worker.info.node().equals(node)) {
+          epochs.add(worker.info.epoch());
+        }
+      }
+    }
+    epochs.forEach(this::workerLeft);
+  }
+
+  @Override
+  public void credits(long epoch, int free) {
+    Collection<WorkerSlots> touched;
+    synchronized (home.lock) {
+      if (!home.state.credits(epoch, free, home.nowNanos())) {
+        throw new TasksException(
+            TasksException.Code.NOT_FOUND, "this home does not know the worker: it must join again");
+      }
+      touched = home.state.dispatch(home.nowMillis(), home.nowNanos());
+    }
+    dispatcher.flush(touched);
+  }
+
+  @Override
+  public WatchAnswer watch(List<String> ids, Origin origin) {
+    ids.forEach(this::requireOwned);
+    // Interest first, look second: an end between the two is told twice rather than never.
+    synchronized (home.lock) {
+      ids.forEach(id -> home.watchers.add(id, origin));
+    }
+    Map<String, TaskRecord> found = home.store.read(ids);
+    List<Completion> done = new ArrayList<>();
+    List<String> unknown = new ArrayList<>();
+    List<String> expired = new ArrayList<>();
+    for (String id : ids) {
+      TaskRecord r = found.get(id);
+      if (r == null) {
+        unknown.add(id);
+      } else if (r.expired) {
+        expired.add(id);
+      } else if (r.state.terminal()) {
+        done.add(new Completion(id, r.state.code(), r.payload, r.has(TaskFlags.RESULT_REF)));
+      }
+    }
+    synchronized (home.lock) {
+      done.forEach(end -> home.watchers.remove(end.id(), origin));
+      expired.forEach(id -> home.watchers.remove(id, origin));
+    }
+    return new WatchAnswer(done, unknown, expired);
+  }
+
+  @Override
+  public void sessionClosed(Origin origin) {
+    synchronized (home.lock) {
+      home.watchers.sessionClosed(origin);
+    }
+  }
+
+  @Override
+  public List<TaskRecord> info(List<String> ids) {
+    ids.forEach(this::requireOwned);
+    Map<String, TaskRecord> found = home.store.read(ids);
+    List<TaskRecord> records = new ArrayList<>(ids.size());
+    synchronized (home.lock) {
+      for (String id : ids) {
+        records.add(inspector.live(found.get(id)));
+      }
+    }
+    return records;
+  }
+
+  @Override
+  public int forget(List<String> ids) {
+    ids.forEach(this::requireOwned);
+    return operations.forget(ids);
+  }
+
+  @Override
+  public int[] revoke(List<String> ids, boolean terminate, String signal) {
+    ids.forEach(this::requireOwned);
+    return operations.revoke(ids, terminate, signal);
+  }
+
+  @Override
+  public int purge(String queue) {
+    return operations.purge(queue);
+  }
+
+  @Override
+  public List<TaskRecord> deadList(int limit) {
+    return operations.deadList(limit);
+  }
+
+  @Override
+  public int deadRetry(List<String> ids) {
+    int count = operations.deadRetry(ids);
+    dispatcher.run();
+    return count;
+  }
+
+  @Override
+  public int deadDrop(List<String> ids) {
+    return operations.deadDrop(ids);
+  }
+
+  @Override
+  public ScanPage scan(String cursor, int limit) {
+    return inspector.scan(cursor, limit);
+  }
+
+  @Override
+  public Map<String, Object> status() {
+    return inspector.status();
+  }
+
+  @Override
+  public Map<String, Object> metrics() {
+    return home.metrics.read();
+  }
+
+}

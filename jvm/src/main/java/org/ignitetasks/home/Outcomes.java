@@ -1,0 +1,173 @@
+package org.ignitetasks.home;
+
+import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.TaskFlags;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
+import org.ignitetasks.protocol.Outcome;
+
+/**
+ * What the end of a delivery means for the record: a pure function, applied to a copy.
+ *
+ * <p>This is the only place where a task's state is decided; {@link TaskState#mayBecome} is checked
+ * on every change.
+ */
+final class Outcomes {
+  /** A worker may vanish this often under a task before the task is held to be the cause. */
+  static final int MAX_WORKER_LOSSES = 20;
+
+  private Outcomes() {}
+
+  /** What is to be done with an entry after its record was changed. */
+  enum Next {
+    /** The task has a terminal state. */
+    END,
+    /** Back into the queue (or the delayed ones); the record must be written first. */
+    REQUEUE,
+    /** Back into the queue; the record is as it was, nothing to write. */
+    REQUEUE_UNCHANGED,
+    /** It runs on; the record must be written. */
+    RUN_ON
+  }
+
+  /** Changes {@code r} (a copy) by what the outcome says. */
+  static Next apply(TaskRecord r, Outcome o, String worker, long now, boolean leaseOnRecord) {
+    switch (o.kind()) {
+      case Outcome.SUCCESS -> end(r, TaskState.SUCCESS, o, worker, now);
+      case Outcome.FAILURE -> end(r, TaskState.FAILURE, o, worker, now);
+      case Outcome.IGNORE -> end(r, TaskState.IGNORED, o, worker, now);
+      case Outcome.REVOKED -> fail(r, TaskState.REVOKED, Failures.REVOKED, "terminated", worker, now);
+      case Outcome.REJECT -> {
+        if (o.requeue()) {
+          return lost(r, worker, now, "rejected with requeue");
+        }
+        end(r, TaskState.REJECTED, o, worker, now);
+      }
+      case Outcome.RETRY -> {
+        retry(r, o, worker);
+        return Next.REQUEUE;
+      }
+      case Outcome.LOST -> {
+        return lost(r, worker, now, "lost with the process that ran it");
+      }
+      case Outcome.STARTED -> {
+        change(r, TaskState.STARTED);
+        r.startedMillis = now;
+        r.worker = worker;
+        r.fence = o.fence();
+        return Next.RUN_ON;
+      }
+      case Outcome.GIVE_BACK, Outcome.NOT_REGISTERED -> {
+        return giveBack(r, leaseOnRecord);
+      }
+      default -> throw new IllegalArgumentException("no outcome has the kind " + o.kind());
+    }
+    return Next.END;
+  }
+
+  /** Changes {@code r} by the loss of the worker or node that held it. */
+  static Next workerLost(TaskRecord r, String worker, long now) {
+    if (r.has(TaskFlags.EARLY_ACK)) {
+      return lost(r, worker, now, "lost with its worker");
+    }
+    r.workerLosses++;
+    if (r.workerLosses >= MAX_WORKER_LOSSES) {
+      String text = "its worker went away " + r.workerLosses + " times while it ran";
+      fail(r, TaskState.DEAD, Failures.WORKER_LOST, text, worker, now);
+      return Next.END;
+    }
+    reopen(r);
+    return Next.REQUEUE;
+  }
+
+  /** Ends {@code r} with a failure that no child reported. */
+  static void fail(
+      TaskRecord r, TaskState state, String type, String message, String worker, long now) {
+    change(r, state);
+    r.payload = Failures.of(type, "task " + r.id + " (" + r.task + "): " + message);
+    r.flag(TaskFlags.RESULT_REF, false);
+    r.errorType = type;
+    r.worker = worker;
+    r.finishedMillis = now;
+  }
+
+  private static Next giveBack(TaskRecord r, boolean leaseOnRecord) {
+    boolean changed = leaseOnRecord || r.state == TaskState.STARTED;
+    if (!changed) {
+      return Next.REQUEUE_UNCHANGED;
+    }
+    reopen(r);
+    return Next.REQUEUE;
+  }
+
+  private static Next lost(TaskRecord r, String worker, long now, String what) {
+    r.deliveries++;
+    if (r.has(TaskFlags.EARLY_ACK)) {
+      String text = what + "; it was acknowledged before it ran, so it is not run again";
+      fail(r, TaskState.FAILURE, Failures.WORKER_LOST, text, worker, now);
+      return Next.END;
+    }
+    if (r.deliveries >= r.maxDeliveries) {
+      String text = what + "; it was started " + r.deliveries + " times, which is its limit";
+      fail(r, TaskState.DEAD, Failures.WORKER_LOST, text, worker, now);
+      return Next.END;
+    }
+    reopen(r);
+    return Next.REQUEUE;
+  }
+
+  private static void reopen(TaskRecord r) {
+    change(r, r.attempt > 0 ? TaskState.RETRY : TaskState.PENDING);
+    r.fence = 0;
+    r.startedMillis = 0;
+  }
+
+  private static void retry(TaskRecord r, Outcome o, String worker) {
+    Outcome.Retry how = o.retry();
+    r.attempt++;
+    reopen(r);
+    r.etaMillis = how.etaMillis();
+    r.payload = o.payload();
+    r.flag(TaskFlags.RESULT_REF, o.payloadIsRef());
+    r.errorType = o.errorType();
+    r.worker = worker;
+    if (how.body() != null) {
+      r.body = how.body();
+      r.flag(TaskFlags.BODY_REF, how.bodyIsRef());
+    }
+    if (how.queue() != null) {
+      r.queue = how.queue();
+    }
+    if (how.priority() >= 0) {
+      r.priority = how.priority();
+    }
+    if (how.expires() >= 0) {
+      r.expiresMillis = how.expires();
+    }
+  }
+
+  private static void end(TaskRecord r, TaskState state, Outcome o, String worker, long now) {
+    change(r, state);
+    boolean keep = state != TaskState.SUCCESS || !r.has(TaskFlags.IGNORE_RESULT);
+    r.payload = keep ? o.payload() : null;
+    r.flag(TaskFlags.RESULT_REF, keep && o.payloadIsRef());
+    r.errorType = o.errorType();
+    r.worker = worker;
+    r.runMicros = o.runMicros();
+    r.finishedMillis = now;
+    r.startedMillis = now - o.runMicros() / 1000;
+    if (state == TaskState.SUCCESS || state == TaskState.IGNORED) {
+      // Nothing will run it again: the arguments need not be kept.
+      r.body = null;
+      r.options = null;
+    }
+  }
+
+  private static void change(TaskRecord r, TaskState next) {
+    if (!r.state.mayBecome(next)) {
+      throw new IllegalStateException(
+          "task " + r.id + " cannot go from " + r.state + " to " + next);
+    }
+    r.state = next;
+  }
+}

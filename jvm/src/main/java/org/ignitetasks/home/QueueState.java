@@ -1,0 +1,472 @@
+package org.ignitetasks.home;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.protocol.WorkerInfo;
+
+/**
+ * The pure heart of a home: which task goes to which worker next, and under which fence.
+ *
+ * <p>Events come in as method calls with the time as an argument, decisions go out as return values
+ * and as the outbound lists of workers. No Ignite, no I/O, no clock, no threads: the caller holds a
+ * lock. What is durable is written by the caller, before or after, as each method says.
+ *
+ * <p>Invariants: an entry is in exactly one of ready, parked, delayed, leased; a fence is handed out
+ * once; a lease ends by {@link #ended} or {@link #requeue} and by nothing else; a worker never has
+ * more deliveries assigned than the credit it announced.
+ */
+final class QueueState {
+  /** One queue of this home. */
+  static final class Queue {
+    final String name;
+    final ReadyOrder ready = new ReadyOrder();
+
+    /** Tasks that no worker with a free slot knows: set aside by task, still in order. */
+    final Map<String, Parked> parked = new LinkedHashMap<>();
+
+    int delayed;
+    int running;
+    long servedAt;
+
+    Queue(String name) {
+      this.name = name;
+    }
+
+    boolean idle() {
+      return ready.isEmpty() && parked.isEmpty();
+    }
+
+    int waiting() {
+      int sum = ready.size();
+      for (Parked aside : parked.values()) {
+        sum += aside.order.size();
+      }
+      return sum;
+    }
+  }
+
+  /** Entries of one task set aside, and since when no worker at all has known it. */
+  static final class Parked {
+    final ReadyOrder order = new ReadyOrder();
+    long unknownSinceNanos;
+  }
+
+  /** What {@link #tick} found. */
+  record Due(List<WorkerSlots> silentWorkers, List<Entry> unregistered, List<Entry> longRunning) {}
+
+  private final long leaseTtlNanos;
+  private final long unknownGraceNanos;
+  private final Map<String, Queue> queues = new LinkedHashMap<>();
+  private final PriorityQueue<Entry> delayed =
+      new PriorityQueue<>((a, b) -> Long.compare(a.etaMillis, b.etaMillis));
+  private final Map<String, Entry> leases = new HashMap<>();
+  private final Map<Long, WorkerSlots> workers = new LinkedHashMap<>();
+  private final Map<String, List<WorkerSlots>> listeners = new HashMap<>();
+  private final Set<String> revokedWaiting = new HashSet<>();
+  private long nextSeq = 1;
+  private long nextFence = 1;
+  private long served;
+
+  /**
+   * @param leaseTtlNanos a worker unheard of for this long has lost its leases
+   * @param unknownGraceNanos a task that no listening worker knows fails after this long
+   */
+  QueueState(long leaseTtlNanos, long unknownGraceNanos) {
+    this.leaseTtlNanos = leaseTtlNanos;
+    this.unknownGraceNanos = unknownGraceNanos;
+  }
+
+  /** Makes all fences from now on greater than any a home of an earlier epoch has handed out. */
+  void startFencesAt(long homeEpoch) {
+    nextFence = Math.max(nextFence, (homeEpoch << 32) + 1);
+  }
+
+  /** Takes a task whose record is durable. */
+  void submitted(Entry entry, long nowMillis) {
+    entry.seq = nextSeq++;
+    place(entry, nowMillis);
+  }
+
+  private void place(Entry entry, long nowMillis) {
+    Queue queue = queue(entry.queue);
+    if (entry.etaMillis > nowMillis) {
+      delayed.add(entry);
+      queue.delayed++;
+    } else {
+      queue.ready.add(entry);
+    }
+  }
+
+  /** Adopts a lease that a worker says it holds: used when a home is rebuilt. */
+  void adopted(Entry entry, long epoch, long fence, long nowNanos) {
+    entry.seq = nextSeq++;
+    lease(entry, epoch, fence, nowNanos);
+    WorkerSlots worker = workers.get(epoch);
+    if (worker != null) {
+      worker.leased++;
+    }
+  }
+
+  /** Takes a worker; entries set aside that it knows become ready again. */
+  void workerJoined(WorkerInfo info, long nowNanos) {
+    if (workers.containsKey(info.epoch())) {
+      return;
+    }
+    WorkerSlots worker = new WorkerSlots(info, nowNanos);
+    workers.put(info.epoch(), worker);
+    for (String name : info.queues()) {
+      listeners.computeIfAbsent(name, key -> new ArrayList<>()).add(worker);
+    }
+  }
+
+  /**
+   * Removes a worker and returns the entries it had leased, still leased: the caller writes what the
+   * loss means and then calls {@link #requeue} or {@link #ended} for each.
+   */
+  List<Entry> workerLeft(long epoch) {
+    WorkerSlots worker = workers.remove(epoch);
+    if (worker != null) {
+      for (String name : worker.info.queues()) {
+        List<WorkerSlots> list = listeners.get(name);
+        if (list != null && list.remove(worker) && list.isEmpty()) {
+          listeners.remove(name);
+        }
+      }
+    }
+    List<Entry> held = new ArrayList<>();
+    for (Entry entry : leases.values()) {
+      if (entry.epoch == epoch && !entry.completing) {
+        entry.completing = true;
+        held.add(entry);
+      }
+    }
+    return held;
+  }
+
+  /** Sets a worker's credit; false if the worker is not known (it must join again). */
+  boolean credits(long epoch, int free, long nowNanos) {
+    WorkerSlots worker = workers.get(epoch);
+    if (worker == null) {
+      return false;
+    }
+    // Deliveries that are decided but not yet pushed are not in the worker's own count.
+    worker.free = free - worker.takeableOutbound();
+    worker.heardNanos = nowNanos;
+    return true;
+  }
+
+  /** Gives ready tasks to workers with credit; returns the workers that now have something outbound. */
+  Collection<WorkerSlots> dispatch(long nowMillis, long nowNanos) {
+    wakeDelayed(nowMillis);
+    Set<WorkerSlots> touched = new HashSet<>();
+    for (Queue queue = best(); queue != null; queue = best()) {
+      WorkerSlots worker = dispatchOne(queue, nowNanos);
+      if (worker != null) {
+        touched.add(worker);
+      }
+    }
+    return touched;
+  }
+
+  /** Returns the queue to serve next: highest priority first, then the one served longest ago. */
+  private Queue best() {
+    Queue best = null;
+    Entry bestHead = null;
+    for (Queue queue : queues.values()) {
+      Entry head = queue.idle() || !credit(queue.name) ? null : head(queue);
+      if (head != null
+          && (best == null
+              || head.priority > bestHead.priority
+              || (head.priority == bestHead.priority && queue.servedAt < best.servedAt))) {
+        best = queue;
+        bestHead = head;
+      }
+    }
+    return best;
+  }
+
+  private boolean credit(String queue) {
+    for (WorkerSlots worker : listeners.getOrDefault(queue, List.of())) {
+      if (worker.free > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Returns the first entry that a worker with credit could run; sets aside what none could. */
+  private Entry head(Queue queue) {
+    ReadyOrder from = source(queue);
+    return from == null ? null : from.peek();
+  }
+
+  private ReadyOrder source(Queue queue) {
+    Entry first = queue.ready.peek();
+    while (first != null && pick(queue, first.task) == null) {
+      queue.ready.poll();
+      queue.parked.computeIfAbsent(first.task, task -> new Parked()).order.add(first);
+      first = queue.ready.peek();
+    }
+    ReadyOrder from = first == null ? null : queue.ready;
+    if (!queue.parked.isEmpty()) {
+      for (Map.Entry<String, Parked> aside : queue.parked.entrySet()) {
+        Entry head = aside.getValue().order.peek();
+        if (head != null
+            && pick(queue, aside.getKey()) != null
+            && (from == null || Entry.compare(head, from.peek()) < 0)) {
+          from = aside.getValue().order;
+        }
+      }
+    }
+    return from;
+  }
+
+  /** Returns the worker with the most credit that listens to the queue and knows the task. */
+  private WorkerSlots pick(Queue queue, String task) {
+    WorkerSlots best = null;
+    for (WorkerSlots worker : listeners.getOrDefault(queue.name, List.of())) {
+      if (worker.free > 0 && (best == null || worker.free > best.free) && worker.knows(task)) {
+        best = worker;
+      }
+    }
+    return best;
+  }
+
+  private WorkerSlots dispatchOne(Queue queue, long nowNanos) {
+    ReadyOrder from = source(queue);
+    Entry entry = from.poll();
+    if (from.isEmpty() && from != queue.ready) {
+      queue.parked.remove(entry.task);
+    }
+    if (!revokedWaiting.isEmpty() && revokedWaiting.remove(entry.id)) {
+      return null;
+    }
+    queue.servedAt = ++served;
+    WorkerSlots worker = pick(queue, entry.task);
+    lease(entry, worker.info.epoch(), nextFence++, nowNanos);
+    worker.assign(entry);
+    return worker;
+  }
+
+  private void lease(Entry entry, long epoch, long fence, long nowNanos) {
+    entry.fence = fence;
+    entry.epoch = epoch;
+    entry.leasedNanos = nowNanos;
+    entry.completing = false;
+    leases.put(entry.id, entry);
+    queue(entry.queue).running++;
+  }
+
+  /** Claims a lease for its completion; null if the fence is stale or somebody else completes it. */
+  Entry completing(String id, long fence) {
+    Entry entry = leases.get(id);
+    if (entry == null || entry.fence != fence || entry.completing) {
+      return null;
+    }
+    entry.completing = true;
+    return entry;
+  }
+
+  /** Gives a claim back: the write failed and will be tried again. */
+  void completionFailed(Entry entry) {
+    entry.completing = false;
+  }
+
+  /** Ends a lease whose task has a durable terminal state. */
+  void ended(Entry entry) {
+    endLease(entry);
+  }
+
+  /**
+   * Ends a lease and puts the task back: to its old place, or into the delayed ones by its eta. The
+   * record may have given it another queue, priority or eta.
+   */
+  void requeue(Entry entry, TaskRecord record, long nowMillis) {
+    endLease(entry);
+    entry.leaseOnRecord = false;
+    entry.queue = record.queue;
+    entry.priority = record.priority;
+    entry.etaMillis = record.etaMillis;
+    entry.expiresMillis = record.expiresMillis;
+    place(entry, nowMillis);
+  }
+
+  /** As {@link #requeue}, for an entry whose record could not even be read. */
+  void requeueCold(Entry entry, long nowMillis) {
+    endLease(entry);
+    place(entry, nowMillis);
+  }
+
+  /** Forgets the leases of partitions that have another home now; returns how many. */
+  int dropLeases(Predicate<Entry> gone) {
+    List<Entry> dropped = leases.values().stream().filter(gone).toList();
+    dropped.forEach(this::endLease);
+    return dropped.size();
+  }
+
+  private void endLease(Entry entry) {
+    if (leases.remove(entry.id, entry)) {
+      queue(entry.queue).running--;
+      WorkerSlots worker = workers.get(entry.epoch);
+      if (worker != null) {
+        worker.leased--;
+      }
+    }
+    entry.fence = 0;
+    entry.completing = false;
+  }
+
+  /** Returns the lease on a task, or null. */
+  Entry lease(String id) {
+    return leases.get(id);
+  }
+
+  /** Marks a waiting task whose record says REVOKED, so that it is passed over when its turn comes. */
+  void revokedWaiting(String id) {
+    revokedWaiting.add(id);
+  }
+
+  /** Finds workers gone silent, tasks nobody knows, leases that should be on record by now. */
+  Due tick(long nowMillis, long nowNanos, long recordLeaseAfterNanos) {
+    List<WorkerSlots> silent = new ArrayList<>();
+    for (WorkerSlots worker : workers.values()) {
+      if (nowNanos - worker.heardNanos > leaseTtlNanos) {
+        silent.add(worker);
+      }
+    }
+    List<Entry> longRunning = new ArrayList<>();
+    for (Entry entry : leases.values()) {
+      if (!entry.leaseOnRecord
+          && !entry.completing
+          && !entry.earlyAck()
+          && nowNanos - entry.leasedNanos > recordLeaseAfterNanos) {
+        longRunning.add(entry);
+      }
+    }
+    return new Due(silent, unregistered(nowNanos), longRunning);
+  }
+
+  /** Says that this much time passed in which nobody could be heard: this very process was paused. */
+  void paused(long nanos) {
+    for (WorkerSlots worker : workers.values()) {
+      worker.heardNanos += nanos;
+    }
+  }
+
+  private List<Entry> unregistered(long nowNanos) {
+    List<Entry> gone = new ArrayList<>();
+    for (Queue queue : queues.values()) {
+      List<WorkerSlots> here = listeners.getOrDefault(queue.name, List.of());
+      Iterator<Map.Entry<String, Parked>> all = queue.parked.entrySet().iterator();
+      while (all.hasNext()) {
+        Map.Entry<String, Parked> aside = all.next();
+        boolean known = here.isEmpty() || here.stream().anyMatch(w -> w.knows(aside.getKey()));
+        Parked parked = aside.getValue();
+        if (known) {
+          parked.unknownSinceNanos = 0;
+        } else if (parked.unknownSinceNanos == 0) {
+          parked.unknownSinceNanos = nowNanos;
+        } else if (nowNanos - parked.unknownSinceNanos > unknownGraceNanos) {
+          for (Entry e = parked.order.poll(); e != null; e = parked.order.poll()) {
+            if (!revokedWaiting.remove(e.id)) {
+              gone.add(e);
+            }
+          }
+          all.remove();
+        }
+      }
+    }
+    return gone;
+  }
+
+  private void wakeDelayed(long nowMillis) {
+    while (!delayed.isEmpty() && delayed.peek().etaMillis <= nowMillis) {
+      Entry entry = delayed.poll();
+      Queue queue = queue(entry.queue);
+      queue.delayed--;
+      queue.ready.add(entry);
+    }
+  }
+
+  /** Returns the wall-clock time at which the next delayed task is due, or Long.MAX_VALUE. */
+  long nextEtaMillis() {
+    return delayed.isEmpty() ? Long.MAX_VALUE : delayed.peek().etaMillis;
+  }
+
+  /**
+   * Removes up to {@code most} waiting entries that match, and returns them; null for a queue means
+   * all queues.
+   */
+  List<Entry> drain(String name, int most, Predicate<Entry> wanted) {
+    List<Entry> out = new ArrayList<>();
+    for (Queue queue : queues.values()) {
+      if (name == null || name.equals(queue.name)) {
+        drainOrder(queue.ready, most, wanted, out);
+        queue.parked.values().forEach(aside -> drainOrder(aside.order, most, wanted, out));
+        queue.parked.values().removeIf(aside -> aside.order.isEmpty());
+      }
+    }
+    if (out.size() < most) {
+      List<Entry> keep = new ArrayList<>();
+      for (Entry e = delayed.poll(); e != null; e = delayed.poll()) {
+        if (out.size() < most && (name == null || name.equals(e.queue)) && wanted.test(e)) {
+          queue(e.queue).delayed--;
+          out.add(e);
+        } else {
+          keep.add(e);
+        }
+      }
+      delayed.addAll(keep);
+    }
+    out.removeIf(e -> revokedWaiting.remove(e.id));
+    return out;
+  }
+
+  private static void drainOrder(
+      ReadyOrder order, int most, Predicate<Entry> wanted, List<Entry> out) {
+    List<Entry> keep = new ArrayList<>();
+    while (out.size() < most && !order.isEmpty()) {
+      Entry entry = order.poll();
+      (wanted.test(entry) ? out : keep).add(entry);
+    }
+    keep.forEach(order::add);
+  }
+
+  Collection<Queue> queues() {
+    return queues.values();
+  }
+
+  Collection<WorkerSlots> workers() {
+    return workers.values();
+  }
+
+  WorkerSlots worker(long epoch) {
+    return workers.get(epoch);
+  }
+
+  int listeners(String queue) {
+    return listeners.getOrDefault(queue, List.of()).size();
+  }
+
+  Collection<Entry> leases() {
+    return leases.values();
+  }
+
+  int revokedWaitingCount() {
+    return revokedWaiting.size();
+  }
+
+  private Queue queue(String name) {
+    return queues.computeIfAbsent(name, Queue::new);
+  }
+}

@@ -1,0 +1,209 @@
+package org.ignitetasks.model;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * The stored form of a {@link TaskRecord}: a version byte, then fields in a fixed order.
+ *
+ * <p>Numbers are LEB128 varints (zig-zag is not needed: nothing stored is negative), strings and
+ * bytes have a varint length where 0 means null and n + 1 a length of n. A new field is appended
+ * with a new version; readers accept every older version. Strings that repeat (task, queue, worker,
+ * error type) are shared when decoded, so that a million records do not hold a million copies.
+ */
+public final class RecordCodec {
+  private static final byte VERSION = 1;
+  private static final byte EXPIRED = 0x7f;
+
+  private RecordCodec() {}
+
+  /** Returns the stored form. */
+  public static byte[] encode(TaskRecord r) {
+    Writer w = new Writer(160 + r.opaqueSize());
+    if (r.expired) {
+      w.bytes[w.size++] = EXPIRED;
+      w.number(r.finishedMillis);
+      return w.done();
+    }
+    w.bytes[w.size++] = VERSION;
+    w.bytes[w.size++] = (byte) r.state.code();
+    w.text(r.task);
+    w.text(r.queue);
+    w.number(r.priority);
+    w.number(r.flags);
+    w.number(r.maxDeliveries);
+    w.number(r.deliveries);
+    w.number(r.workerLosses);
+    w.number(r.attempt);
+    w.number(r.fence);
+    w.number(r.createdMillis);
+    w.number(r.etaMillis);
+    w.number(r.expiresMillis);
+    w.number(r.startedMillis);
+    w.number(r.finishedMillis);
+    w.number(r.runMicros);
+    w.number(r.softLimitMillis);
+    w.number(r.hardLimitMillis);
+    w.number(r.resultTtlMillis);
+    w.text(r.worker);
+    w.text(r.errorType);
+    w.text(r.rootId);
+    w.text(r.parentId);
+    w.text(r.groupId);
+    w.blob(r.fingerprint);
+    w.blob(r.options);
+    w.blob(r.body);
+    w.blob(r.payload);
+    return w.done();
+  }
+
+  /** Returns the state in a stored form without decoding the rest, or null for an expired marker. */
+  public static TaskState peekState(byte[] stored) {
+    return stored[0] == EXPIRED ? null : TaskState.of(stored[1]);
+  }
+
+  /** Returns the record with this id from its stored form. */
+  public static TaskRecord decode(String id, byte[] stored) {
+    Reader in = new Reader(stored);
+    TaskRecord r = new TaskRecord();
+    r.id = id;
+    byte version = stored[in.at++];
+    if (version == EXPIRED) {
+      r.expired = true;
+      r.state = TaskState.IGNORED;
+      r.finishedMillis = in.number();
+      return r;
+    }
+    if (version != VERSION) {
+      throw new TasksException(
+          TasksException.Code.DATA_DIR_NEWER,
+          "the record of task " + id + " has the unknown version " + version);
+    }
+    r.state = TaskState.of(stored[in.at++]);
+    r.task = in.text(true);
+    r.queue = in.text(true);
+    r.priority = (int) in.number();
+    r.flags = (int) in.number();
+    r.maxDeliveries = (int) in.number();
+    r.deliveries = (int) in.number();
+    r.workerLosses = (int) in.number();
+    r.attempt = (int) in.number();
+    r.fence = in.number();
+    r.createdMillis = in.number();
+    r.etaMillis = in.number();
+    r.expiresMillis = in.number();
+    r.startedMillis = in.number();
+    r.finishedMillis = in.number();
+    r.runMicros = in.number();
+    r.softLimitMillis = (int) in.number();
+    r.hardLimitMillis = (int) in.number();
+    r.resultTtlMillis = in.number();
+    r.worker = in.text(true);
+    r.errorType = in.text(true);
+    r.rootId = in.text(false);
+    r.parentId = in.text(false);
+    r.groupId = in.text(false);
+    r.fingerprint = in.blob();
+    r.options = in.blob();
+    r.body = in.blob();
+    r.payload = in.blob();
+    return r;
+  }
+
+  private static final class Writer {
+    private byte[] bytes;
+    private int size;
+
+    Writer(int capacity) {
+      bytes = new byte[capacity];
+    }
+
+    void number(long value) {
+      room(10);
+      long rest = value;
+      while ((rest & ~0x7fL) != 0) {
+        bytes[size++] = (byte) (rest & 0x7f | 0x80);
+        rest >>>= 7;
+      }
+      bytes[size++] = (byte) rest;
+    }
+
+    void text(String value) {
+      blob(value == null ? null : value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    void blob(byte[] value) {
+      if (value == null) {
+        number(0);
+        return;
+      }
+      number(value.length + 1L);
+      room(value.length);
+      System.arraycopy(value, 0, bytes, size, value.length);
+      size += value.length;
+    }
+
+    byte[] done() {
+      return size == bytes.length ? bytes : Arrays.copyOf(bytes, size);
+    }
+
+    private void room(int more) {
+      if (size + more > bytes.length) {
+        bytes = Arrays.copyOf(bytes, Math.max(size + more, bytes.length * 2));
+      }
+    }
+  }
+
+  private static final class Reader {
+    private static final String[] SHARED = new String[1024];
+
+    private final byte[] bytes;
+    private int at;
+
+    Reader(byte[] bytes) {
+      this.bytes = bytes;
+    }
+
+    long number() {
+      long value = 0;
+      for (int shift = 0; ; shift += 7) {
+        byte b = bytes[at++];
+        value |= (long) (b & 0x7f) << shift;
+        if (b >= 0) {
+          return value;
+        }
+      }
+    }
+
+    byte[] blob() {
+      int length = (int) number() - 1;
+      if (length < 0) {
+        return null;
+      }
+      byte[] value = Arrays.copyOfRange(bytes, at, at + length);
+      at += length;
+      return value;
+    }
+
+    String text(boolean share) {
+      int length = (int) number() - 1;
+      if (length < 0) {
+        return null;
+      }
+      int start = at;
+      at += length;
+      String value = new String(bytes, start, length, StandardCharsets.UTF_8);
+      if (!share) {
+        return value;
+      }
+      // A lost update only costs one more copy, so the table needs no lock.
+      int slot = value.hashCode() & (SHARED.length - 1);
+      String known = SHARED[slot];
+      if (value.equals(known)) {
+        return known;
+      }
+      SHARED[slot] = value;
+      return value;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+package org.ignitetasks.model;
+
+/** Bits of a task's flags, equal on the wire, in the record and in deliveries. */
+public final class TaskFlags {
+  /** No result is kept and nobody is told of the end. */
+  public static final int IGNORE_RESULT = 1;
+
+  /** The task is acknowledged before it runs: at most one start, WorkerLost if that is cut. */
+  public static final int EARLY_ACK = 2;
+
+  /** The state STARTED is written when a child begins. */
+  public static final int TRACK_STARTED = 4;
+
+  /** The id was chosen by the caller or comes from a key: look it up before inserting. */
+  public static final int CHECK_EXISTS = 8;
+
+  /** The body is a reference to a blob. */
+  public static final int BODY_REF = 16;
+
+  /** The result is a reference to a blob (record only). */
+  public static final int RESULT_REF = 32;
+
+  private TaskFlags() {}
+}

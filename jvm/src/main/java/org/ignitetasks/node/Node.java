@@ -1,0 +1,239 @@
+package org.ignitetasks.node;
+
+import java.net.BindException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.apache.ignite.Ignite;
+import org.apache.ignite.IgniteCache;
+import org.apache.ignite.IgniteException;
+import org.apache.ignite.Ignition;
+import org.apache.ignite.internal.util.typedef.X;
+import org.apache.ignite.spi.IgniteSpiException;
+import org.ignitetasks.gateway.Gateway;
+import org.ignitetasks.home.HomeRegistry;
+import org.ignitetasks.home.HomeSettings;
+import org.ignitetasks.home.RecordStore;
+import org.ignitetasks.model.TasksException;
+import org.ignitetasks.model.TasksException.Code;
+import org.ignitetasks.protocol.Completion;
+import org.ignitetasks.protocol.CompletionSink;
+import org.ignitetasks.protocol.Gateways;
+import org.ignitetasks.protocol.HomeRouter;
+import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.worker.IgniteBlobStore;
+import org.ignitetasks.worker.LaneServer;
+import org.ignitetasks.worker.WorkerNode;
+
+/**
+ * One JVM put together: Ignite, the home (where there is data), the gateway and the lane, started in
+ * the order in which they need each other and stopped in the reverse.
+ */
+final class Node {
+  private static final Logger LOG = Logger.getLogger("ignitetasks.node");
+  private static final long CALL_MILLIS = 10_000;
+  private static final int TOKEN_BYTES = 32;
+
+  /** Breaks the circle of home, which tells the gateway, and gateway, which asks the home. */
+  private static final class LateSink implements CompletionSink {
+    private volatile CompletionSink gateway;
+
+    @Override
+    public void completed(long session, List<Completion> completions) {
+      if (gateway != null) {
+        gateway.completed(session, completions);
+      }
+    }
+
+    @Override
+    public void mayHaveMissed() {
+      if (gateway != null) {
+        gateway.mayHaveMissed();
+      }
+    }
+  }
+
+  private final NodeSettings settings;
+  private final InstanceFiles files;
+  private final long startedMillis = System.currentTimeMillis();
+  private final CountDownLatch stopAsked = new CountDownLatch(1);
+  private Ignite ignite;
+  private HomeRegistry home;
+  private WorkerNode workers;
+  private Gateway gateway;
+  private LaneServer lane;
+  private Topology topology;
+  private IgniteBlobStore blobs;
+
+  Node(NodeSettings settings) {
+    this.settings = settings;
+    this.files = new InstanceFiles(settings);
+  }
+
+  /** Starts everything and publishes the connection file; returns the gateway's port. */
+  int start() {
+    files.open();
+    startIgnite();
+    Topology.join(ignite, settings);
+    LateSink sink = new LateSink();
+    ignite.getOrCreateCaches(List.copyOf(NodeConfigs.caches(settings)));
+    IgniteCache<String, byte[]> ledger = cache(NodeConfigs.LEDGER);
+    IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
+    blobs = new IgniteBlobStore(cache(NodeConfigs.CHUNKS), cache(NodeConfigs.SEALS));
+    Gateways gateways = new Gateways(ignite, sink);
+    HomeRouter router = new HomeRouter(ignite, ledger.getName(), CALL_MILLIS);
+    workers = new WorkerNode(router, ignite.cluster().localNode().id());
+    Workers links = new Workers(ignite, workers);
+    RecordStore store = null;
+    if (settings.hasData()) {
+      store = new RecordStore(ignite, ledger, () -> ignite.cluster().forServers().nodes().size() == 1);
+      home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
+      links.home(home);
+    } else {
+      links.home(router);
+    }
+    router.publish(home, workers, workers::metrics);
+    topology = new Topology(ignite, settings, meta, store, home, sink);
+    topology.start();
+    if (home != null) {
+      home.start();
+    }
+    return listen(router, sink);
+  }
+
+  private IgniteCache<String, byte[]> cache(String kind) {
+    return ignite.cache(settings.cache(kind));
+  }
+
+  private void startIgnite() {
+    try {
+      ignite = Ignition.start(NodeConfigs.of(settings));
+    } catch (IgniteException e) {
+      throw startFailure(e);
+    }
+  }
+
+  private TasksException startFailure(IgniteException e) {
+    if (X.hasCause(e, BindException.class) || String.valueOf(e).contains("port")) {
+      return new TasksException(
+          Code.PORT_TAKEN, "a port of this node is taken: name others, or stop what uses them", e);
+    }
+    if (X.hasCause(e, IgniteSpiException.class) && !settings.hasData()) {
+      return new TasksException(
+          Code.CLUSTER_UNREACHABLE,
+          "no data node answers at " + settings.addresses + ": start one with `ignitetasks node run`",
+          e);
+    }
+    if (String.valueOf(X.getFullStackTrace(e)).contains("No space left")) {
+      return new TasksException(
+          Code.DISK_FULL, "the disk of " + settings.instanceDir + " is full: free some space", e);
+    }
+    return new TasksException(Code.INTERNAL, "Ignite did not start: " + e.getMessage(), e);
+  }
+
+  private int listen(HomeRouter router, LateSink sink) {
+    String token = token();
+    Map<String, Object> facts = facts();
+    gateway =
+        new Gateway(
+            router, () -> ignite.cluster().localNode().id(), this::info, stopAsked::countDown);
+    sink.gateway = gateway;
+    int port = gateway.start("127.0.0.1", settings.gatewayPort, token);
+    lane = new LaneServer(Path.of(settings.lane), token, workers, blobs);
+    facts.put("host", "127.0.0.1");
+    facts.put("port", port);
+    facts.put("token", token);
+    facts.put("lane", settings.lane);
+    files.publish(facts);
+    return port;
+  }
+
+  private static String token() {
+    byte[] bytes = new byte[TOKEN_BYTES];
+    new SecureRandom().nextBytes(bytes);
+    return HexFormat.of().formatHex(bytes);
+  }
+
+  private Map<String, Object> facts() {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("protocol", 1);
+    facts.put("version", settings.version);
+    facts.put("pid", ProcessHandle.current().pid());
+    facts.put("role", settings.role);
+    facts.put("data_dir", settings.instanceDir);
+    facts.put("durability", settings.durability);
+    facts.put("cluster_id", String.valueOf(ignite.cluster().id()));
+    facts.put("node", settings.name);
+    facts.put("namespace", settings.namespace);
+    facts.put("thin_port", Math.max(0, settings.thinPort));
+    facts.put("started_at", startedMillis);
+    return facts;
+  }
+
+  private Map<String, Object> info() {
+    Map<String, Object> info = facts();
+    Runtime runtime = Runtime.getRuntime();
+    info.put("name", settings.name);
+    info.put("lane", settings.lane);
+    info.put("uptime_ms", System.currentTimeMillis() - startedMillis);
+    info.put("heap_used", runtime.totalMemory() - runtime.freeMemory());
+    info.put("heap_max", runtime.maxMemory());
+    info.put("nodes", ignite.cluster().forServers().nodes().size());
+    info.put("active", ignite.cluster().state().active());
+    return info;
+  }
+
+  /** Waits until somebody asks this JVM to stop or nobody has used it for as long as was set. */
+  void awaitStop() throws InterruptedException {
+    while (!stopAsked.await(1, TimeUnit.SECONDS)) {
+      if (idle()) {
+        LOG.info("nobody has used this node for " + settings.idleExitSeconds + " s: it stops");
+        return;
+      }
+    }
+  }
+
+  /** Asks this JVM to stop. */
+  void askStop() {
+    stopAsked.countDown();
+  }
+
+  private boolean idle() {
+    return settings.idleExitSeconds > 0
+        && !settings.lifeline
+        && !settings.role.equals("data")
+        && gateway.connectionCount() == 0
+        && lane.connectionCount() == 0
+        && gateway.idleMillis() > settings.idleExitSeconds * 1000L;
+  }
+
+  /** Stops everything; each part even if another one fails. */
+  void stop() {
+    files.unpublish();
+    quietly(lane == null ? null : lane::stopListening);
+    quietly(gateway == null ? null : gateway::stop);
+    quietly(lane == null ? null : lane::close);
+    quietly(workers == null ? null : workers::close);
+    quietly(home == null ? null : home::stop);
+    quietly(topology == null ? null : topology::stop);
+    quietly(() -> Ignition.stop("ignitetasks", true));
+  }
+
+  private static void quietly(Runnable step) {
+    if (step == null) {
+      return;
+    }
+    try {
+      step.run();
+    } catch (RuntimeException e) {
+      LOG.log(Level.WARNING, "a part did not stop cleanly", e);
+    }
+  }
+}

@@ -1,0 +1,187 @@
+package org.ignitetasks.node;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.logging.Logger;
+import java.util.stream.Stream;
+import org.apache.ignite.cache.CacheAtomicityMode;
+import org.apache.ignite.cache.CacheMode;
+import org.apache.ignite.cache.CacheWriteSynchronizationMode;
+import org.apache.ignite.cache.PartitionLossPolicy;
+import org.apache.ignite.configuration.CacheConfiguration;
+import org.apache.ignite.configuration.ClientConnectorConfiguration;
+import org.apache.ignite.configuration.DataRegionConfiguration;
+import org.apache.ignite.configuration.DataStorageConfiguration;
+import org.apache.ignite.configuration.ExecutorConfiguration;
+import org.apache.ignite.configuration.IgniteConfiguration;
+import org.apache.ignite.configuration.TransactionConfiguration;
+import org.apache.ignite.configuration.WALMode;
+import org.apache.ignite.failure.StopNodeOrHaltFailureHandler;
+import org.apache.ignite.logger.java.JavaLogger;
+import org.apache.ignite.spi.communication.tcp.TcpCommunicationSpi;
+import org.apache.ignite.spi.discovery.isolated.IsolatedDiscoverySpi;
+import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
+import org.apache.ignite.spi.discovery.tcp.ipfinder.vm.TcpDiscoveryVmIpFinder;
+
+/**
+ * The only builder of Ignite configuration. Every default that loses data or opens a door is set here
+ * by hand, with the reason beside it.
+ */
+final class NodeConfigs {
+  private static final int DISCOVERY_PORT = 47500;
+  private static final int COMMUNICATION_PORT = 47100;
+  private static final long MIB = 1L << 20;
+  private static final int WAL_SEGMENT_MIB = 32;
+  private static final int WAL_SEGMENTS = 6;
+
+  private NodeConfigs() {}
+
+  static IgniteConfiguration of(NodeSettings s) {
+    IgniteConfiguration config =
+        new IgniteConfiguration()
+            .setIgniteInstanceName("ignitetasks")
+            .setWorkDirectory(workDir(s).toString())
+            .setLocalHost(s.localHost)
+            .setGridLogger(new JavaLogger(Logger.getLogger("org.apache.ignite"), false))
+            // The REST connector is on by default and asks nobody for a password.
+            .setConnectorConfiguration(null)
+            .setPeerClassLoadingEnabled(false)
+            .setMetricsLogFrequency(0)
+            .setClientMode(!s.hasData())
+            .setCommunicationSpi(communication(s))
+            // A node whose store fails must end; its tasks are then run by others.
+            .setFailureHandler(new StopNodeOrHaltFailureHandler(true, 5_000))
+            .setTransactionConfiguration(
+                new TransactionConfiguration()
+                    // A paused client must not hold locks for ever, least of all against a new node.
+                    .setDefaultTxTimeout(5_000)
+                    .setTxTimeoutOnPartitionMapExchange(10_000));
+    pools(config);
+    thinClients(config, s);
+    if (s.embedded()) {
+      // One node that nobody can join: no discovery port at all.
+      config.setDiscoverySpi(new IsolatedDiscoverySpi());
+    } else {
+      config.setDiscoverySpi(discovery(s));
+    }
+    if (s.hasData()) {
+      // Without a fixed id a restarted node may take another's store.
+      config.setConsistentId(s.name).setDataStorageConfiguration(storage(s));
+    }
+    return config;
+  }
+
+  private static Path workDir(NodeSettings s) {
+    return s.hasData() ? s.storeDir() : Path.of(s.instanceDir, "work");
+  }
+
+  private static void pools(IgniteConfiguration config) {
+    config
+        .setPublicThreadPoolSize(4)
+        .setSystemThreadPoolSize(4)
+        .setStripedPoolSize(4)
+        .setQueryThreadPoolSize(2)
+        .setDataStreamerThreadPoolSize(2)
+        .setManagementThreadPoolSize(2)
+        .setPeerClassLoadingThreadPoolSize(1)
+        .setRebalanceThreadPoolSize(1)
+        .setAsyncCallbackPoolSize(2)
+        .setExecutorConfiguration(
+            new ExecutorConfiguration("ignitetasks-home").setSize(8),
+            new ExecutorConfiguration("ignitetasks-worker").setSize(4));
+  }
+
+  private static void thinClients(IgniteConfiguration config, NodeSettings s) {
+    if (s.thinPort <= 0 || !s.hasData()) {
+      config.setClientConnectorConfiguration(null);
+      return;
+    }
+    config.setClientConnectorConfiguration(
+        new ClientConnectorConfiguration()
+            .setHost(s.localHost)
+            .setPort(s.thinPort)
+            .setPortRange(0)
+            .setJdbcEnabled(false)
+            .setOdbcEnabled(false));
+  }
+
+  private static TcpCommunicationSpi communication(NodeSettings s) {
+    TcpCommunicationSpi spi = new TcpCommunicationSpi();
+    spi.setLocalAddress(s.localHost);
+    spi.setLocalPort(s.communicationPort > 0 ? s.communicationPort : COMMUNICATION_PORT);
+    spi.setSlowClientQueueLimit(10_000);
+    return spi;
+  }
+
+  private static TcpDiscoverySpi discovery(NodeSettings s) {
+    TcpDiscoverySpi spi = new TcpDiscoverySpi();
+    spi.setLocalAddress(s.localHost);
+    if (s.hasData()) {
+      spi.setLocalPort(s.discoveryPort > 0 ? s.discoveryPort : DISCOVERY_PORT);
+      spi.setLocalPortRange(0);
+    }
+    List<String> addresses = new ArrayList<>(s.addresses);
+    TcpDiscoveryVmIpFinder finder = new TcpDiscoveryVmIpFinder();
+    finder.setAddresses(addresses);
+    spi.setIpFinder(finder);
+    // A client that finds no data node says so instead of waiting for ever.
+    spi.setJoinTimeout(s.hasData() ? 0 : 20_000);
+    return spi;
+  }
+
+  private static DataStorageConfiguration storage(NodeSettings s) {
+    Path store = s.storeDir();
+    return new DataStorageConfiguration()
+        .setStoragePath(store.resolve("db").toString())
+        .setWalPath(store.resolve("wal").toString())
+        .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
+        // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process, and
+        // of a machine only where another one holds a copy.
+        .setWalMode(s.durability.equals("power") ? WALMode.FSYNC : WALMode.LOG_ONLY)
+        .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
+        .setWalSegments(WAL_SEGMENTS)
+        .setMaxWalArchiveSize(8 * WAL_SEGMENT_MIB * MIB)
+        .setCheckpointFrequency(60_000)
+        .setDefaultDataRegionConfiguration(
+            new DataRegionConfiguration()
+                .setName("default")
+                .setPersistenceEnabled(true)
+                .setInitialSize(Math.min(64, s.regionMaxMb) * MIB)
+                .setMaxSize(s.regionMaxMb * MIB));
+  }
+
+  /** One record a task. */
+  static final String LEDGER = "ledger";
+
+  /** Parts of large values. */
+  static final String CHUNKS = "chunks";
+
+  /** Sizes and checksums of large values. */
+  static final String SEALS = "seals";
+
+  /** A few numbers of the cluster itself. */
+  static final String META = "meta";
+
+  /** All caches; they are made together, which is one exchange and not four. */
+  static List<CacheConfiguration<String, byte[]>> caches(NodeSettings s) {
+    return Stream.of(LEDGER, CHUNKS, SEALS, META).map(kind -> durable(s, kind)).toList();
+  }
+
+  private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
+    return new CacheConfiguration<String, byte[]>(s.cache(kind))
+        // One group, one set of partition files: they have the same placement and life.
+        .setGroupName(s.cache("group"))
+        .setCacheMode(CacheMode.PARTITIONED)
+        // ATOMIC may apply a change twice, or answer wrongly, when a primary dies.
+        .setAtomicityMode(CacheAtomicityMode.TRANSACTIONAL)
+        // PRIMARY_SYNC would acknowledge what only one node has.
+        .setWriteSynchronizationMode(CacheWriteSynchronizationMode.FULL_SYNC)
+        .setBackups(s.backups)
+        .setReadFromBackup(false)
+        .setPartitionLossPolicy(PartitionLossPolicy.READ_WRITE_SAFE)
+        .setAffinity(new LocatorAffinity())
+        .setStatisticsEnabled(false)
+        .setCopyOnRead(false);
+  }
+}

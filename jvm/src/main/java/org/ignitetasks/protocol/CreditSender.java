@@ -1,0 +1,75 @@
+package org.ignitetasks.protocol;
+
+import org.apache.ignite.IgniteException;
+import org.ignitetasks.model.TasksException;
+
+/**
+ * Announces a worker's credit to one remote home: at most one message under way, the newest number
+ * wins. A home that does not know the worker (it has just become one) is told of it.
+ */
+final class CreditSender {
+  private final RemoteHome home;
+  private final WorkerInfo worker;
+  private int newest = -1;
+  private boolean busy;
+
+  CreditSender(RemoteHome home, WorkerInfo worker) {
+    this.home = home;
+    this.worker = worker;
+  }
+
+  synchronized void announce(int free) {
+    newest = free;
+    if (!busy) {
+      send();
+    }
+  }
+
+  private synchronized void send() {
+    if (newest < 0) {
+      busy = false;
+      return;
+    }
+    busy = true;
+    int free = newest;
+    newest = -1;
+    try {
+      home.creditsAsync(worker.epoch(), free).listen(sent -> answered(sent::get, free));
+    } catch (IgniteException | IllegalStateException e) {
+      // The next heartbeat tries again, at the home that is then there.
+      busy = false;
+    }
+  }
+
+  private void answered(Runnable get, int free) {
+    try {
+      get.run();
+    } catch (IgniteException e) {
+      if (RemoteHome.translated(e).code() == TasksException.Code.NOT_FOUND) {
+        joinAgain(free);
+        return;
+      }
+    }
+    send();
+  }
+
+  private void joinAgain(int free) {
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                home.workerJoined(worker);
+                synchronized (this) {
+                  newest = newest < 0 ? free : newest;
+                }
+              } catch (TasksException e) {
+                // As above: the next heartbeat tries again.
+              } finally {
+                send();
+              }
+            },
+            "ignitetasks-join");
+    thread.setDaemon(true);
+    thread.start();
+  }
+}

@@ -1,0 +1,55 @@
+package org.ignitetasks.protocol;
+
+/**
+ * How one delivery ended, as a child reported it or as the lane concluded from the child's death.
+ *
+ * @param id the task
+ * @param fence the delivery; an outcome with a stale fence is refused
+ * @param kind one of the constants below; the codes are those of the lane
+ * @param payload result or failure bytes, or null
+ * @param payloadIsRef whether the payload names a blob
+ * @param runMicros run time of the body in microseconds
+ * @param errorType class name of the error, or null
+ * @param retry what a RETRY writes, or null
+ * @param requeue REJECT only: back into the queue instead of rejected for good
+ */
+public record Outcome(
+    String id,
+    long fence,
+    int kind,
+    byte[] payload,
+    boolean payloadIsRef,
+    long runMicros,
+    String errorType,
+    Retry retry,
+    boolean requeue) {
+  public static final int SUCCESS = 0;
+  public static final int FAILURE = 1;
+  public static final int RETRY = 2;
+  public static final int REJECT = 3;
+  public static final int IGNORE = 4;
+
+  /** Never started, or finished without a report: back into the queue, no penalty. */
+  public static final int GIVE_BACK = 5;
+
+  /** The body began; only sent for tasks that track it. */
+  public static final int STARTED = 6;
+
+  /** The child that ran it died: counts as a lost delivery, DEAD at the cap. */
+  public static final int LOST = 7;
+
+  /** Terminated because of a revoke. */
+  public static final int REVOKED = 8;
+
+  /** Given back because this worker's code does not have the task. */
+  public static final int NOT_REGISTERED = 9;
+
+  /** The changes that a retry makes to the record; null and -1 mean "as it was". */
+  public record Retry(
+      long etaMillis, byte[] body, boolean bodyIsRef, String queue, int priority, long expires) {}
+
+  /** Returns an outcome without payload. */
+  public static Outcome plain(String id, long fence, int kind) {
+    return new Outcome(id, fence, kind, null, false, 0, null, null, false);
+  }
+}

@@ -1,0 +1,164 @@
+package org.ignitetasks.protocol;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.ignite.Ignite;
+import org.apache.ignite.IgniteClientDisconnectedException;
+import org.apache.ignite.IgniteException;
+import org.apache.ignite.cluster.ClusterGroupEmptyException;
+import org.apache.ignite.cluster.ClusterNode;
+import org.apache.ignite.cluster.ClusterTopologyException;
+import org.apache.ignite.internal.util.typedef.X;
+import org.apache.ignite.lang.IgniteFuture;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TasksException;
+
+/** The home on another node, by compute jobs. Translates Ignite's errors, repeats nothing. */
+final class RemoteHome implements HomeApi {
+  /** The executor of homes: calls that block for a commit must not starve Ignite's public pool. */
+  static final String EXECUTOR = "ignitetasks-home";
+
+  private final Ignite ignite;
+  private final ClusterNode node;
+
+  RemoteHome(Ignite ignite, ClusterNode node) {
+    this.ignite = ignite;
+    this.node = node;
+  }
+
+  private Object call(String name, Object... args) {
+    try {
+      return ignite
+          .compute(ignite.cluster().forNode(node))
+          .withNoFailover()
+          .withExecutor(EXECUTOR)
+          .call(new HomeJob(name, args));
+    } catch (IgniteException | IllegalStateException e) {
+      throw translated(e);
+    }
+  }
+
+  /** Returns what an exception of the compute grid means to a caller. */
+  static TasksException translated(RuntimeException e) {
+    TasksException own = X.cause(e, TasksException.class);
+    if (own != null) {
+      return own;
+    }
+    boolean topology =
+        X.hasCause(
+            e,
+            ClusterTopologyException.class,
+            ClusterGroupEmptyException.class,
+            IgniteClientDisconnectedException.class);
+    return new TasksException(
+        TasksException.Code.UNAVAILABLE,
+        topology ? "a data node went away: try again" : "a data node failed the call: try again",
+        e);
+  }
+
+  /** Announces credit without waiting for the answer. */
+  IgniteFuture<Object> creditsAsync(long epoch, int free) {
+    return ignite
+        .compute(ignite.cluster().forNode(node))
+        .withNoFailover()
+        .withExecutor(EXECUTOR)
+        .callAsync(new HomeJob("credits", epoch, free));
+  }
+
+  @Override
+  public SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
+    int[] flat =
+        (int[]) call("submit", Parcels.records(records), Parcels.origin(origin), repeated);
+    List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
+    for (int at = 1; at < flat.length; at += 3) {
+      exceptions.add(new SubmitAnswer.Exception(flat[at], flat[at + 1], flat[at + 2]));
+    }
+    return new SubmitAnswer(flat[0], exceptions);
+  }
+
+  @Override
+  public void complete(long epoch, List<Outcome> outcomes) {
+    call("complete", epoch, Parcels.outcomes(outcomes));
+  }
+
+  @Override
+  public void workerJoined(WorkerInfo worker) {
+    call("workerJoined", (Object) Parcels.worker(worker));
+  }
+
+  @Override
+  public void workerLeft(long epoch) {
+    call("workerLeft", epoch);
+  }
+
+  @Override
+  public void credits(long epoch, int free) {
+    call("credits", epoch, free);
+  }
+
+  @Override
+  public WatchAnswer watch(List<String> ids, Origin origin) {
+    Object[] in = (Object[]) call("watch", Parcels.strings(ids), Parcels.origin(origin));
+    return new WatchAnswer(
+        Parcels.completions(in[0]), Parcels.strings(in[1]), Parcels.strings(in[2]));
+  }
+
+  @Override
+  public void sessionClosed(Origin origin) {
+    call("sessionClosed", (Object) Parcels.origin(origin));
+  }
+
+  @Override
+  public List<TaskRecord> info(List<String> ids) {
+    return Parcels.records(call("info", (Object) Parcels.strings(ids)));
+  }
+
+  @Override
+  public int forget(List<String> ids) {
+    return (Integer) call("forget", (Object) Parcels.strings(ids));
+  }
+
+  @Override
+  public int[] revoke(List<String> ids, boolean terminate, String signal) {
+    return (int[]) call("revoke", Parcels.strings(ids), terminate, signal);
+  }
+
+  @Override
+  public int purge(String queue) {
+    return (Integer) call("purge", queue);
+  }
+
+  @Override
+  public List<TaskRecord> deadList(int limit) {
+    return Parcels.records(call("deadList", limit));
+  }
+
+  @Override
+  public int deadRetry(List<String> ids) {
+    return (Integer) call("deadRetry", (Object) Parcels.strings(ids));
+  }
+
+  @Override
+  public int deadDrop(List<String> ids) {
+    return (Integer) call("deadDrop", (Object) Parcels.strings(ids));
+  }
+
+  @Override
+  public ScanPage scan(String cursor, int limit) {
+    Object[] in = (Object[]) call("scan", cursor, limit);
+    return new ScanPage((String) in[0], Parcels.records(in[1]));
+  }
+
+  @Override
+  @SuppressWarnings("unchecked")
+  public Map<String, Object> status() {
+    return (Map<String, Object>) call("status");
+  }
+
+  @Override
+  @SuppressWarnings("unchecked")
+  public Map<String, Object> metrics() {
+    return (Map<String, Object>) call("metrics");
+  }
+}

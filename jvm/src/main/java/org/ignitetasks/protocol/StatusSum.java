@@ -1,0 +1,93 @@
+package org.ignitetasks.protocol;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The status of several homes as one. A worker is known to all homes: its running numbers add up, its
+ * free slots do not.
+ */
+final class StatusSum {
+  private static final Set<String> LARGEST = Set.of("free", "free_slots", "workers", "oldest_ms");
+  private static final Set<String> SAME =
+      Set.of("epoch", "pid", "concurrency", "started_ms", "tasks");
+
+  private StatusSum() {}
+
+  static Map<String, Object> of(List<Map<String, Object>> parts) {
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("queues", merged(parts, "queues", "name"));
+    all.put("workers", merged(parts, "workers", "epoch"));
+    Map<String, Object> states = new LinkedHashMap<>();
+    for (Map<String, Object> part : parts) {
+      map(part.get("states")).forEach((name, n) -> states.merge(name, n, StatusSum::plus));
+    }
+    all.put("states", states);
+    return all;
+  }
+
+  private static List<Object> merged(List<Map<String, Object>> parts, String list, String key) {
+    Map<Object, Map<String, Object>> rows = new LinkedHashMap<>();
+    for (Map<String, Object> part : parts) {
+      for (Object item : (List<?>) part.get(list)) {
+        Map<String, Object> row = map(item);
+        Map<String, Object> known = rows.putIfAbsent(row.get(key), new LinkedHashMap<>(row));
+        if (known != null) {
+          row.forEach((field, value) -> known.merge(field, value, (a, b) -> one(field, a, b)));
+        }
+      }
+    }
+    return new ArrayList<>(rows.values());
+  }
+
+  private static Object one(String field, Object a, Object b) {
+    if (!(a instanceof Number) || SAME.contains(field)) {
+      return a;
+    }
+    return LARGEST.contains(field)
+        ? (Object) Math.max(((Number) a).longValue(), ((Number) b).longValue())
+        : plus(a, b);
+  }
+
+  static Map<String, Object> metrics(List<Map<String, Object>> parts) {
+    Map<String, Object> all = new LinkedHashMap<>();
+    for (Map<String, Object> part : parts) {
+      part.forEach((name, value) -> all.merge(name, value, StatusSum::added));
+    }
+    return all;
+  }
+
+  /** Adds numbers, lists of numbers element by element, and maps key by key. */
+  private static Object added(Object a, Object b) {
+    if (a instanceof Map<?, ?>) {
+      Map<String, Object> sum = new LinkedHashMap<>(map(a));
+      map(b)
+          .forEach(
+              (k, v) -> sum.merge(k, v, (x, y) -> k.equals("bounds_ms") ? x : added(x, y)));
+      return sum;
+    }
+    if (a instanceof List<?> list) {
+      List<Object> sum = new ArrayList<>();
+      for (int i = 0; i < list.size(); i++) {
+        sum.add(plus(list.get(i), ((List<?>) b).get(i)));
+      }
+      return sum;
+    }
+    return plus(a, b);
+  }
+
+  private static Object plus(Object a, Object b) {
+    if (a instanceof Double || b instanceof Double) {
+      return ((Number) a).doubleValue() + ((Number) b).doubleValue();
+    }
+    return ((Number) a).longValue() + ((Number) b).longValue();
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Map<String, Object> map(Object value) {
+    return (Map<String, Object>) value;
+  }
+}

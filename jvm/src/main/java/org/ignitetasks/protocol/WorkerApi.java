@@ -1,0 +1,18 @@
+package org.ignitetasks.protocol;
+
+import java.util.List;
+
+/** What a worker's JVM answers to homes. Short calls; they may come twice or for a gone epoch. */
+public interface WorkerApi {
+  /** Takes deliveries; those it cannot take go back by an outcome GIVE_BACK, never silently. */
+  void push(long epoch, List<Delivery> deliveries);
+
+  /** Terminates a running delivery with a signal, or drops it if it has not started. */
+  void kill(long epoch, String id, long fence, String signal);
+
+  /** Returns the deliveries this JVM still holds (all epochs), for a home that was rebuilt. */
+  List<Running> running();
+
+  /** One delivery a worker holds. */
+  record Running(long epoch, String id, long fence) {}
+}

@@ -1,0 +1,20 @@
+package org.ignitetasks.protocol;
+
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * What homes know of a worker. The epoch is made when the worker's supervisor connects and is never
+ * reused; node ids are only an address, since a reconnecting client node gets a new one.
+ */
+public record WorkerInfo(
+    long epoch,
+    UUID node,
+    String name,
+    String host,
+    int pid,
+    List<String> queues,
+    List<String> tasks,
+    int concurrency,
+    String pool,
+    long startedMillis) {}

@@ -1,0 +1,54 @@
+package org.ignitetasks.protocol;
+
+import java.util.List;
+import org.apache.ignite.Ignite;
+import org.apache.ignite.lang.IgniteCallable;
+import org.apache.ignite.resources.IgniteInstanceResource;
+
+/**
+ * A short message to the worker side of another node: it finds the node's {@link WorkerApi} and calls
+ * it, no more.
+ */
+final class WorkerJob implements IgniteCallable<Object> {
+  /** Where a node keeps its worker side, in Ignite's node-local map. */
+  static final String LOCAL_KEY = "ignitetasks.worker";
+
+  private static final long serialVersionUID = 1L;
+
+  private final String call;
+  private final Object[] args;
+
+  @IgniteInstanceResource private transient Ignite ignite;
+
+  WorkerJob(String call, Object... args) {
+    this.call = call;
+    this.args = args;
+  }
+
+  @Override
+  public Object call() {
+    WorkerApi worker = (WorkerApi) ignite.cluster().nodeLocalMap().get(LOCAL_KEY);
+    switch (call) {
+      case "push" -> {
+        if (worker == null) {
+          throw new IllegalStateException("this node has no workers");
+        }
+        worker.push((Long) args[0], Parcels.deliveries(args[1]));
+        return null;
+      }
+      case "kill" -> {
+        if (worker != null) {
+          worker.kill((Long) args[0], (String) args[1], (Long) args[2], (String) args[3]);
+        }
+        return null;
+      }
+      case "running" -> {
+        List<WorkerApi.Running> running = worker == null ? List.of() : worker.running();
+        return running.stream()
+            .map(r -> new Object[] {r.epoch(), r.id(), r.fence()})
+            .toArray();
+      }
+      default -> throw new IllegalArgumentException("this node does not know the call " + call);
+    }
+  }
+}

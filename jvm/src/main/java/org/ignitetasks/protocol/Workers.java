@@ -1,0 +1,122 @@
+package org.ignitetasks.protocol;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.UUID;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.apache.ignite.Ignite;
+import org.apache.ignite.IgniteException;
+import org.apache.ignite.cluster.ClusterGroup;
+import org.apache.ignite.lang.IgniteFuture;
+
+/**
+ * Homes' way to workers: a direct call where both are in one JVM, else a compute job that nobody
+ * waits for. A push that fails is answered on the worker's behalf by giving the deliveries back.
+ */
+public final class Workers implements WorkerLink {
+  /** The executor of worker sides. */
+  public static final String EXECUTOR = "ignitetasks-worker";
+
+  private static final Logger LOG = Logger.getLogger("ignitetasks.workers");
+
+  private final Ignite ignite;
+  private final WorkerApi local;
+  private final UUID localId;
+  private volatile HomeApi home;
+
+  public Workers(Ignite ignite, WorkerApi local) {
+    this.ignite = ignite;
+    this.local = local;
+    this.localId = ignite.cluster().localNode().id();
+  }
+
+  /** Names the local home, which hears of pushes that failed. */
+  public void home(HomeApi registry) {
+    this.home = registry;
+  }
+
+  @Override
+  public void push(UUID node, long epoch, List<Delivery> deliveries) {
+    if (node.equals(localId)) {
+      local.push(epoch, deliveries);
+      return;
+    }
+    try {
+      IgniteFuture<Object> sent = at(node, new WorkerJob("push", epoch, Parcels.deliveries(deliveries)));
+      sent.listen(
+          future -> {
+            try {
+              future.get();
+            } catch (IgniteException e) {
+              giveBack(epoch, deliveries, e);
+            }
+          });
+    } catch (IgniteException | IllegalStateException e) {
+      giveBack(epoch, deliveries, e);
+    }
+  }
+
+  private void giveBack(long epoch, List<Delivery> deliveries, RuntimeException cause) {
+    LOG.log(Level.INFO, "a push of " + deliveries.size() + " deliveries failed: they go back", cause);
+    // Not on Ignite's thread: a home's call blocks for a commit.
+    Thread thread =
+        new Thread(
+            () ->
+                home.complete(
+                    epoch,
+                    deliveries.stream()
+                        .map(d -> Outcome.plain(d.record().id, d.fence(), Outcome.GIVE_BACK))
+                        .toList()),
+            "ignitetasks-give-back");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  @Override
+  public void kill(UUID node, long epoch, String id, long fence, String signal) {
+    if (node.equals(localId)) {
+      local.kill(epoch, id, fence, signal);
+      return;
+    }
+    try {
+      at(node, new WorkerJob("kill", epoch, id, fence, signal));
+    } catch (IgniteException | IllegalStateException e) {
+      LOG.log(Level.INFO, "task " + id + " could not be terminated: its worker is gone", e);
+    }
+  }
+
+  private IgniteFuture<Object> at(UUID node, WorkerJob job) {
+    ClusterGroup group = ignite.cluster().forNodeId(node);
+    return ignite.compute(group).withNoFailover().withExecutor(EXECUTOR).callAsync(job);
+  }
+
+  @Override
+  public List<WorkerApi.Running> running() {
+    List<WorkerApi.Running> all = new ArrayList<>(local.running());
+    ClusterGroup others = ignite.cluster().forRemotes();
+    if (others.nodes().isEmpty()) {
+      return all;
+    }
+    try {
+      Collection<Object> answers =
+          ignite
+              .compute(others)
+              .withNoFailover()
+              .withTimeout(2_000)
+              .withExecutor(EXECUTOR)
+              .broadcast(new WorkerJob("running"));
+      for (Object answer : answers) {
+        for (Object item : (Object[]) answer) {
+          Object[] in = (Object[]) item;
+          all.add(new WorkerApi.Running((Long) in[0], (String) in[1], (Long) in[2]));
+        }
+      }
+    } catch (IgniteException | IllegalStateException e) {
+      // Whoever did not answer finds its deliveries refused by their fences: they run again.
+      LOG.log(Level.WARNING, "not all workers said what they run", e);
+    }
+    return all;
+  }
+}

@@ -1,0 +1,241 @@
+package org.ignitetasks.worker;
+
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.ignitetasks.model.TasksException;
+import org.ignitetasks.model.TasksException.Code;
+import org.ignitetasks.protocol.Delivery;
+import org.ignitetasks.protocol.HomeApi;
+import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.WorkerApi;
+import org.ignitetasks.protocol.WorkerInfo;
+
+/**
+ * The worker side of one JVM: one session per connected supervisor, and what homes may ask of them.
+ *
+ * <p>Calls of homes return quickly: they decide under a session's lock, write to children, and
+ * leave everything that calls a home to other threads.
+ */
+public final class WorkerNode implements WorkerApi, AutoCloseable {
+  private static final Logger LOG = System.getLogger(WorkerNode.class.getName());
+  private static final long TICK_MILLIS = 100;
+  private static final int CALL_THREADS = 4;
+  private static final long STOP_SECONDS = 3;
+
+  private final HomeApi home;
+  private final UUID node;
+  private final Map<Long, WorkerSession> sessions = new ConcurrentHashMap<>();
+  private final RunTimes times = new RunTimes();
+  private final LaneMetrics metrics = new LaneMetrics();
+  private final ScheduledThreadPoolExecutor timer;
+  private final ThreadPoolExecutor calls;
+  private final Completions completions;
+  private volatile boolean stopped;
+
+  /**
+   * @param home router to all homes; must block and retry by itself within a deadline
+   * @param node this JVM's node id, by which homes find it
+   */
+  public WorkerNode(HomeApi home, UUID node) {
+    this.home = home;
+    this.node = node;
+    this.timer = new ScheduledThreadPoolExecutor(1, threads("worker-timer"));
+    timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    timer.setContinueExistingPeriodicTasksAfterShutdownPolicy(false);
+    this.calls =
+        new ThreadPoolExecutor(
+            CALL_THREADS,
+            CALL_THREADS,
+            10,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            threads("worker-call"),
+            // Only after close(), when homes see this node's workers leave anyway.
+            new ThreadPoolExecutor.DiscardPolicy());
+    calls.allowCoreThreadTimeOut(true);
+    this.completions = new Completions(home, calls, timer);
+    timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  private static ThreadFactory threads(String name) {
+    AtomicInteger count = new AtomicInteger();
+    return work -> {
+      Thread thread = new Thread(work, "ignitetasks-" + name + "-" + count.incrementAndGet());
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
+
+  @Override
+  public void push(long epoch, List<Delivery> deliveries) {
+    WorkerSession session = sessions.get(epoch);
+    if (session != null) {
+      session.push(deliveries);
+      return;
+    }
+    List<Outcome> outcomes = new ArrayList<>(deliveries.size());
+    for (Delivery delivery : deliveries) {
+      outcomes.add(Outcome.plain(delivery.record().id, delivery.fence(), Outcome.GIVE_BACK));
+    }
+    // A push that crossed the worker's end. Should this fail, the lease ends with the epoch.
+    calls.execute(() -> completions.report(epoch, outcomes, () -> true, () -> {}));
+  }
+
+  @Override
+  public void kill(long epoch, String id, long fence, String signal) {
+    WorkerSession session = sessions.get(epoch);
+    if (session != null) {
+      session.kill(id, fence, signal);
+    }
+  }
+
+  @Override
+  public List<Running> running() {
+    List<Running> all = new ArrayList<>();
+    sessions.values().forEach(session -> session.running(all));
+    return all;
+  }
+
+  /** Returns the workers that are connected now, for a home that was rebuilt. */
+  public List<WorkerInfo> workers() {
+    return sessions.values().stream().map(session -> session.info).toList();
+  }
+
+  /** Returns counters, gauges and histograms in the layout of the gateway's "metrics" call. */
+  public Map<String, Object> metrics() {
+    Map<String, Object> slots = new HashMap<>();
+    Map<String, Object> held = new HashMap<>();
+    Map<String, Object> children = new HashMap<>();
+    for (WorkerSession session : sessions.values()) {
+      int[] values = session.gauges();
+      String label = LaneMetrics.label("worker", session.info.name());
+      slots.put(label, values[0]);
+      held.put(label, values[1]);
+      children.put(label, values[2]);
+    }
+    Map<String, Object> gauges = new HashMap<>();
+    gauges.put("ignitetasks_worker_free_slots", slots);
+    gauges.put("ignitetasks_worker_deliveries", held);
+    gauges.put("ignitetasks_worker_children", children);
+    return metrics.snapshot(gauges);
+  }
+
+  /** Serves a supervisor's connection until its end; on its reader thread. */
+  void serveWorker(Hello hello, LaneChannel channel) throws IOException {
+    WorkerInfo info = info(hello);
+    WorkerSession session =
+        new WorkerSession(info, channel, home, completions, times, metrics, calls);
+    try {
+      home.workerJoined(info);
+    } catch (TasksException e) {
+      throw new LaneException(e.code(), "the worker cannot join: " + e.getMessage());
+    } catch (RuntimeException e) {
+      LOG.log(Level.WARNING, "worker_join_failed epoch=" + info.epoch(), e);
+      throw new LaneException(Code.INTERNAL, "the worker cannot join; see the node's log");
+    }
+    sessions.put(info.epoch(), session);
+    try {
+      if (stopped) {
+        throw new LaneException(Code.UNAVAILABLE, "this node is stopping; connect again later");
+      }
+      channel.write(FrameKind.WELCOME, LaneMessages.welcome(info.epoch()));
+      LOG.log(
+          Level.INFO, "worker_joined epoch={0} name={1}", Long.toString(info.epoch()), info.name());
+      supervise(session, channel);
+    } finally {
+      session.end(
+          stopped, () -> LOG.log(Level.INFO, "worker_left epoch={0}", Long.toString(info.epoch())));
+      sessions.remove(info.epoch());
+    }
+  }
+
+  private static void supervise(WorkerSession session, LaneChannel channel) throws IOException {
+    for (List<Frame> frames = channel.read(); frames != null; frames = channel.read()) {
+      for (Frame frame : frames) {
+        switch (frame.kind()) {
+          case FrameKind.DRAIN -> session.drain();
+          case FrameKind.CHILD_DIED -> session.childDied(LaneMessages.childDied(frame.payload()));
+          default -> throw LaneMessages.malformed("kind " + frame.kind() + " from a worker", null);
+        }
+      }
+    }
+  }
+
+  private WorkerInfo info(Hello hello) throws LaneException {
+    long epoch = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
+    return new WorkerInfo(
+        epoch,
+        node,
+        hello.text("name"),
+        hello.text("host"),
+        (int) hello.number("pid", 1, Integer.MAX_VALUE),
+        hello.texts("queues"),
+        hello.texts("tasks"),
+        (int) hello.number("concurrency", 1, 65_536),
+        hello.text("pool"),
+        System.currentTimeMillis());
+  }
+
+  /** Serves a child's connection until its end; on its reader thread. */
+  void serveChild(Hello hello, LaneChannel channel) throws IOException {
+    WorkerSession session = sessions.get(hello.number("epoch", 1, Long.MAX_VALUE));
+    if (session == null) {
+      throw new LaneException(Code.UNKNOWN_SESSION, "no worker of this epoch is connected; exit");
+    }
+    ChildState child =
+        new ChildState(
+            (int) hello.number("child", 0, 65_536),
+            (int) hello.number("pid", 1, Integer.MAX_VALUE),
+            (int) hello.number("slots", 1, 65_536));
+    session.attach(child, channel).serve();
+  }
+
+  /** Runs something after a while unless this node stops; for the lane's deadlines. */
+  void after(long millis, Runnable work) {
+    timer.schedule(work, millis, TimeUnit.MILLISECONDS);
+  }
+
+  private void tick() {
+    for (WorkerSession session : sessions.values()) {
+      try {
+        session.tick();
+      } catch (RuntimeException e) {
+        // An exception would silently end all later ticks.
+        LOG.log(Level.ERROR, "worker_tick_failed epoch=" + session.info.epoch(), e);
+      }
+    }
+  }
+
+  /**
+   * Ends all sessions: what they hold goes back to the homes, which must still answer. Stop the
+   * lane first, so that nobody connects any more.
+   */
+  @Override
+  public void close() {
+    stopped = true;
+    sessions.values().forEach(session -> session.end(true, () -> {}));
+    timer.shutdown();
+    calls.shutdown();
+    try {
+      if (!calls.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
+        LOG.log(Level.WARNING, "worker_calls_unfinished count={0}", calls.getActiveCount());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
