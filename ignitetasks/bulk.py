@@ -14,14 +14,14 @@ from ignitetasks import metrics
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import IdempotencyConflict, IgniteTasksError
 from ignitetasks.hub import Epoch
-from ignitetasks.ids import new_ids
+from ignitetasks.ids import BLOCK, new_ids
 from ignitetasks.message import CONFLICT, Group, Item, Template
 from ignitetasks.options import Plan
 from ignitetasks.progress import Bar
 from ignitetasks.results import IdList, ResultList
 from ignitetasks.sending import choose_id, conflict_text, prepare, with_ancestry
 
-CHUNK_ITEMS = 1_000
+CHUNK_ITEMS = 2 * BLOCK
 CHUNK_BYTES = 2 * 1024 * 1024
 
 #: How to send, positional and keyword arguments, encoded arguments.

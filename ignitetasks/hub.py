@@ -267,9 +267,9 @@ class ResultHub:
         """Does one round as leader: planned questions, then one poll. True when something came."""
         try:
             session = self._current_session()
-            self._ask_planned()
+            # After questions the poll does not wait: their answers may be all that the leader was waiting for.
+            seconds = 0.0 if self._ask_planned() else timeout
             now = self._clock()
-            seconds = 0.0 if self._batches else timeout
             answer = self._transport.poll(session.number, self._ack, seconds, POLL_LIMIT)
         except UnknownSession:
             self._adopt(self._transport.session(session.number))
@@ -316,7 +316,10 @@ class ResultHub:
         _log.info("node not reached while waiting for results", seconds=round(now - self._unreachable_since, 1))
         return False
 
-    def _ask_planned(self) -> None:
+    def _ask_planned(self) -> bool:
+        """Asks some of what is planned; True when there was any."""
+        if not self._batches:
+            return False
         for _ in range(_BATCHES_PER_TURN):
             if not self._batches:
                 break
@@ -331,6 +334,7 @@ class ResultHub:
             self._watch_again = False
             with self._lock:
                 self._queue_all()
+        return True
 
     def _watch(self, ids: Sequence[str]) -> None:
         if not ids:

@@ -18,6 +18,8 @@ import zlib
 from ignitetasks.errors import InvalidOption
 
 PARTITIONS = 64
+#: Ids of one bulk submit are counted from a multiple of this: the node stores such a block in one row.
+BLOCK = 512
 _COUNTER_END = 1 << 32
 _UUID_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -67,11 +69,11 @@ class IdGenerator:
             tail = self._tails[queue] = f"{queue_locator(queue):04x}"
         return tail
 
-    def _reserve(self, n: int) -> tuple[str, int]:
+    def _reserve(self, n: int, align: int = 1) -> tuple[str, int]:
         with self._lock:
-            if self._count + n > _COUNTER_END:
-                self._prefix, self._count = self._random_prefix(), 0
-            start = self._count
+            start = -(-self._count // align) * align
+            if start + n > _COUNTER_END:
+                self._prefix, start = self._random_prefix(), 0
             self._count = start + n
             return self._prefix, start
 
@@ -81,13 +83,13 @@ class IdGenerator:
         return f"{prefix}{count:08x}{self._tail(queue)}"
 
     def many(self, n: int, queue: str) -> list[str]:
-        """Returns n new ids for tasks of one queue, in counting order.
+        """Returns n new ids for tasks of one queue, in counting order from the start of a block.
 
         Args:
             n: How many, at most 2**32.
             queue: Queue name.
         """
-        prefix, start = self._reserve(n)
+        prefix, start = self._reserve(n, BLOCK)
         shape = prefix + "%08x" + self._tail(queue)
         return [shape % count for count in range(start, start + n)]
 

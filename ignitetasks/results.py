@@ -124,6 +124,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         self._queue = queue
         self._task_name = task_name
         self._collector: _Collector | None = None
+        self._known: list[Completion] = []
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -136,8 +137,19 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         if isinstance(index, slice):
             places = range(*index.indices(len(self)))
             existing = [new for new, old in enumerate(places) if old in self.existing]
-            return ResultList(self.ids[index], self._source, epoch=self._epoch, existing=existing,
-                              queue=self._queue, task_name=self._task_name)  # fmt: skip
+            part: ResultList[R] = ResultList(
+                self.ids[index],
+                self._source,
+                epoch=self._epoch,
+                existing=existing,
+                queue=self._queue,
+                task_name=self._task_name,
+            )
+            if self._collector is not None:
+                # What has arrived here will not arrive a second time.
+                known = [self._collector.at(old) for old in places]
+                part._known = [one for one in known if one is not None]
+            return part
         return self._handle(range(len(self))[index])
 
     def __repr__(self) -> str:
@@ -152,6 +164,8 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
             created=index not in self.existing,
             epoch=self._epoch,
         )
+        if self._known:
+            self._collect()
         completion = self._collector.at(index) if self._collector is not None else None
         if completion is not None:
             result._set(completion)
@@ -162,6 +176,10 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         if self._collector is None:
             hub = self._source.client.hub
             collector = _Collector(self.ids)
+            for completion in {one.id: one for one in self._known}.values():
+                collector.left -= 1
+                collector.sink(completion)
+            self._known = []
             ids = list(collector.order)
             self._collector = collector
             # The hub's hold on the collector ends with this list, not with the process.
@@ -183,7 +201,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         """
         collector = self._collect()
         with Bar("results", len(self), progress) as bar:
-            self._wait_for(collector, 0, None if timeout is None else monotonic() + timeout, bar)
+            self._wait_for(collector, 0, None if timeout is None else monotonic() + timeout, bar if progress else None)
         client, modules = self._source.client, self._source.task_modules
         values: list[Any] = []
         for index in range(len(self)):

@@ -1,6 +1,6 @@
 """Commands that look at tasks and put them in order: status, result, dead, purge, sql.
 
-``status`` never starts a node. The others do when none runs: what they are asked about is on the disk.
+``status`` never starts an embedded node. The others do when none runs: what they are asked about is on the disk.
 Must not talk to the node other than by ``control``.
 """
 
@@ -25,7 +25,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @instance_options
 def status(as_json: bool, **where: str | None) -> None:
     """Show node, queues, workers and tasks at a glance."""
-    with closing(control.connect(settings_of(**where), start=False)) as transport:
+    settings = settings_of(**where)
+    # A cluster is looked at through a client JVM of our own, which holds no data: starting that changes nothing.
+    with closing(control.connect(settings, start=not settings.embedded)) as transport:
         answer = control.status(transport)
     if as_json:
         render.echo_json(asdict(answer))
@@ -69,7 +71,7 @@ def result(task_id: str, as_json: bool, **where: str | None) -> None:
             facts[name] = render.moment(record.facts[f"{name}_ms"])
     facts |= {name: record.facts[name] for name in ("worker", "attempt", "deliveries") if record.facts.get(name)}
     if failure:
-        facts["error"] = f"{failure.type}: {failure.message}"
+        facts["error"] = f"{failure.type_name}: {failure.message}"
     elif record.state == "SUCCESS":
         facts["result"] = repr(ended.value)
     render.show_facts(facts)

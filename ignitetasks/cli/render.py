@@ -19,6 +19,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from ignitetasks import control
+from ignitetasks.states import READY_STATES
 
 #: Width of tables that go into a file or pipe, where there is no terminal to ask.
 _FILE_COLUMNS = 160
@@ -53,6 +54,8 @@ def show_status(status: control.Status) -> None:
     out.print(_workers(status.workers))
     states = _table("Tasks", "state", right=("number",))
     for name, number in status.states.items():
+        if not number and name in READY_STATES:
+            continue
         states.add_row(Text(name, _STATE_STYLES.get(name, "")), Text(f"{number:,}"))
     out.print(states)
 

@@ -112,12 +112,14 @@ def find_instance(spec: NodeSpec) -> Connection | None:
     return connection
 
 
-def is_instance_process(pid: int, spec: NodeSpec) -> bool:
+def is_instance_process(pid: int, spec: NodeSpec, dying: bool = False) -> bool:
     """Tells whether a process is alive and is the JVM of this instance.
 
     Args:
         pid: Process id.
         spec: Which instance.
+        dying: What to say of a process in its last milliseconds: the kernel has taken its memory and with it the
+            command line, but not yet its files and locks.
 
     Returns:
         True when it lives and its command line names the instance's configuration file.
@@ -125,10 +127,10 @@ def is_instance_process(pid: int, spec: NodeSpec) -> bool:
     if not is_alive(pid):
         return False
     try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return os.fsencode(spec.config_file) in arguments
+    return os.fsencode(spec.config_file) in arguments.split(b"\0") if arguments else dying
 
 
 def is_alive(pid: int) -> bool:
@@ -159,4 +161,4 @@ def recorded_pid(spec: NodeSpec) -> int | None:
         pid = int(spec.pid_file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return None
-    return pid if is_instance_process(pid, spec) else None
+    return pid if is_instance_process(pid, spec, dying=True) else None

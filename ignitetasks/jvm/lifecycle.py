@@ -111,7 +111,7 @@ def stop_instance(spec: NodeSpec, timeout_seconds: float = 30.0) -> bool:
         except PermissionError as error:
             raise NodeError(f"the node (process {pid}) belongs to another user", "NOT_ALLOWED") from error
         deadline = time.monotonic() + wait_seconds
-        while is_instance_process(pid, spec):
+        while is_instance_process(pid, spec, dying=True):
             if time.monotonic() >= deadline:
                 break
             time.sleep(_POLL_SECONDS)

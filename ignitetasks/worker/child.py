@@ -11,17 +11,15 @@ import os
 import select
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from ignitetasks import frames
+from ignitetasks.message import TRACK_STARTED
 from ignitetasks.worker import slots as slots_module
+from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
 from ignitetasks.worker.execute import Executor
-from ignitetasks.worker.limits import max_rss_kib
-from ignitetasks.worker.model import Delivery
-from ignitetasks.worker.outbox import BATCH, Outbox
-from ignitetasks.worker.slots import IDLE, LEAVING, READY, Slots
+from ignitetasks.worker.outbox import BATCH
+from ignitetasks.worker.slots import IDLE
 
 #: An outcome waits at most this long for company, in seconds.
 FLUSH_SECONDS: Final = 0.001
@@ -40,129 +38,6 @@ ARMED: Final = 0
 RESTING: Final = 1
 ASLEEP: Final = 2
 _POLL_MS: Final = (GUARD_SECONDS * 1000, SLOW_SECONDS * 1000, None)
-
-#: What the supervisor writes on a child's control pipe to make it finish its task and leave, and the reason it means.
-LEAVE: Final = {b"R": "recycle", b"D": "drain"}
-RECYCLE, DRAIN = LEAVE
-
-
-@dataclass(frozen=True, slots=True)
-class ChildPort:
-    """What connects a child with its supervisor.
-
-    Attributes:
-        index: The child's number in this worker, from 0.
-        slots: The shared memory.
-        control: Read end of the pipe by which the supervisor asks the child to leave; -1 for none.
-        notify: Event descriptor that makes the supervisor look at the slots; -1 for none.
-        max_tasks: Executions after which the child is replaced; 0 for no limit.
-        max_memory_kib: Resident size after which it is replaced; 0 for no limit.
-    """
-
-    index: int
-    slots: Slots
-    control: int = -1
-    notify: int = -1
-    max_tasks: int = 0
-    max_memory_kib: int = 0
-
-
-class ChildBase:
-    """What children of every pool share: reading the lane, leaving, the slot."""
-
-    def __init__(self, connection: frames.LaneConnection, executor: Executor, port: ChildPort) -> None:
-        """Prepare a child.
-
-        Args:
-            connection: The greeted child lane.
-            executor: Runs deliveries.
-            port: Connects to the supervisor.
-        """
-        self.connection = connection
-        self.executor = executor
-        self.port = port
-        self.outbox = Outbox(connection)
-        self.queue: deque[Delivery] = deque()
-        #: Why the child leaves (``drain`` or ``recycle``); None while it stays.
-        self.leaving: str | None = None
-        self.done = 0
-        self._poll = select.poll()
-        self._poll.register(connection.fileno(), select.POLLIN)
-        if port.control >= 0:
-            self._poll.register(port.control, select.POLLIN)
-
-    def ready(self) -> None:
-        """Tell the supervisor that this child takes tasks."""
-        self.port.slots.set_state(self.port.index, os.getpid(), READY)
-        if self.port.notify >= 0:
-            os.eventfd_write(self.port.notify, 1)
-
-    def say_goodbye(self) -> None:
-        """Give back what has not started, send everything, and close in good order."""
-        self.give_back(self.leaving or "drain")
-        self.port.slots.set_state(self.port.index, os.getpid(), LEAVING)
-        self.outbox.bye()
-        self.connection.finish()
-
-    def give_back(self, reason: str) -> None:
-        """Return everything in the local queue to the node.
-
-        Args:
-            reason: Why, as the node wants to hear it.
-        """
-        returned: list[int] = []
-        try:
-            while True:
-                returned.append(self.queue.popleft()[0])
-        except IndexError:
-            pass
-        if returned:
-            self.outbox.give_back(returned, reason)
-
-    def read(self) -> bool:
-        """Take in every frame that has arrived.
-
-        Returns:
-            Whether there was any.
-
-        Raises:
-            LaneClosed: The node is gone.
-        """
-        seen = False
-        for kind, payload in self.connection.pending():
-            seen = True
-            if kind == frames.RUN:
-                self.queue.extend(frames.unpack(payload))
-            elif kind == frames.STOP:
-                self.leaving = self.leaving or "drain"
-        return seen
-
-    def wait(self, timeout_ms: int | None) -> None:
-        """Wait for a frame or the supervisor.
-
-        Args:
-            timeout_ms: Longest wait in milliseconds; None for no limit.
-        """
-        for descriptor, _ in self._poll.poll(timeout_ms):
-            if descriptor == self.port.control:
-                # Empty at the end of the file: the supervisor is gone, and with it the worker.
-                self.leaving = self.leaving or LEAVE.get(os.read(descriptor, 1), "drain")
-                self._poll.unregister(descriptor)
-
-    def count(self, executions: int, failed: int) -> None:
-        """Count finished executions and decide whether the child has had enough.
-
-        Args:
-            executions: How many have ended since the last call.
-            failed: How many of them failed.
-        """
-        self.done += executions
-        port = self.port
-        port.slots.add_counts(port.index, executions, failed)
-        too_many = port.max_tasks and self.done >= port.max_tasks
-        too_large = port.max_memory_kib and max_rss_kib() > port.max_memory_kib
-        if too_many or too_large:
-            self.leaving = self.leaving or "recycle"
 
 
 class SequentialChild(ChildBase):
@@ -185,6 +60,7 @@ class SequentialChild(ChildBase):
         self.reading = threading.Lock()
         self._guard = Guard(self)
         self._announced = 0.0
+        self._looked = 0.0
         self._memory = port.slots.memory
         self._offset = port.slots.offset(port.index)
 
@@ -204,6 +80,7 @@ class SequentialChild(ChildBase):
                 self.outbox.flush()
                 with self.reading:
                     if not self.read() and self.leaving is None:
+                        flush_streams()
                         self.wait(None)
             self.say_goodbye()
         finally:
@@ -217,7 +94,7 @@ class SequentialChild(ChildBase):
         executions = failed = 0
         recycling = bool(self.port.max_tasks or self.port.max_memory_kib)
         self.active = True
-        ended = now()
+        self._looked = ended = now()
         while self.leaving is None:
             try:
                 delivery = queue.popleft()
@@ -228,17 +105,12 @@ class SequentialChild(ChildBase):
                 self.outbox.give_back([delivery[0]], "not_registered")
                 continue
             started, seq, hard_ms = ended, delivery[0], delivery[10] or runner.hard_ms
-            trusted = runner.mean_us < FAST_US
-            if waiting and not trusted:
-                self.outbox.flush()
-            if guard.parked and (queue or waiting or not trusted or guard.parked == ASLEEP):
-                guard.arm()
-            if delivery[5] & executor.TRACK_STARTED:
-                self.outbox.started(seq, os.getpid())
-            pack_running(memory, offset, seq, started, hard_ms)
-            if hard_ms:
-                self._announce(started + hard_ms / 1000)
             self.started = started
+            if guard.parked or runner.mean_us > FAST_US:
+                self._prepare(runner.mean_us)
+            pack_running(memory, offset, seq, started, hard_ms)
+            if hard_ms or delivery[5] & TRACK_STARTED:
+                self._proclaim(seq, delivery[5], started, hard_ms)
             kind, payload, flags, extra = runner.run(delivery)
             ended = now()
             self.started = 0.0
@@ -250,34 +122,49 @@ class SequentialChild(ChildBase):
             if not waiting:
                 self.outbox.since = ended
             waiting.append((seq, kind, payload, flags, run_us, extra))
-            if len(waiting) >= BATCH or ended - self.outbox.since > FLUSH_SECONDS:
-                self._between()
-                ended = now()
-            if recycling:
-                self.count(executions, failed)
+            if recycling or len(waiting) >= BATCH or ended - self._looked > FLUSH_SECONDS:
+                ended = self._between(ended, executions, failed)
                 executions = failed = 0
-        if executions:
-            self.count(executions, failed)
+        self.count(executions, failed)
 
-    def _between(self) -> None:
-        """Send what is ready and look for a STOP, so that a long queue of short tasks does not hide it."""
-        self.outbox.flush()
-        with self.reading:
-            self.read()
-        if self.port.control >= 0 and self.leaving is None:
-            self.wait(0)
+    def _prepare(self, mean_us: float) -> None:
+        """Make ready for a task that may be long, or for one after a pause."""
+        slow = mean_us > FAST_US
+        if slow:
+            self.outbox.flush()
+        parked = self._guard.parked
+        if parked == ASLEEP or (parked and (slow or self.queue or self.outbox.waiting)):
+            self._guard.arm()
 
-    def _announce(self, deadline: float) -> None:
-        """Tell the supervisor of a hard limit that is due before the last one it was told of.
+    def _between(self, ended: float, executions: int, failed: int) -> float:
+        """Count, send what is ready, and look for a STOP, which a long queue of short tasks would hide.
 
-        It learns of later ones by itself: it looks at the slot when the earlier one is due.
+        Returns the time after that, in monotonic seconds.
         """
-        port = self.port
-        known = self._announced
+        self.count(executions, failed)
+        due = len(self.outbox.waiting) >= BATCH or ended - self._looked > FLUSH_SECONDS
+        if due and self.leaving is None:
+            self.outbox.flush()
+            with self.reading:
+                self.read()
+            if self.port.control >= 0 and self.leaving is None:
+                self.wait(0)
+            self._looked = ended
+        return time.monotonic()
+
+    def _proclaim(self, seq: int, flags: int, started: float, hard_ms: int) -> None:
+        """Tell who wants to know that a task starts.
+
+        The supervisor is told of a hard limit only if it is due before the last one it was told of. It learns of
+        later ones by itself: it looks at the slot when the earlier one is due.
+        """
+        if flags & TRACK_STARTED:
+            self.outbox.started(seq, os.getpid())
+        deadline, known, notify = started + hard_ms / 1000, self._announced, self.port.notify
         # The tenth of a second covers a supervisor that wakes and looks while this task is being started.
-        if port.notify >= 0 and (deadline < known or time.monotonic() > known - 0.1):
+        if hard_ms and notify >= 0 and (deadline < known or started > known - 0.1):
             self._announced = deadline
-            os.eventfd_write(port.notify, 1)
+            os.eventfd_write(notify, 1)
 
 
 class Guard(threading.Thread):
@@ -326,11 +213,13 @@ class Guard(threading.Thread):
                 if self._child.active:
                     self._child.active = False
                     active = now
-                self.parked = ARMED
+                state = ARMED
                 if now - needed > _REST_SECONDS:
-                    self.parked = ASLEEP if now - active > _SLEEP_SECONDS else RESTING
-                # Parked is set before this last look, so that a need that arises after it finds a guard to arm.
-                if self.parked and self._needed(now):
+                    state = ASLEEP if now - active > _SLEEP_SECONDS else RESTING
+                # Set before the last look, so that a need that arises after it finds a guard to arm; the loop in
+                # turn makes its need visible before it looks here.
+                self.parked = state
+                if state and self._needed(now):
                     self.parked = ARMED
                 for _ in poll.poll(_POLL_MS[self.parked]):
                     os.eventfd_read(self._wake)
@@ -366,6 +255,8 @@ class Guard(threading.Thread):
             started = child.started
             if not started or time.monotonic() - started <= SLOW_SECONDS:
                 return
+            child.give_back(child.leaving or "slow")
+            child.outbox.flush()
             poll.register(lane, select.POLLIN)
             self.parked = RESTING
             try:
@@ -379,6 +270,5 @@ class Guard(threading.Thread):
                 try:
                     if child.started:
                         child.read()
-                        child.give_back(child.leaving or "slow")
                 finally:
                     child.reading.release()

@@ -5,6 +5,7 @@ Single-threaded. This file must not talk to the node: it returns what happened, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -173,12 +174,10 @@ class Children:
 
         Args:
             child: The child.
-            why: `child.RECYCLE` or `child.DRAIN`.
+            why: `base.RECYCLE` or `base.DRAIN`.
         """
-        try:
+        with contextlib.suppress(OSError):  # already dead; its death will be seen
             os.write(child.control, why)
-        except OSError:  # already dead; its death will be seen
-            pass
 
     def kill(self, child: Child, reason: str) -> None:
         """Kill a child and everything it started.

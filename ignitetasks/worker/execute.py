@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from ignitetasks import context, errors, message
 from ignitetasks.context import Request
-from ignitetasks.failure import Failure
-from ignitetasks.frames import FAILURE, IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
+from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs
+from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
     ATTEMPT,
@@ -60,8 +60,6 @@ class WorkerShutdown(BaseException):
 
 class Executor:
     """The tasks of one child, ready to run."""
-
-    TRACK_STARTED = message.TRACK_STARTED
 
     def __init__(
         self,
@@ -121,7 +119,6 @@ class Runner:
     """
 
     __slots__ = (
-        "_bound",
         "_codecs",
         "_empty_body",
         "_executor",
@@ -155,8 +152,8 @@ class Runner:
         self._limit = executor.limit
         self._codecs = executor.codecs
         self._name = task.name
-        self._fn = _run_coroutine(task.fn) if inspect.iscoroutinefunction(task.fn) else task.fn
-        self._bound = options.bind
+        fn = _run_coroutine(task.fn) if inspect.iscoroutinefunction(task.fn) else task.fn
+        self._fn: Callable[..., Any] = functools.partial(fn, task) if options.bind else fn
         self._serializer = options.result_serializer or settings.result_serializer
         self._inline = settings.inline_limit
         # The commonest arguments and the commonest result always have the same bytes; only a signed pickle has not.
@@ -181,24 +178,17 @@ class Runner:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         try:
-            body = delivery[BODY]
-            if flags & message.BODY_REF:
-                body = self._executor.blobs.get(BlobRef.unpack(body))
-            if body != self._empty_body:
-                args, kwargs = message.decode_body(self._codecs, self._name, body)
+            if delivery[BODY] != self._empty_body:
+                args, kwargs = self._decode(delivery[BODY], flags)
         except (errors.NotConnected, WorkerShutdown):
             raise
         except BaseException as error:
-            return _failed(error)
+            return failed(error)
         soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
         try:
-            if soft_ms or hard_ms:
-                value = self._limited(args, kwargs, soft_ms, hard_ms)
-            elif self._bound:
-                value = self._fn(self.task, *args, **kwargs)
-            else:
-                value = self._fn(*args, **kwargs)
+            limited = soft_ms or hard_ms
+            value = self._limited(args, kwargs, soft_ms, hard_ms) if limited else self._fn(*args, **kwargs)
             if flags & message.IGNORE_RESULT:
                 return SUCCESS, None, 0, None
             if value is None and self._none is not None:
@@ -252,13 +242,18 @@ class Runner:
             options=overrides,
         )
 
+    def _decode(self, body: bytes, flags: int) -> tuple[list[Any], dict[str, Any]]:
+        if flags & message.BODY_REF:
+            body = self._executor.blobs.get(BlobRef.unpack(body))
+        return message.decode_body(self._codecs, self._name, body)
+
     def _limited(self, args: list[Any], kwargs: dict[str, Any], soft_ms: int, hard_ms: int) -> Any:
         limit = self._limit
         token = None
         try:
             try:
                 token = limit.enter(soft_ms, hard_ms)
-                return self._fn(self.task, *args, **kwargs) if self._bound else self._fn(*args, **kwargs)
+                return self._fn(*args, **kwargs)
             finally:
                 limit.leave(token)
         except BaseException as error:
@@ -283,7 +278,7 @@ class Runner:
         except errors.NotConnected:
             raise
         except errors.IgniteTasksError as error:
-            return _failed(error)
+            return failed(error)
 
     def _ended_by(self, error: BaseException, delivery: Delivery) -> Ending:
         """Map what a task raised."""
@@ -293,19 +288,19 @@ class Runner:
             if isinstance(error, errors.Ignore):
                 return _IGNORED
             if isinstance(error, errors.Reject):
-                return REJECT, _capture(error), 0, bool(error.requeue)
+                return REJECT, capture(error), 0, bool(error.requeue)
             policy = self._policy(delivery)
             if policy.matches(error):
                 pause = policy.next_delay(delivery[ATTEMPT])
                 if pause is not None:
                     return self._again(error, delivery, self._now_ms() + int(pause * 1000))
-            return _failed(error)
+            return failed(error)
         except (errors.NotConnected, WorkerShutdown):
             raise
         except BaseException as second:
             # New arguments of a retry that cannot be encoded, a metaclass whose isinstance fails: the first error
             # stays visible as the context of the second.
-            return _failed(second)
+            return failed(second)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         options = self.task.options
@@ -328,14 +323,14 @@ class Runner:
             body,
             retry.queue,
             -1 if retry.priority is None else retry.priority,
-            _type_name(cause),
+            type_name(cause),
             -1 if retry.expires_ms is None else retry.expires_ms,
             flags,
         ]
-        return RETRY, _capture(cause), 0, extra
+        return RETRY, capture(cause), 0, extra
 
     def _again(self, error: BaseException, delivery: Delivery, eta_ms: int) -> Ending:
-        return RETRY, _capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, _type_name(error), -1, 0]
+        return RETRY, capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0]
 
     def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[bytes, int]:
         """Encode a retry's new arguments; returns the body and its flags."""
@@ -388,21 +383,3 @@ def _ms(seconds: float | None) -> int:
 
 def _moment(milliseconds: int) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds > 0 else None
-
-
-def _type_name(error: BaseException) -> str:
-    return str(type(error).__qualname__)[:512]
-
-
-def _failed(error: BaseException) -> Ending:
-    return FAILURE, _capture(error), 0, _type_name(error)
-
-
-def _capture(error: BaseException) -> bytes:
-    """Describe an exception, also one whose own methods raise what is not an Exception."""
-    try:
-        return Failure.capture(error)
-    except BaseException:
-        name = _type_name(error)
-        text = f"{name} (its own text cannot be made)"
-        return Failure(type=name, module=str(type(error).__module__), message=text, args=None, traceback="").encode()

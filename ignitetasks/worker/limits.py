@@ -159,12 +159,12 @@ class ThreadLimit:
             return None
         watched = _Watched(threading.get_ident())
         now = time.monotonic()
+        limits: tuple[tuple[int, type[BaseException]], ...]
+        limits = ((soft_ms, SoftTimeLimitExceeded), (hard_ms, TimeLimitExceeded))
         with self._changed:
-            if soft_ms:
-                entry = (now + soft_ms / 1000, next(self._order), SoftTimeLimitExceeded, watched)
-                heapq.heappush(self._due, entry)
-            if hard_ms:
-                heapq.heappush(self._due, (now + hard_ms / 1000, next(self._order), TimeLimitExceeded, watched))
+            for milliseconds, exception in limits:
+                if milliseconds:
+                    heapq.heappush(self._due, (now + milliseconds / 1000, next(self._order), exception, watched))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="ignitetasks-limits", daemon=True)
                 self._thread.start()

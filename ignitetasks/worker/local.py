@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final
 
-from ignitetasks.errors import ConfigurationError, IgniteTasksError, NodeError
+from ignitetasks.errors import IgniteTasksError, NodeError
+from ignitetasks.worker.base import flush_streams
 from ignitetasks.worker.main import make_plan, make_worker
 from ignitetasks.worker.model import PREFORK, SOLO, WorkerApp, WorkerPlan
 from ignitetasks.worker.pools import die_with_parent
@@ -51,7 +51,7 @@ class LocalWorker:
         Args:
             app: The application.
             concurrency: Tasks at the same time.
-            pool: ``prefork`` or ``threads``.
+            pool: ``prefork``, ``threads`` or ``solo``.
             queues: Queues to take tasks from; None for the application's default queue.
             start_timeout_seconds: Longest wait until the worker takes tasks.
             stop_timeout_seconds: Longest wait for running tasks at the end of the block; then they go back to
@@ -62,7 +62,7 @@ class LocalWorker:
             ConfigurationError: A value cannot be.
         """
         if pool == SOLO:
-            raise ConfigurationError("a local worker runs beside this process; use the pool prefork or threads.")
+            concurrency = 1
         self._app = app
         self._plan: WorkerPlan = make_plan(app, concurrency=concurrency, pool=pool, queues=queues, **options)
         self._start_timeout = start_timeout_seconds
@@ -83,8 +83,7 @@ class LocalWorker:
         if self.pid:
             raise IgniteTasksError("This local worker runs already; make a second one for a nested block.")
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        flush_streams()
         self._owner = os.getpid()
         with warnings.catch_warnings():
             # Newer Pythons warn of forks beside other threads; the class's description says what to do about it.
@@ -127,11 +126,7 @@ class LocalWorker:
         except BaseException as error:
             _tell(ready, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except Exception:  # a notebook's stream, whose threads are not here
-                    continue
+            flush_streams()
             os._exit(code)
 
     def _wait_ready(self, ready: int) -> None:

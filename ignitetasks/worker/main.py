@@ -11,7 +11,6 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TextIO
 
 from ignitetasks import log
@@ -67,7 +66,10 @@ def make_plan(
         raise ConfigurationError(f"the solo pool runs one task at a time; concurrency {concurrency} needs prefork.")
     chosen = concurrency if concurrency is not None else 1 if pool == SOLO else len(os.sched_getaffinity(0))
     _at_least_one("concurrency", chosen)
-    for setting, value in (("max_tasks_per_child", max_tasks_per_child), ("max_memory_per_child", max_memory_per_child)):
+    for setting, value in (
+        ("max_tasks_per_child", max_tasks_per_child),
+        ("max_memory_per_child", max_memory_per_child),
+    ):
         if value is not None:
             _at_least_one(setting, value)
     for setting, seconds in (("soft_time_limit", soft_time_limit), ("time_limit", time_limit)):
@@ -167,12 +169,14 @@ def make_worker(
     """
     if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
         _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
-    settings = app.settings
-    finder = NodeFinder(settings)
-    if settings.cluster:
-        # The JVM's directory follows the worker's name: a worker that is started again under its name finds it.
-        folder = state_home() / "workers" / re.sub(r"[^A-Za-z0-9_.@-]", "_", plan.name)
-        finder = OwnNode(settings if settings.instance else replace(settings, instance=folder))
+    finder = NodeFinder(app.settings)
+    if app.settings.cluster:
+        if app.settings.instance is None:
+            # The JVM's directory follows the worker's name, so that a worker started again under it finds it. Set in
+            # the application, so that tasks that send tasks do so through the worker's own JVM.
+            folder = re.sub(r"[^A-Za-z0-9_.@-]", "_", plan.name)
+            app.configure(instance=state_home() / "workers" / folder)
+        finder = OwnNode(app.settings)
     if plan.pool == SOLO:
         if plan.metrics_port is not None:
             raise ConfigurationError("the solo pool has no metrics endpoint; use --pool prefork -c 1.")

@@ -64,6 +64,9 @@ class WorkerApp(Protocol):
     def transport(self) -> Transport:
         """Its way to the node; connects at the first call, and again in each process."""
 
+    def configure(self, **changes: Any) -> None:
+        """Change single settings."""
+
 
 class Blobs(Protocol):
     """Large values beside the lane."""

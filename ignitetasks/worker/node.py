@@ -21,6 +21,7 @@ _HELLO_SECONDS = 10.0
 #: Seconds for an own JVM to stop cleanly.
 _STOP_SECONDS = 10.0
 
+
 class NodeFinder:
     """Finds the shared node of some settings, starting it where needed."""
 

@@ -6,6 +6,7 @@ watch or restart children (see supervisor.py).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -20,7 +21,8 @@ from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
 from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
-from ignitetasks.worker.child import ChildPort, SequentialChild
+from ignitetasks.worker.base import ChildPort, flush_streams
+from ignitetasks.worker.child import SequentialChild
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import SignalLimit, ThreadLimit, TimeLimit
 from ignitetasks.worker.model import SOLO, THREADS, ExecutorSettings, NodeAddress, WorkerApp, WorkerPlan
@@ -128,15 +130,12 @@ def fork_child(run: Callable[[], None], parent: int, before: Callable[[], None])
         The child's process id.
     """
     # What is buffered would be written twice.
-    for stream in (sys.stdout, sys.stderr):
-        _flush(stream)
+    flush_streams()
     pid = os.fork()
     if pid:
-        try:
+        with contextlib.suppress(OSError):
             # Also done by the child: whoever comes first, the group exists before anybody needs it.
             os.setpgid(pid, pid)
-        except OSError:
-            pass
         return pid
     code = EXIT_FAILED
     try:
@@ -177,13 +176,5 @@ def _become_child(parent: int) -> None:
 
 def _leave(code: int) -> NoReturn:
     """End without running the exit handlers of the process this one was copied from."""
-    for stream in (sys.stdout, sys.stderr):
-        _flush(stream)
+    flush_streams()
     os._exit(code)
-
-
-def _flush(stream: Any) -> None:
-    try:
-        stream.flush()
-    except Exception:  # closed or redirected by user code, or None: nothing there to be saved
-        return

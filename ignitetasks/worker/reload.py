@@ -47,8 +47,8 @@ def source_roots() -> list[Path]:
         Directories of loaded modules that are neither Python's, nor installed packages, nor this package.
     """
     paths = sysconfig.get_paths()
-    library = [paths["stdlib"], paths["platstdlib"], *site.getsitepackages(), site.getusersitepackages()]
-    foreign = [Path(path).resolve() for path in (*library, Path(__file__).parent.parent)]
+    library: list[str] = [paths["stdlib"], paths["platstdlib"], *site.getsitepackages(), site.getusersitepackages()]
+    foreign = [Path(path).resolve() for path in (*library, str(Path(__file__).parent.parent))]
     roots: set[Path] = set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)

@@ -6,6 +6,7 @@ signal means.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -60,10 +61,8 @@ class SignalQueue:
             signum: The signal to act as.
         """
         self._noted.append(signum)
-        try:
+        with contextlib.suppress(BlockingIOError):  # full of wake-ups already
             os.write(self._write, b"\0")
-        except BlockingIOError:  # full of wake-ups already
-            pass
 
     def take(self) -> list[int]:
         """Return what was noted since the last call, in order.
@@ -71,10 +70,8 @@ class SignalQueue:
         Returns:
             Signal numbers.
         """
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        except BlockingIOError:
-            pass
         taken = []
         while self._noted:
             taken.append(self._noted.popleft())

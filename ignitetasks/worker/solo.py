@@ -16,7 +16,7 @@ from typing import Any, Final
 from ignitetasks import frames, jvm, log
 from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
 from ignitetasks.worker import node, pools
-from ignitetasks.worker.child import ChildPort
+from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import WorkerApp, WorkerPlan
 from ignitetasks.worker.slots import Slots

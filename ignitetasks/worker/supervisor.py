@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ignitetasks import frames, jvm, log
 from ignitetasks.errors import IgniteTasksError, OperationalError
-from ignitetasks.worker import child, node, pools
+from ignitetasks.worker import base, node, pools
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
@@ -70,6 +70,7 @@ class Supervisor:
         self._epoch = 0
         self._endpoint: Endpoint | None = None
         self._exit_code: int | None = None
+        self._was_ready = False
         self._draining = False
         self._drained_at: float | None = None
         self._gone_at: float | None = None
@@ -190,7 +191,7 @@ class Supervisor:
             return
         signum = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", signal.SIGTERM)
         killed = self._children.kill_task(target, seq, family.REVOKED, signum)
-        _logger.info("revoked task signalled" if killed else "revoked task had ended", pid=pid, signal=name)
+        _logger.info("revoked task signalled" if killed else "revoked task had ended", child_pid=pid, signal=name)
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -226,10 +227,11 @@ class Supervisor:
 
     def _on_notify(self) -> None:
         os.eventfd_read(self._notify)
-        if self._on_ready is not None and self.slots.ready() == self._plan.processes:
-            _logger.info("worker ready", worker=self._plan.name, pid=os.getpid())
-            self._on_ready()
-            self._on_ready = None
+        if not self._was_ready and self.slots.ready() == self._plan.processes:
+            self._was_ready = True
+            _logger.info("worker became ready", worker=self._plan.name, children=self._plan.processes)
+            if self._on_ready is not None:
+                self._on_ready()
 
     def _enforce_limits(self) -> None:
         now = time.monotonic()
@@ -238,14 +240,17 @@ class Supervisor:
             if member.doomed is None and running.deadline is not None and running.deadline <= now:
                 killed = self._children.kill_task(member, running.seq, family.HARD_LIMIT)
                 if killed:
-                    _logger.warning("task killed", reason=family.HARD_LIMIT, pid=member.pid, limit_ms=running.hard_ms)
+                    _logger.warning(
+                        "task killed", reason=family.HARD_LIMIT, child_pid=member.pid, limit_ms=running.hard_ms
+                    )
 
     # -- children ---------------------------------------------------------------------------------------------
 
     def _fork(self, index: int, control: int, others_end: int) -> int:
         plan, address, epoch = self._plan, self._address, self._epoch
-        assert address is not None  # children are only started on a connection
-        port = child.ChildPort(
+        if address is None:
+            raise RuntimeError("children are only started on a connection")
+        port = base.ChildPort(
             index=index,
             slots=self.slots,
             control=control,
@@ -280,12 +285,13 @@ class Supervisor:
         for death in deaths:
             self._report(death)
         if self._children.hopeless and not self._draining:
-            _logger.error("children cannot be started", worker=self._plan.name, last=deaths[-1].detail if deaths else "")
+            last = deaths[-1].detail if deaths else ""
+            _logger.error("children cannot be started", worker=self._plan.name, last=last)
             self._kill_all(family.SHUTDOWN)
             self._exit_code = 1
 
     def _report(self, death: family.Death) -> None:
-        facts = {"pid": death.pid, "child": death.index, "detail": death.detail}
+        facts = {"child_pid": death.pid, "child": death.index, "detail": death.detail}
         if death.clean:
             _logger.info("child left", **facts)
             return
@@ -318,7 +324,7 @@ class Supervisor:
     def _restart_children(self) -> None:
         _logger.info("children restart requested", worker=self._plan.name)
         for member in self._children:
-            self._children.ask_to_leave(member, child.RECYCLE)
+            self._children.ask_to_leave(member, base.RECYCLE)
 
     def _stop_warm(self) -> None:
         """Take nothing more, return what has not started, let running tasks end."""
@@ -332,7 +338,7 @@ class Supervisor:
         self._send(frames.DRAIN, {})
         # The node tells the children too; but one that is still starting would not hear it.
         for member in self._children:
-            self._children.ask_to_leave(member, child.DRAIN)
+            self._children.ask_to_leave(member, base.DRAIN)
 
     def _finish_drain(self) -> None:
         """End when the children have gone and the node has said that nothing is left."""
@@ -371,6 +377,4 @@ class Supervisor:
     # -- health -----------------------------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        self.slots.set_health(
-            Health(os.getpid(), self._connection is not None, self._plan.processes, self._draining)
-        )
+        self.slots.set_health(Health(os.getpid(), self._connection is not None, self._plan.processes, self._draining))

@@ -7,12 +7,15 @@ This file must not fork or handle signals.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 
 from ignitetasks import frames
-from ignitetasks.worker.child import GUARD_SECONDS, SLOW_SECONDS, ChildBase, ChildPort
+from ignitetasks.message import TRACK_STARTED
+from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
+from ignitetasks.worker.child import GUARD_SECONDS, SLOW_SECONDS
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.model import Delivery
 from ignitetasks.worker.outbox import BATCH
@@ -53,14 +56,17 @@ class ThreadedChild(ChildBase):
             thread.start()
         self.ready()
         while self.leaving is None and self._error is None:
-            before = len(self.queue)
-            if self.read():
-                for _ in range(len(self.queue) - before):
-                    self._wakeups.release()
+            self.read()
             self._tend()
             if self.leaving is None and self._error is None:
                 busy = self.queue or self.outbox.waiting
+                if not busy:
+                    flush_streams()
                 self.wait(int(GUARD_SECONDS * 1000) if busy else None)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Return what has not started, wait for what runs, and go; or raise what a thread met."""
         if self._error is not None:
             raise self._error
         self.give_back(self.leaving or "drain")
@@ -73,6 +79,16 @@ class ThreadedChild(ChildBase):
             raise self._error
         self.say_goodbye()
 
+    def accept(self, deliveries: list[Delivery]) -> None:
+        """Take deliveries over and wake a thread for each.
+
+        Args:
+            deliveries: What the node wants to be run, in order.
+        """
+        super().accept(deliveries)
+        # Counted here and not by the length of the queue, from which the threads take at the same time.
+        self._wakeups.release(len(deliveries) or 1)
+
     def wait(self, timeout_ms: int | None) -> None:
         """Wait for a frame, the supervisor or a thread.
 
@@ -80,17 +96,15 @@ class ThreadedChild(ChildBase):
             timeout_ms: Longest wait in milliseconds; None for no limit.
         """
         super().wait(timeout_ms)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._changed)
-        except BlockingIOError:
-            pass
 
     def _tend(self) -> None:
         """Send what waits behind running tasks, and give back what they would keep waiting."""
         now = time.monotonic()
         if self.outbox.waiting and now - self.outbox.since >= GUARD_SECONDS:
             self.outbox.flush()
-        if self.queue and now - self._moved > SLOW_SECONDS:
+        if self.queue and len(self._running) == len(self._threads) and now - self._moved > SLOW_SECONDS:
             self.give_back("slow")
 
     def _serve(self) -> None:
@@ -116,7 +130,7 @@ class ThreadedChild(ChildBase):
         if runner is None:
             self.outbox.give_back([seq], "not_registered")
             return
-        if delivery[5] & self.executor.TRACK_STARTED:
+        if delivery[5] & TRACK_STARTED:
             self.outbox.started(seq, os.getpid())
         started = time.monotonic()
         self._note(seq, started)

@@ -6,6 +6,7 @@ It keeps what is submitted and completes what a test tells it to; it never runs 
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import socket
 import threading
@@ -163,8 +164,7 @@ class FakeNode:
             "result_ref": False,
         }
 
-    def op_listening(self, *queues: Any) -> Any:
-        names = queues[0] if queues and isinstance(queues[0], (list, tuple)) else queues
+    def op_listening(self, names: Any) -> Any:
         return {name: self.workers.get(name, 0) for name in names}
 
     def op_forget(self, ids: Any) -> Any:
@@ -347,14 +347,15 @@ class FakeGateway:
     def drop_connections(self) -> None:
         """Closes all connections, as a dying node does."""
         for one in self._open:
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._open.clear()
 
     def close(self) -> None:
         """Stops listening and closes all connections."""
+        with contextlib.suppress(OSError):
+            # Without this the thread in accept would keep the socket listening.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.drop_connections()
 

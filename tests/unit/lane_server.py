@@ -91,7 +91,11 @@ class Peer:
 
     def run(self, *calls: Any) -> list[int]:
         """Sends one RUN; a call is a task name, or (name, args), or (name, args, fields of the delivery)."""
-        deliveries = [self.delivery(*([call] if isinstance(call, str) else call)) for call in calls]
+        deliveries = []
+        for call in calls:
+            name, *rest = (call,) if isinstance(call, str) else call
+            args, fields = (*rest, (), {})[:2] if len(rest) != 1 else (rest[0], {})
+            deliveries.append(self.delivery(name, args, **fields))
         self.send(frames.RUN, deliveries)
         return [one[0] for one in deliveries]
 

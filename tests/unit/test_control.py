@@ -141,7 +141,7 @@ def test_results_and_failures_are_decoded(tmp_path: Path) -> None:
     assert outcome(state=0) == control.Outcome()
     failure = outcome(state=4, result=Failure.capture(ValueError("no"))).failure
     assert failure is not None
-    assert (failure.type, failure.message) == ("ValueError", "no")
+    assert (failure.type_name, failure.message) == ("ValueError", "no")
     with pytest.raises(SerializationError, match="pickle"):
         outcome(result=b"p...")
 

@@ -36,11 +36,12 @@ with open({starts!r}, "a") as file:
     file.write(" ".join(args) + "\\n")
 archived = any(arg.startswith("-XX:SharedArchiveFile=") for arg in args)
 for arg in args:
-    if arg.startswith("-XX:ArchiveClassesAtExit="):
+    if arg.startswith(("-XX:ArchiveClassesAtExit=", "-XX:DumpLoadedClassList=")) or arg == "-Xshare:dump":
         if mode == "no-archive":
             print("cannot dump", flush=True)
             sys.exit(3)
-        with open(arg.partition("=")[2], "w") as file:
+        target = [one for one in args if one.startswith("-XX:SharedArchiveFile=")] if "dump" in arg else [arg]
+        with open(target[0].partition("=")[2], "w") as file:
             file.write("archive")
         sys.exit(0)
 if mode == "exit0":
@@ -86,7 +87,8 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.mode_file, self.starts_file = root / "mode", root / "starts"
         self.mode("ready")
-        java = root / "java"
+        java = root / "jre" / "bin" / "java"
+        java.parent.mkdir(parents=True)
         java.write_text(FAKE_JAVA.format(python=sys.executable, mode=str(self.mode_file), starts=str(self.starts_file)))
         java.chmod(0o755)
         jar = root / "ignitetasks.jar"
@@ -367,7 +369,12 @@ def wait_for(condition: Path) -> None:
         time.sleep(0.02)
 
 
-def test_the_first_start_makes_an_archive_and_the_second_uses_it(machine: Machine) -> None:
+@pytest.mark.parametrize("runtime_has_archive", [True, False])
+def test_the_first_start_makes_an_archive_and_the_second_uses_it(machine: Machine, runtime_has_archive: bool) -> None:
+    if runtime_has_archive:
+        base = Path(str(machine.spec.java)).parent.parent / "lib" / "server"
+        base.mkdir(parents=True)
+        (base / "classes.jsa").touch()
     spec = replace(machine.spec, class_archive=True)
     ensure_instance(spec, "0.1.0")
     assert "SharedArchiveFile" not in machine.starts()[0]

@@ -102,18 +102,20 @@ def test_a_task_registered_again_is_the_one_that_runs(bench):
     run = bench.define(changing)
     assert decode_result(CODECS, "", run()[1]) == "old"
 
-    def changing():  # noqa: F811
+    def changing():
         return "new"
 
     bench.define(changing)
     assert decode_result(CODECS, "", run()[1]) == "new"
 
 
-@pytest.mark.parametrize(("task", "name"), [("fail", "ValueError"), ("leave", "SystemExit"), ("interrupt", "KeyboardInterrupt")])
+@pytest.mark.parametrize(
+    ("task", "name"), [("fail", "ValueError"), ("leave", "SystemExit"), ("interrupt", "KeyboardInterrupt")]
+)
 def test_whatever_a_task_raises_is_its_failure(bench, task, name):
     ending = bench.run(task)
     assert (ending[0], ending[3]) == (frames.FAILURE, name)
-    assert failure_of(ending).type == name
+    assert failure_of(ending).type_name == name
     assert task in failure_of(ending).traceback
 
 
@@ -132,7 +134,7 @@ def test_an_exception_that_cannot_be_shown_is_still_a_failure(bench):
 
     ending = bench.define(ugly)()
     assert ending[0] == frames.FAILURE
-    assert failure_of(ending).type.endswith("Ugly")
+    assert failure_of(ending).type_name.endswith("Ugly")
 
 
 def test_an_unserialisable_result_is_named_by_path(bench):

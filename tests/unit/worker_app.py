@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ class PlainApp:
         self.settings = Settings(data_dir=data_dir, **settings)
         self.tasks: dict[str, PlainTask] = {}
         self.transport: Any = NoTransport()
+
+    def configure(self, **changes: Any) -> None:
+        self.settings = replace(self.settings, **changes)
 
     def task(self, fn: Callable[..., Any], **options: Any) -> PlainTask:
         task = PlainTask(fn.__name__, fn, TaskOptions(**options))
@@ -130,11 +133,24 @@ def fork_quietly() -> int:
     return os.waitpid(pid, 0)[1]
 
 
+def begin(path: str) -> None:
+    Path(path).touch()
+    time.sleep(600)
+
+
 def stubborn(path: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(path).touch()
     while True:
         time.sleep(1)
+
+
+def deaf() -> None:
+    while True:
+        try:
+            time.sleep(1)
+        except errors.SoftTimeLimitExceeded:
+            continue
 
 
 def soft(path: str) -> str:
@@ -157,7 +173,12 @@ def size_of(value: bytes) -> int:
 def request_fields() -> dict[str, Any]:
     request = current_request()
     assert request is not None
-    return {"id": request.id, "hostname": request.hostname, "retries": request.retries, "same": request is current_request()}
+    return {
+        "id": request.id,
+        "hostname": request.hostname,
+        "retries": request.retries,
+        "same": request is current_request(),
+    }
 
 
 def pid() -> int:
@@ -175,7 +196,7 @@ def thread_name() -> str:
 
 FUNCTIONS = (
     noop, add, sleep, wait_for_file, spin, touch, fail, leave, interrupt, unserialisable, segfault, exit_at_once,
-    kill_self, chatter, close_standard_streams, grandchild, fork_quietly, stubborn, soft, big, size_of,
+    kill_self, chatter, close_standard_streams, grandchild, fork_quietly, begin, stubborn, deaf, soft, big, size_of,
     request_fields, pid, eat_memory, thread_name,
 )  # fmt: skip
 

@@ -130,6 +130,7 @@ final class Completer {
     switch (step.next) {
       case END -> {
         home.state.ended(entry);
+        home.sheets.ended(entry);
         entry.record = null;
         TaskRecord r = step.record;
         boolean ref = r.has(TaskFlags.RESULT_REF);
@@ -138,6 +139,7 @@ final class Completer {
       }
       case REQUEUE -> {
         entry.record = step.record;
+        entry.ownRow = true;
         home.state.requeue(entry, step.record, home.nowMillis());
         home.park(entry);
       }
@@ -147,6 +149,7 @@ final class Completer {
       }
       case RUN_ON -> {
         entry.record = step.record;
+        entry.ownRow = true;
         entry.leaseOnRecord = true;
         home.state.completionFailed(entry);
       }

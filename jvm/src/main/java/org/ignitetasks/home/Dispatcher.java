@@ -2,6 +2,7 @@ package org.ignitetasks.home;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.Failures;
@@ -100,17 +101,24 @@ final class Dispatcher {
 
   private void load(List<Entry> batch) {
     List<String> cold = new ArrayList<>();
+    List<String> onSheets = new ArrayList<>();
     for (Entry entry : batch) {
       if (entry.record == null) {
-        cold.add(entry.id);
+        (entry.onSheetOnly() ? onSheets : cold).add(entry.id);
       } else {
         home.unpark(entry);
       }
     }
-    if (cold.isEmpty()) {
+    if (cold.isEmpty() && onSheets.isEmpty()) {
       return;
     }
-    Map<String, TaskRecord> records = home.store.read(cold);
+    Map<String, TaskRecord> records = new HashMap<>();
+    if (!cold.isEmpty()) {
+      records.putAll(home.store.read(cold));
+    }
+    if (!onSheets.isEmpty()) {
+      records.putAll(home.store.readFromSheets(onSheets));
+    }
     for (Entry entry : batch) {
       if (entry.record == null) {
         entry.record = records.get(entry.id);
@@ -136,6 +144,7 @@ final class Dispatcher {
     }
     // The deliveries hold the old objects: they say the same about what is to be run.
     for (int i = 0; i < early.size(); i++) {
+      early.get(i).ownRow = true;
       early.get(i).record.state = TaskState.STARTED;
       early.get(i).record.fence = started.get(i).fence;
       early.get(i).record.startedMillis = started.get(i).startedMillis;

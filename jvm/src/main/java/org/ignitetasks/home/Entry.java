@@ -34,6 +34,12 @@ final class Entry {
   /** The open delivery is on record, so that a start survives the death of the whole machine. */
   boolean leaseOnRecord;
 
+  /** The sheet this task was submitted on, until it ends; null if it has had a row from the start. */
+  SheetUse.Use sheet;
+
+  /** The ledger has a row for this task alone; until then its record is on the sheet. */
+  boolean ownRow;
+
   Entry(TaskRecord record, Origin origin) {
     this.id = record.id;
     this.task = record.task;
@@ -45,6 +51,10 @@ final class Entry {
     this.flags = record.flags;
     this.origin = origin;
     this.record = record;
+  }
+
+  boolean onSheetOnly() {
+    return sheet != null && !ownRow;
   }
 
   boolean earlyAck() {

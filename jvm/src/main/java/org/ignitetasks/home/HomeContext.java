@@ -1,5 +1,7 @@
 package org.ignitetasks.home;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,6 +39,7 @@ final class HomeContext {
   final HomeMetrics metrics = new HomeMetrics();
   final HomeSettings settings;
   final DueTimes due = new DueTimes();
+  final SheetUse sheets = new SheetUse();
   final Doubts doubts = new Doubts();
   final DeadLetters dead = new DeadLetters();
 
@@ -59,7 +62,9 @@ final class HomeContext {
     this.gateways = gateways;
     this.state =
         new QueueState(
-            settings.leaseTtlMillis() * 1_000_000L, settings.unknownTaskGraceMillis() * 1_000_000L);
+            settings.leaseTtlMillis() * 1_000_000L,
+            settings.unknownTaskGraceMillis() * 1_000_000L,
+            sheets::ended);
     this.watchers = new Watchers();
   }
 
@@ -86,6 +91,31 @@ final class HomeContext {
     metrics.stored(r.state, 1);
     metrics.count("tasks", r.state.name(), 1);
     due.note(r.id, r.dueMillis());
+  }
+
+  /** Deletes rows; a marker stays for a task whose sheet does, or it would seem to wait again. */
+  void erase(List<String> ids) {
+    List<String> free = new ArrayList<>();
+    List<TaskRecord> markers = new ArrayList<>();
+    for (String id : ids) {
+      if (sheets.holds(id)) {
+        markers.add(marker(id, nowMillis() + settings.maxTombstoneMillis()));
+      } else {
+        free.add(id);
+      }
+    }
+    store.write(markers);
+    store.delete(free);
+  }
+
+  /** Returns the marker of an expired task, to be deleted at {@code dueMillis}. */
+  TaskRecord marker(String id, long dueMillis) {
+    TaskRecord marker = new TaskRecord();
+    marker.id = id;
+    marker.expired = true;
+    marker.finishedMillis = dueMillis;
+    due.note(id, dueMillis);
+    return marker;
   }
 
   /** Deletes the blobs of a record that is gone. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.RecordCodec;
+import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -34,6 +35,7 @@ final class HomeRebuild {
       home.state.startFencesAt(homeEpoch);
       home.state.drain(null, Integer.MAX_VALUE, e -> !wanted.get(Locator.partition(e.id)));
       home.state.dropLeases(e -> !wanted.get(Locator.partition(e.id)));
+      home.sheets.forget(key -> !wanted.get(Locator.partition(key)));
     }
     if (gained.isEmpty()) {
       return;
@@ -83,33 +85,86 @@ final class HomeRebuild {
     }
   }
 
+  /** What one partition holds: sheets first seen as keys, rows as their tasks' latest truth. */
+  private static final class Found {
+    final List<String> sheets = new ArrayList<>();
+
+    /** By sheet key: places of tasks with a row, and of those whose row is terminal. */
+    final Map<String, BitSet> withRow = new HashMap<>();
+
+    final Map<String, BitSet> ended = new HashMap<>();
+    final List<Entry> waiting = new ArrayList<>();
+
+    void row(String id, boolean terminal) {
+      String key = Sheet.keyOf(id);
+      if (key != null) {
+        withRow.computeIfAbsent(key, k -> new BitSet()).set(Sheet.place(id));
+        if (terminal) {
+          ended.computeIfAbsent(key, k -> new BitSet()).set(Sheet.place(id));
+        }
+      }
+    }
+  }
+
   private void scan(int partition, List<Entry> waiting) {
-    home.store.scan(
-        partition,
-        stored -> true,
-        (id, stored) -> {
-          TaskState state = RecordCodec.peekState(stored);
-          if (state == null) {
-            return;
-          }
-          if (state.terminal()) {
-            home.metrics.stored(state, 1);
-            if (state == TaskState.DEAD || state == TaskState.REJECTED) {
-              home.dead.add(id);
-            }
-            return;
-          }
-          TaskRecord record = RecordCodec.decode(id, stored);
-          Entry entry = new Entry(record, null);
-          boolean open = record.fence != 0 || openEarlyAck(record);
-          entry.fence = open ? Math.max(1, record.fence) : 0;
-          if (open) {
-            entry.record = record;
-          } else {
-            home.park(entry);
-          }
-          waiting.add(entry);
-        });
+    Found found = new Found();
+    home.store.scan(partition, stored -> true, (id, stored) -> row(id, stored, found));
+    Map<String, SheetUse.Use> uses = new HashMap<>();
+    for (String key : found.sheets) {
+      uses.put(key, sheet(key, found));
+    }
+    for (Entry entry : found.waiting) {
+      if (entry.sheet == null) {
+        String key = Sheet.keyOf(entry.id);
+        entry.sheet = key == null ? null : uses.get(key);
+        entry.ownRow = true;
+      }
+    }
+    waiting.addAll(found.waiting);
+  }
+
+  private SheetUse.Use sheet(String key, Found found) {
+    BitSet withRow = found.withRow.getOrDefault(key, new BitSet());
+    BitSet ended = found.ended.getOrDefault(key, new BitSet());
+    List<TaskRecord> records = home.store.sheet(key);
+    int done = ended.get(0, records.size()).cardinality();
+    SheetUse.Use use = home.sheets.add(key, records.size() - done);
+    for (int place = 0; place < records.size(); place++) {
+      if (!withRow.get(place)) {
+        Entry entry = new Entry(records.get(place).copy(), null);
+        entry.sheet = use;
+        home.park(entry);
+        found.waiting.add(entry);
+      }
+    }
+    return use;
+  }
+
+  private void row(String id, byte[] stored, Found found) {
+    if (Sheet.is(stored)) {
+      found.sheets.add(id);
+      return;
+    }
+    TaskState state = RecordCodec.peekState(stored);
+    found.row(id, state == null || state.terminal());
+    if (state == null) {
+      return;
+    }
+    if (state.terminal()) {
+      home.metrics.stored(state, 1);
+      if (state == TaskState.DEAD || state == TaskState.REJECTED) {
+        home.dead.add(id);
+      }
+      return;
+    }
+    TaskRecord record = RecordCodec.decode(id, stored);
+    Entry entry = new Entry(record, null);
+    boolean open = record.fence != 0 || openEarlyAck(record);
+    entry.fence = open ? Math.max(1, record.fence) : 0;
+    if (!open) {
+      home.park(entry);
+    }
+    found.waiting.add(entry);
   }
 
   private static boolean openEarlyAck(TaskRecord record) {

@@ -134,7 +134,17 @@ final class HomeTimers {
         "no worker that listens to its queue has a task of this name");
     recordLeases(due.longRunning());
     inserter.settleDoubts();
+    dropFinishedSheets();
     dispatcher.run();
+  }
+
+  private void dropFinishedSheets() {
+    List<String> keys = new ArrayList<>();
+    for (String key = home.sheets.nextFinished(); key != null; key = home.sheets.nextFinished()) {
+      keys.add(key);
+    }
+    // One whose deletion fails is found without open tasks by the next rebuild.
+    home.store.delete(keys);
   }
 
   /** Puts deliveries on record that have run for a while: a start that would be lost is counted. */
@@ -164,6 +174,7 @@ final class HomeTimers {
       synchronized (home.lock) {
         for (int i = 0; i < claimed.size(); i++) {
           claimed.get(i).leaseOnRecord = written;
+          claimed.get(i).ownRow |= written;
           home.state.completionFailed(claimed.get(i));
         }
       }

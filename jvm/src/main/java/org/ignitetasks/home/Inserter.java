@@ -36,8 +36,9 @@ final class Inserter {
       List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
       List<TaskRecord> toQueue = absent(records, repeated, exceptions);
       int created = records.size() - exceptions.size();
-      insert(created == toQueue.size() ? toQueue : toQueue.subList(0, created));
-      touched = enqueue(toQueue, origin);
+      List<RecordStore.Run> runs =
+          insert(created == toQueue.size() ? toQueue : toQueue.subList(0, created));
+      touched = enqueue(toQueue, origin, runs);
       answer = new SubmitAnswer(created, exceptions);
       home.metrics.count("submitted", "", created);
     } finally {
@@ -47,28 +48,44 @@ final class Inserter {
     return answer;
   }
 
-  private void insert(List<TaskRecord> fresh) {
+  private List<RecordStore.Run> insert(List<TaskRecord> fresh) {
     long start = home.nowNanos();
+    List<RecordStore.Run> runs;
     try {
-      home.store.write(fresh);
+      runs = home.store.insert(fresh);
     } catch (TasksException e) {
       // Whether it is durable is open: if it is, the task must get its turn without the client.
       home.doubts.add(fresh);
       throw e;
     }
     home.metrics.committed(start);
+    return runs;
   }
 
-  private Collection<WorkerSlots> enqueue(List<TaskRecord> records, Origin origin) {
+  private Collection<WorkerSlots> enqueue(
+      List<TaskRecord> records, Origin origin, List<RecordStore.Run> runs) {
+    List<Entry> entries = new ArrayList<>(records.size());
+    for (TaskRecord record : records) {
+      entries.add(new Entry(record, record.has(TaskFlags.IGNORE_RESULT) ? null : origin));
+    }
+    for (RecordStore.Run run : runs) {
+      SheetUse.Use use = home.sheets.add(run.key(), run.to() - run.from());
+      entries.subList(run.from(), run.to()).forEach(entry -> entry.sheet = use);
+    }
     long now = home.nowMillis();
     synchronized (home.lock) {
-      for (TaskRecord record : records) {
-        Entry entry = new Entry(record, record.has(TaskFlags.IGNORE_RESULT) ? null : origin);
+      for (Entry entry : entries) {
         home.park(entry);
         home.state.submitted(entry, now);
       }
       return home.state.dispatch(now, home.nowNanos());
     }
+  }
+
+  /** Gives records whose insert was in doubt rows of their own: their sheet is then not needed. */
+  private void detach(List<TaskRecord> stray) {
+    stray.forEach(r -> home.sheets.hold(r.id));
+    home.store.write(stray);
   }
 
   /**
@@ -103,6 +120,7 @@ final class Inserter {
         stray.add(there);
       }
     }
+    detach(stray);
     fresh.addAll(stray);
     return fresh;
   }
@@ -125,7 +143,8 @@ final class Inserter {
       List<TaskRecord> stray = new ArrayList<>(home.store.read(ids).values());
       Set<String> open = home.doubts.take(ids);
       stray.removeIf(r -> r.expired || r.state.terminal() || !open.contains(r.id));
-      touched = enqueue(stray, null);
+      detach(stray);
+      touched = enqueue(stray, null, List.of());
     } finally {
       release(ids);
     }

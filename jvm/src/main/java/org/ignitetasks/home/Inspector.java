@@ -5,10 +5,12 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import javax.cache.Cache;
 import org.apache.ignite.cache.query.QueryCursor;
 import org.ignitetasks.model.RecordCodec;
+import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -132,12 +134,10 @@ final class Inspector {
       List<TaskRecord> rows = new ArrayList<>();
       while (rows.size() < limit && advance(scan)) {
         Cache.Entry<String, byte[]> row = scan.rows.next();
-        TaskRecord record = RecordCodec.decode(row.getKey(), row.getValue());
-        if (!record.expired) {
-          record.body = null;
-          record.payload = null;
-          record.options = null;
-          rows.add(record);
+        if (Sheet.is(row.getValue())) {
+          addWaiting(Sheet.decode(row.getKey(), row.getValue()), rows);
+        } else {
+          add(RecordCodec.decode(row.getKey(), row.getValue()), rows);
         }
       }
       boolean more = advance(scan);
@@ -149,6 +149,24 @@ final class Inspector {
         scans.remove(token);
       }
       return new ScanPage(next, rows);
+    }
+  }
+
+  private void addWaiting(List<TaskRecord> sheet, List<TaskRecord> rows) {
+    Set<String> known = home.store.rows(sheet.stream().map(r -> r.id).toList());
+    for (TaskRecord record : sheet) {
+      if (!known.contains(record.id)) {
+        add(record, rows);
+      }
+    }
+  }
+
+  private static void add(TaskRecord record, List<TaskRecord> rows) {
+    if (!record.expired) {
+      record.body = null;
+      record.payload = null;
+      record.options = null;
+      rows.add(record);
     }
   }
 

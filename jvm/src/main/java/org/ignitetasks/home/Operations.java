@@ -43,7 +43,7 @@ final class Operations {
   }
 
   private void delete(List<TaskRecord> gone) {
-    home.store.delete(gone.stream().map(r -> r.id).toList());
+    home.erase(gone.stream().map(r -> r.id).toList());
     for (TaskRecord r : gone) {
       home.metrics.stored(r.state, -1);
       home.dropBlobsOf(r);
@@ -123,6 +123,9 @@ final class Operations {
       home.doubts.add(List.of(found));
       throw e;
     }
+    if (entry != null) {
+      home.sheets.ended(entry);
+    }
     tell(List.of(row), entry == null || entry.origin == null ? Map.of() : Map.of(row.id, entry.origin));
   }
 
@@ -167,6 +170,7 @@ final class Operations {
       home.doubts.add(rows);
       throw e;
     }
+    entries.forEach(home.sheets::ended);
     tell(rows, origins);
   }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -66,6 +67,7 @@ final class QueueState {
 
   private final long leaseTtlNanos;
   private final long unknownGraceNanos;
+  private final Consumer<Entry> passedOver;
   private final Map<String, Queue> queues = new LinkedHashMap<>();
   private final PriorityQueue<Entry> delayed =
       new PriorityQueue<>((a, b) -> Long.compare(a.etaMillis, b.etaMillis));
@@ -80,8 +82,10 @@ final class QueueState {
   /**
    * @param leaseTtlNanos a worker unheard of for this long has lost its leases
    * @param unknownGraceNanos a task that no listening worker knows fails after this long
+   * @param passedOver told of entries that were revoked while they waited, when they leave the order
    */
-  QueueState(long leaseTtlNanos, long unknownGraceNanos) {
+  QueueState(long leaseTtlNanos, long unknownGraceNanos, Consumer<Entry> passedOver) {
+    this.passedOver = passedOver;
     this.leaseTtlNanos = leaseTtlNanos;
     this.unknownGraceNanos = unknownGraceNanos;
   }
@@ -248,7 +252,7 @@ final class QueueState {
     if (from.isEmpty() && from != queue.ready) {
       queue.parked.remove(entry.task);
     }
-    if (!revokedWaiting.isEmpty() && revokedWaiting.remove(entry.id)) {
+    if (passOver(entry)) {
       return null;
     }
     queue.servedAt = ++served;
@@ -256,6 +260,14 @@ final class QueueState {
     lease(entry, worker.info.epoch(), nextFence++, nowNanos);
     worker.assign(entry);
     return worker;
+  }
+
+  private boolean passOver(Entry entry) {
+    boolean revoked = !revokedWaiting.isEmpty() && revokedWaiting.remove(entry.id);
+    if (revoked) {
+      passedOver.accept(entry);
+    }
+    return revoked;
   }
 
   private void lease(Entry entry, long epoch, long fence, long nowNanos) {
@@ -378,7 +390,7 @@ final class QueueState {
           parked.unknownSinceNanos = nowNanos;
         } else if (nowNanos - parked.unknownSinceNanos > unknownGraceNanos) {
           for (Entry e = parked.order.poll(); e != null; e = parked.order.poll()) {
-            if (!revokedWaiting.remove(e.id)) {
+            if (!passOver(e)) {
               gone.add(e);
             }
           }
@@ -428,7 +440,7 @@ final class QueueState {
       }
       delayed.addAll(keep);
     }
-    out.removeIf(e -> revokedWaiting.remove(e.id));
+    out.removeIf(this::passOver);
     return out;
   }
 

@@ -1,9 +1,12 @@
 package org.ignitetasks.home;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
@@ -24,6 +27,7 @@ import org.apache.ignite.transactions.Transaction;
 import org.apache.ignite.transactions.TransactionConcurrency;
 import org.apache.ignite.transactions.TransactionIsolation;
 import org.ignitetasks.model.RecordCodec;
+import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException;
 
@@ -36,11 +40,24 @@ import org.ignitetasks.model.TasksException;
  * that lost a partition can then not overwrite what the new home has written.
  */
 public final class RecordStore {
+  private static final int RECENT_SHEETS = 8;
+
   private final Ignite ignite;
   private final IgniteCache<String, byte[]> ledger;
   private final Affinity<String> affinity;
   private final ClusterNode local;
   private final BooleanSupplier alone;
+
+  /** Sheets read lately: a backlog is read a few tasks at a time. */
+  private final Map<String, List<TaskRecord>> recentSheets =
+      new LinkedHashMap<>(32, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, List<TaskRecord>> eldest) {
+          return size() > RECENT_SHEETS;
+        }
+      };
 
   /**
    * @param alone says whether this is the only data node, in which case nothing can move
@@ -57,9 +74,88 @@ public final class RecordStore {
   /** Returns the records that exist, by id (expired markers included). */
   public Map<String, TaskRecord> read(Collection<String> ids) {
     Map<String, byte[]> stored = readStored(ids);
-    Map<String, TaskRecord> records = new HashMap<>(stored.size() * 2);
+    Map<String, TaskRecord> records = new HashMap<>(ids.size() * 2);
     stored.forEach((id, bytes) -> records.put(id, RecordCodec.decode(id, bytes)));
+    if (records.size() < ids.size()) {
+      addFromSheets(ids, records);
+    }
     return records;
+  }
+
+  /** Returns which of these ids have a row of their own. */
+  Set<String> rows(Collection<String> ids) {
+    return readStored(ids).keySet();
+  }
+
+  /** Returns records that have no row of their own yet, from their sheets. */
+  Map<String, TaskRecord> readFromSheets(Collection<String> ids) {
+    Map<String, TaskRecord> records = new HashMap<>(ids.size() * 2);
+    addFromSheets(ids, records);
+    return records;
+  }
+
+  private void addFromSheets(Collection<String> ids, Map<String, TaskRecord> records) {
+    Map<String, List<TaskRecord>> sheets = new HashMap<>();
+    for (String id : ids) {
+      String key = records.containsKey(id) ? null : Sheet.keyOf(id);
+      if (key == null) {
+        continue;
+      }
+      List<TaskRecord> sheet = sheets.computeIfAbsent(key, this::sheet);
+      int place = Sheet.place(id);
+      if (place < sheet.size()) {
+        // A copy: the sheet may be kept for the next reader, and callers change what they get.
+        records.put(id, sheet.get(place).copy());
+      }
+    }
+  }
+
+  /** Returns the records on a sheet as they were submitted; shared, not to be changed. */
+  List<TaskRecord> sheet(String key) {
+    synchronized (recentSheets) {
+      List<TaskRecord> known = recentSheets.get(key);
+      if (known != null) {
+        return known;
+      }
+    }
+    byte[] stored = readStored(List.of(key)).get(key);
+    if (stored == null) {
+      return List.of();
+    }
+    List<TaskRecord> sheet = Sheet.decode(key, stored);
+    synchronized (recentSheets) {
+      recentSheets.put(key, sheet);
+    }
+    return sheet;
+  }
+
+  /** A run of inserted records that share a sheet. */
+  record Run(int from, int to, String key) {}
+
+  /**
+   * Writes new records, all or none; those that can share a sheet do.
+   *
+   * @return which do
+   */
+  List<Run> insert(List<TaskRecord> records) {
+    List<Run> runs = new ArrayList<>();
+    TreeMap<String, byte[]> rows = new TreeMap<>();
+    int at = 0;
+    while (at < records.size()) {
+      int length = Sheet.run(records, at);
+      TaskRecord first = records.get(at);
+      if (length == 0) {
+        rows.put(first.id, RecordCodec.encode(first));
+        at++;
+      } else {
+        Run run = new Run(at, at + length, Sheet.keyOf(first.id));
+        rows.put(run.key(), Sheet.encode(records.subList(at, at + length)));
+        runs.add(run);
+        at += length;
+      }
+    }
+    put(rows);
+    return runs;
   }
 
   private Map<String, byte[]> readStored(Collection<String> ids) {
@@ -77,23 +173,26 @@ public final class RecordStore {
 
   /** Writes all of these records or none. */
   public void write(List<TaskRecord> records) {
-    if (records.isEmpty()) {
-      return;
-    }
-    if (records.size() == 1 && alone.getAsBoolean()) {
-      TaskRecord one = records.get(0);
-      inStorage(() -> ledger.put(one.id, RecordCodec.encode(one)));
-      return;
-    }
     // Sorted keys: two batches with common ids cannot deadlock.
     TreeMap<String, byte[]> rows = new TreeMap<>();
     for (TaskRecord record : records) {
       rows.put(record.id, RecordCodec.encode(record));
     }
+    put(rows);
+  }
+
+  private void put(TreeMap<String, byte[]> rows) {
+    if (rows.isEmpty()) {
+      return;
+    }
+    Runnable change =
+        rows.size() == 1
+            ? () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue())
+            : () -> ledger.putAll(rows);
     if (alone.getAsBoolean()) {
-      inStorage(() -> ledger.putAll(rows));
+      inStorage(change);
     } else {
-      guarded(rows.keySet(), () -> ledger.putAll(rows));
+      guarded(rows.keySet(), change);
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.RecordCodec;
+import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 
@@ -22,9 +23,12 @@ final class Sweeper {
   /** After a look at a partition that took t, none follows for this many times t. */
   private static final int REST = 20;
 
+  private static final long BLOB_SWEEP_NANOS = 60_000_000_000L;
+
   private final HomeContext home;
   private final Operations operations;
   private long restUntilNanos = Long.MIN_VALUE;
+  private long blobsSweptNanos = System.nanoTime();
 
   Sweeper(HomeContext home, Operations operations) {
     this.home = home;
@@ -49,6 +53,10 @@ final class Sweeper {
   private void dropBlobs() {
     for (String id = home.nextBlobToDrop(); id != null; id = home.nextBlobToDrop()) {
       home.blobs.drop(id);
+    }
+    if (home.nowNanos() - blobsSweptNanos > BLOB_SWEEP_NANOS) {
+      blobsSweptNanos = home.nowNanos();
+      home.blobs.sweep(home.nowMillis());
     }
   }
 
@@ -75,7 +83,7 @@ final class Sweeper {
     home.store.scan(
         partition,
         stored -> {
-          TaskState state = RecordCodec.peekState(stored);
+          TaskState state = Sheet.is(stored) ? TaskState.PENDING : RecordCodec.peekState(stored);
           return state == null || state.terminal();
         },
         (id, stored) -> {
@@ -98,14 +106,9 @@ final class Sweeper {
       List<TaskRecord> markers = new ArrayList<>(expired.size());
       Set<String> ids = new HashSet<>();
       for (TaskRecord record : expired) {
-        TaskRecord marker = new TaskRecord();
-        marker.id = record.id;
-        marker.expired = true;
         long stay = Math.min(home.settings.maxTombstoneMillis(), record.resultTtlMillis);
-        marker.finishedMillis = now + Math.max(60_000, stay);
-        markers.add(marker);
+        markers.add(home.marker(record.id, now + Math.max(60_000, stay)));
         ids.add(record.id);
-        home.due.note(record.id, marker.finishedMillis);
       }
       home.store.write(markers);
       for (TaskRecord record : expired) {
@@ -117,7 +120,7 @@ final class Sweeper {
       expired.clear();
     }
     if (gone.size() >= BATCH || (all && !gone.isEmpty())) {
-      home.store.delete(gone);
+      home.erase(gone);
       gone.clear();
     }
   }

@@ -41,7 +41,8 @@ public final class Locator {
     return (int) crc.getValue() & 0xffff;
   }
 
-  private static boolean uuidShaped(String id) {
+  /** Says whether an id has the shape of a lower-case UUID. */
+  static boolean uuidShaped(String id) {
     if (id.length() != UUID_LENGTH) {
       return false;
     }

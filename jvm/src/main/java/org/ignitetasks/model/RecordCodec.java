@@ -110,12 +110,18 @@ public final class RecordCodec {
     return r;
   }
 
-  private static final class Writer {
+  /** Appends numbers, texts and blobs. */
+  static final class Writer {
     private byte[] bytes;
     private int size;
 
     Writer(int capacity) {
       bytes = new byte[capacity];
+    }
+
+    void mark(byte mark) {
+      room(1);
+      bytes[size++] = mark;
     }
 
     void number(long value) {
@@ -154,7 +160,8 @@ public final class RecordCodec {
     }
   }
 
-  private static final class Reader {
+  /** Reads them in the same order. */
+  static final class Reader {
     private static final String[] SHARED = new String[1024];
 
     private final byte[] bytes;
@@ -162,6 +169,10 @@ public final class RecordCodec {
 
     Reader(byte[] bytes) {
       this.bytes = bytes;
+    }
+
+    void skipMark() {
+      at++;
     }
 
     long number() {

@@ -32,8 +32,8 @@ final class NodeConfigs {
   private static final int DISCOVERY_PORT = 47500;
   private static final int COMMUNICATION_PORT = 47100;
   private static final long MIB = 1L << 20;
-  private static final int WAL_SEGMENT_MIB = 32;
-  private static final int WAL_SEGMENTS = 6;
+  private static final int WAL_SEGMENT_MIB = 64;
+  private static final int WAL_MAX_MIB = 1024;
 
   private NodeConfigs() {}
 
@@ -135,13 +135,14 @@ final class NodeConfigs {
     return new DataStorageConfiguration()
         .setStoragePath(store.resolve("db").toString())
         .setWalPath(store.resolve("wal").toString())
-        .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
+        // The same folder: full segments stay where they are instead of being copied once more.
+        .setWalArchivePath(store.resolve("wal").toString())
         // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process, and
         // of a machine only where another one holds a copy.
         .setWalMode(s.durability.equals("power") ? WALMode.FSYNC : WALMode.LOG_ONLY)
         .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
-        .setWalSegments(WAL_SEGMENTS)
-        .setMaxWalArchiveSize(8 * WAL_SEGMENT_MIB * MIB)
+        // A checkpoint is forced when a quarter of this has been written since the last one.
+        .setMaxWalArchiveSize(WAL_MAX_MIB * MIB)
         .setCheckpointFrequency(60_000)
         .setDefaultDataRegionConfiguration(
             new DataRegionConfiguration()

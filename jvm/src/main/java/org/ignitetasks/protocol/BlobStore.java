@@ -20,6 +20,9 @@ public interface BlobStore {
   /** Deletes a value; no error if it is not there. */
   void drop(String blobId);
 
+  /** Deletes values of this node that are due or were never sealed; returns how many. */
+  int sweep(long nowMillis);
+
   /** Size in bytes and CRC-32 of a whole value. */
   record Seal(long size, int crc, long dueMillis) {}
 }

@@ -167,6 +167,7 @@ public final class IgniteBlobStore implements BlobStore {
    * @param nowMillis wall clock, milliseconds
    * @return how many values were deleted
    */
+  @Override
   public int sweep(long nowMillis) {
     return translated(
         () -> {

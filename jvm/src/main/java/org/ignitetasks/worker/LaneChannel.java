@@ -1,6 +1,8 @@
 package org.ignitetasks.worker;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
@@ -15,6 +17,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * reads. Closing is what ends a blocked read or write.
  */
 final class LaneChannel {
+  private static final Logger LOG = System.getLogger(LaneChannel.class.getName());
   private static final int READ_BUFFER = 64 << 10;
 
   private final SocketChannel socket;
@@ -79,6 +82,15 @@ final class LaneChannel {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  /** Writes one frame to a peer whose end, if it has ended, is seen by its reader anyway. */
+  void tell(int kind, byte[] payload) {
+    try {
+      write(kind, payload);
+    } catch (IOException e) {
+      LOG.log(Level.DEBUG, "lane_write_failed kind={0} error={1}", kind, e.toString());
     }
   }
 

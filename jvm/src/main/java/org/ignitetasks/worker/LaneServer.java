@@ -165,11 +165,7 @@ public final class LaneServer implements AutoCloseable {
   }
 
   private static void refuse(LaneChannel channel, Code code, String message) {
-    try {
-      channel.write(FrameKind.ERROR, LaneMessages.error(code, message));
-    } catch (IOException e) {
-      LOG.log(Level.DEBUG, "lane_refusal_unread error={0}", e.toString());
-    }
+    channel.tell(FrameKind.ERROR, LaneMessages.error(code, message));
   }
 
   /** The deadline of a HELLO; a peer that says nothing must not keep a connection. */

@@ -269,7 +269,7 @@ final class WorkerSession {
     } finally {
       lock.unlock();
     }
-    tellSupervisor(FrameKind.DRAINED, LaneMessages.empty());
+    channel.tell(FrameKind.DRAINED, LaneMessages.empty());
   }
 
   /**
@@ -355,19 +355,7 @@ final class WorkerSession {
   private void sendKills() {
     List<byte[]> frames = new ArrayList<>();
     locked(() -> frames.addAll(state.kills(System.nanoTime(), KILL_AGAIN_NANOS)));
-    frames.forEach(frame -> tellSupervisor(FrameKind.KILL, frame));
-  }
-
-  private void tellSupervisor(int kind, byte[] payload) {
-    try {
-      channel.write(kind, payload);
-    } catch (IOException e) {
-      LOG.log(
-          Level.DEBUG,
-          "supervisor_write_failed epoch={0} error={1}",
-          Long.toString(epoch),
-          e.toString());
-    }
+    frames.forEach(frame -> channel.tell(FrameKind.KILL, frame));
   }
 
   private int free() {

@@ -1,0 +1,160 @@
+"""What children of every pool share: reading the lane, giving back, counting, taking leave.
+
+This file must not run tasks; the loops do (child.py, threads.py).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from ignitetasks import frames
+from ignitetasks.worker.execute import Executor
+from ignitetasks.worker.limits import max_rss_kib
+from ignitetasks.worker.model import Delivery
+from ignitetasks.worker.outbox import Outbox
+from ignitetasks.worker.slots import LEAVING, READY, Slots
+
+#: What the supervisor writes on a child's control pipe to make it finish its task and leave, and the reason it means.
+LEAVE: Final = {b"R": "recycle", b"D": "drain"}
+RECYCLE, DRAIN = LEAVE
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPort:
+    """What connects a child with its supervisor.
+
+    Attributes:
+        index: The child's number in this worker, from 0.
+        slots: The shared memory.
+        control: Read end of the pipe by which the supervisor asks the child to leave; -1 for none.
+        notify: Event descriptor that makes the supervisor look at the slots; -1 for none.
+        max_tasks: Executions after which the child is replaced; 0 for no limit.
+        max_memory_kib: Resident size after which it is replaced; 0 for no limit.
+    """
+
+    index: int
+    slots: Slots
+    control: int = -1
+    notify: int = -1
+    max_tasks: int = 0
+    max_memory_kib: int = 0
+
+
+def flush_streams() -> None:
+    """Write out what tasks have printed; a stream that user code closed or replaced is its own affair."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: S112  # nothing there to be saved
+            continue
+
+
+class ChildBase:
+    """What children of every pool share: reading the lane, leaving, the slot."""
+
+    def __init__(self, connection: frames.LaneConnection, executor: Executor, port: ChildPort) -> None:
+        """Prepare a child.
+
+        Args:
+            connection: The greeted child lane.
+            executor: Runs deliveries.
+            port: Connects to the supervisor.
+        """
+        self.connection = connection
+        self.executor = executor
+        self.port = port
+        self.outbox = Outbox(connection)
+        self.queue: deque[Delivery] = deque()
+        #: Why the child leaves (``drain`` or ``recycle``); None while it stays.
+        self.leaving: str | None = None
+        self.done = 0
+        self._poll = select.poll()
+        self._poll.register(connection.fileno(), select.POLLIN)
+        if port.control >= 0:
+            self._poll.register(port.control, select.POLLIN)
+
+    def ready(self) -> None:
+        """Tell the supervisor that this child takes tasks."""
+        self.port.slots.set_state(self.port.index, os.getpid(), READY)
+        if self.port.notify >= 0:
+            os.eventfd_write(self.port.notify, 1)
+
+    def say_goodbye(self) -> None:
+        """Give back what has not started, send everything, and close in good order."""
+        self.give_back(self.leaving or "drain")
+        self.port.slots.set_state(self.port.index, os.getpid(), LEAVING)
+        self.outbox.bye()
+        self.connection.finish()
+
+    def give_back(self, reason: str) -> None:
+        """Return everything in the local queue to the node.
+
+        Args:
+            reason: Why, as the node wants to hear it.
+        """
+        returned: list[int] = []
+        try:
+            while True:
+                returned.append(self.queue.popleft()[0])
+        except IndexError:
+            pass
+        if returned:
+            self.outbox.give_back(returned, reason)
+
+    def read(self) -> bool:
+        """Take in every frame that has arrived.
+
+        Returns:
+            Whether there was any.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        seen = False
+        for kind, payload in self.connection.pending():
+            seen = True
+            if kind == frames.RUN:
+                self.accept(frames.unpack(payload))
+            elif kind == frames.STOP:
+                self.leaving = self.leaving or "drain"
+        return seen
+
+    def accept(self, deliveries: list[Delivery]) -> None:
+        """Take deliveries over.
+
+        Args:
+            deliveries: What the node wants to be run, in order.
+        """
+        self.queue.extend(deliveries)
+
+    def wait(self, timeout_ms: int | None) -> None:
+        """Wait for a frame or the supervisor.
+
+        Args:
+            timeout_ms: Longest wait in milliseconds; None for no limit.
+        """
+        for descriptor, _ in self._poll.poll(timeout_ms):
+            if descriptor == self.port.control:
+                # Empty at the end of the file: the supervisor is gone, and with it the worker.
+                self.leaving = self.leaving or LEAVE.get(os.read(descriptor, 1), "drain")
+                self._poll.unregister(descriptor)
+
+    def count(self, executions: int, failed: int) -> None:
+        """Count finished executions and decide whether the child has had enough.
+
+        Args:
+            executions: How many have ended since the last call.
+            failed: How many of them failed.
+        """
+        self.done += executions
+        port = self.port
+        port.slots.add_counts(port.index, executions, failed)
+        too_many = port.max_tasks and self.done >= port.max_tasks
+        too_large = port.max_memory_kib and max_rss_kib() > port.max_memory_kib
+        if too_many or too_large:
+            self.leaving = self.leaving or "recycle"

@@ -1,0 +1,37 @@
+"""The public names, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import ignitetasks
+from ignitetasks import errors, exceptions
+
+
+def test_all_is_complete_and_sorted():
+    public = {
+        name
+        for name, value in vars(ignitetasks).items()
+        if name[0].isupper() and getattr(value, "__module__", "").startswith("ignitetasks.")
+    }
+    assert public - {"LocalWorker"} <= set(ignitetasks.__all__)
+    assert list(ignitetasks.__all__) == sorted(ignitetasks.__all__)
+    assert all(hasattr(ignitetasks, name) for name in ignitetasks.__all__)
+
+
+def test_celery_names():
+    assert all(hasattr(exceptions, name) for name in exceptions.__all__)
+    assert exceptions.TimeoutError is errors.ResultTimeout
+    assert issubclass(exceptions.TimeoutError, TimeoutError)
+    assert issubclass(exceptions.NotRegistered, KeyError)
+
+
+def test_import_starts_nothing_and_reads_no_settings():
+    code = (
+        "import threading, subprocess; subprocess.Popen = None; import ignitetasks; "
+        "assert threading.active_count() == 1; print('ok')"
+    )
+    env = {"PATH": "", "IGNITETASKS_HEAP_MB": "nonsense"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=".", check=False)
+    assert done.stdout.strip() == "ok", done.stderr

@@ -1,0 +1,171 @@
+"""Encodings of values."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ignitetasks.errors import ConfigurationError, SerializationError
+from ignitetasks.serializers import Codecs
+
+ALL = Codecs(("msgpack", "json", "pickle"), lambda: b"k" * 32)
+zones = st.sampled_from([None, timezone.utc, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=3))])
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.binary(max_size=50), st.datetimes(timezones=zones), st.dates(), st.times(),
+    st.timedeltas(), st.decimals(allow_nan=False), st.uuids(),
+)  # fmt: skip
+hashables = st.one_of(st.integers(), st.text("abc", max_size=3), st.uuids(), st.dates())
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).filter(lambda key: key != "__ignitetasks__")
+values = st.recursive(
+    leaves | st.sets(hashables, max_size=4) | st.frozensets(hashables, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(values)
+@pytest.mark.parametrize("name", ["msgpack", "json", "pickle"])
+def test_round_trip(name, value):
+    data = ALL.encode(value, name, "ctx")
+    assert data[:1] == name[:1].encode()
+    assert ALL.decode(data, "ctx") == value
+    assert ALL.decode(memoryview(data), "ctx") == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+@pytest.mark.parametrize("codec", [b"m", b"j", b"p", b""])
+def test_any_bytes_decode_or_raise_one_kind_of_error(codec, data):
+    try:
+        ALL.decode(codec + data)
+    except SerializationError:
+        pass
+
+
+@pytest.mark.parametrize("name", ["msgpack", "json"])
+def test_documented_changes(name):
+    assert ALL.decode(ALL.encode((1, (2, 3)), name)) == [1, [2, 3]]
+    assert ALL.decode(ALL.encode({(1, 2), (3, 4)}, name)) == {(1, 2), (3, 4)}
+    assert ALL.decode(ALL.encode(bytearray(b"x"), name)) == b"x"
+    assert ALL.decode(ALL.encode([{1}, {2}], name)) == [{1}, {2}]
+
+
+def test_msgpack_keys_of_any_kind():
+    value = {1: "a", (1, (2, 3)): "b", None: "c"}
+    assert ALL.decode(ALL.encode(value)) == value
+
+
+class Foo:
+    pass
+
+
+class BadRepr:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("name", ["msgpack", "json"])
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ([1, {"when": Foo()}], 'value[1]["when"]'),
+        ({"a": [{"b": BadRepr()}]}, 'value["a"][0]["b"]'),
+        (Foo(), "value"),
+        ([{1, 2}, [lambda: 1]], "value[1][0]"),
+        ({"deep": {"er": {"x": 1j}}}, 'value["deep"]["er"]["x"]'),
+        (["ok", "\ud800"], "value[1]"),
+    ],
+)
+def test_the_path_of_what_cannot_be_encoded(name, value, path):
+    with pytest.raises(SerializationError) as caught:
+        ALL.encode(value, name)
+    assert caught.value.path == path
+    assert str(caught.value).startswith(path)
+
+
+def test_item_of_a_set_and_key_are_named():
+    with pytest.raises(SerializationError, match=r"value\[0\]\{.*Foo"):
+        ALL.encode([{Foo()}])
+    with pytest.raises(SerializationError, match="key"):
+        ALL.encode({Foo(): 1})
+
+
+@pytest.mark.parametrize("name", ["msgpack", "json"])
+def test_too_deep_or_circular(name):
+    deep: list = []
+    for _ in range(3000):
+        deep = [deep]
+    with pytest.raises(SerializationError, match="nested deeper"):
+        ALL.encode(deep, name)
+    circle: dict = {}
+    circle["me"] = circle
+    with pytest.raises(SerializationError, match="inside itself"):
+        ALL.encode(circle, name)
+
+
+def test_deep_bytes_do_not_crash_decoding():
+    for data in (b"m" + b"\x91" * 100_000 + b"\xc0", b"j" + b"[" * 100_000):
+        with pytest.raises(SerializationError):
+            ALL.decode(data)
+
+
+def test_encoding_works_after_a_failure():
+    with pytest.raises(SerializationError):
+        ALL.encode([1, Foo()])
+    assert ALL.decode(ALL.encode([{1, 2}])) == [{1, 2}]
+
+
+def test_reserved_text_in_json():
+    with pytest.raises(SerializationError, match="reserved"):
+        ALL.encode({"__ignitetasks__": ["date", "x"]}, "json")
+    assert ALL.decode(ALL.encode({"__ignitetasks__": 1})) == {"__ignitetasks__": 1}
+
+
+def test_pickle_is_opt_in():
+    plain = Codecs()
+    with pytest.raises(ConfigurationError, match="pickle"):
+        plain.encode(1, "pickle")
+    with pytest.raises(SerializationError, match="does not allow"):
+        plain.decode(ALL.encode(1, "pickle"))
+
+
+def test_pickle_is_bound_to_key_and_context():
+    data = ALL.encode(date(2020, 1, 1), "pickle", "result:1")
+    assert ALL.decode(data, "result:1") == date(2020, 1, 1)
+    with pytest.raises(SerializationError, match="signature"):
+        ALL.decode(data, "result:2")
+    with pytest.raises(SerializationError, match="signature"):
+        Codecs(("pickle",), lambda: b"z" * 32).decode(data, "result:1")
+    with pytest.raises(SerializationError, match="signature"):
+        ALL.decode(data[:-1] + bytes([data[-1] ^ 1]), "result:1")
+    with pytest.raises(SerializationError):
+        ALL.decode(b"p" + pickle.dumps(1))
+    with pytest.raises(ConfigurationError, match="signing_key"):
+        Codecs(("pickle",)).encode(1, "pickle")
+
+
+def test_unpicklable_is_named():
+    with pytest.raises(SerializationError, match=r"value\[1\]"):
+        ALL.encode([1, lambda: 1], "pickle")
+
+
+def test_unknown_codec_and_type_number():
+    with pytest.raises(SerializationError, match="unknown encoding"):
+        ALL.decode(b"z123")
+    with pytest.raises(SerializationError):
+        ALL.decode(b"m\xd4\x7f\x00")
+
+
+def test_zero_offset_datetimes_keep_their_instant():
+    value = [datetime(2020, 1, 1, tzinfo=timezone.utc), time(1, 2, 3), Decimal("1.10"), uuid.UUID(int=1)]
+    assert ALL.decode(ALL.encode(value, "json")) == value
+    assert str(ALL.decode(ALL.encode(Decimal("1.10")))) == "1.10"
