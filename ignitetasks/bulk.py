@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from ignitetasks import metrics
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import IdempotencyConflict, IgniteTasksError
 from ignitetasks.hub import Epoch
 from ignitetasks.ids import BLOCK, new_ids
-from ignitetasks.message import CONFLICT, Group, Item, Template
+from ignitetasks.message import CHECK_EXISTS, CONFLICT, IGNORE_RESULT, Group, Item, Template
 from ignitetasks.options import Plan
 from ignitetasks.progress import Bar
 from ignitetasks.results import IdList, ResultList
@@ -26,6 +26,24 @@ CHUNK_BYTES = 2 * 1024 * 1024
 
 #: How to send, positional and keyword arguments, encoded arguments.
 Call = tuple[Plan, Sequence[Any], Mapping[str, Any], bytes]
+
+
+class _Double(NamedTuple):
+    """A call of a submit whose id an earlier call of it has, too.
+
+    Attributes:
+        place: Its index among the calls.
+        first: Index of the earlier one.
+        same: True when both have the same arguments, so that they have the same answer.
+        template: What it would be sent with.
+        item: What would be sent.
+    """
+
+    place: int
+    first: int
+    same: bool
+    template: Template
+    item: Item
 
 
 class _Bulk:
@@ -69,23 +87,68 @@ class _Bulk:
                 end += 1
             self._add_run(groups, plan, calls[start:end])
             start = end
-        ids = [item[0] for group in groups for item in group.items]
-        plans = [call[0] for call in calls]
+        doubles = self._take_doubles(groups)
+        self._submit(groups, [call[0] for call in calls], doubles)
+        self._bar.advance(len(calls))
+        calls.clear()
+
+    def _take_doubles(self, groups: list[Group]) -> list[_Double]:
+        """Takes out what has the id of an earlier item: a submit holds each id once."""
+        seen: dict[str, tuple[int, bytes | None]] = {}
+        doubles: list[_Double] = []
+        place = 0
+        for number, (template, items) in enumerate(groups):
+            if not template.flags & CHECK_EXISTS:
+                place += len(items)
+                continue
+            kept: list[Item] = []
+            for item in items:
+                first, mark = seen.setdefault(item[0], (place, item[2]))
+                if first == place:
+                    kept.append(item)
+                else:
+                    doubles.append(_Double(place, first, mark == item[2], template, item))
+                place += 1
+            groups[number] = Group(template, kept)
+        return doubles
+
+    def _submit(self, groups: Sequence[Group], plans: Sequence[Plan], doubles: Sequence[_Double]) -> None:
         timeout = None if all(plan.retry for plan in (plans[0], plans[-1])) else 0.0
-        answer = self._client.transport.submit(groups, 0, timeout)
-        self._calls.clear()
+        client = self._client
+        answer = client.transport.submit([group for group in groups if group.items], 0, timeout)
+        ids = [item[0] for group in groups for item in group.items]
+        # From an item of the submit to its call, with the doubles back in their places.
+        places = list(range(len(ids)))
+        if doubles:
+            absent = {double.place for double in doubles}
+            places = [place for place in range(len(ids) + len(doubles)) if place not in absent]
+            for double in doubles:
+                ids.insert(double.place, double.item[0])
+        refused = {places[index]: code == CONFLICT for index, code, _state in answer.exceptions}
+        asked: list[_Double] = []
+        for double in doubles:
+            if double.same:
+                refused[double.place] = refused.get(double.first, False)
+            else:
+                asked.append(double)
+        for double in asked:
+            # The first one is in the ledger now, or what refused it is: either answers for other arguments.
+            again = client.transport.submit([Group(double.template, [double.item])], 0, timeout)
+            refused[double.place] = any(code == CONFLICT for _, code, _state in again.exceptions)
         offset = len(self.ids)
         self.ids.extend(ids)
-        self._epochs.add(self._client.hub.epoch(answer.session))
-        for index, code, _state in answer.exceptions:
-            if code == CONFLICT:
-                self.first_conflict = self.first_conflict or conflict_text(plans[index], ids[index])
-                self.conflicts.append(offset + index)
+        ignored = any(group.template.flags & IGNORE_RESULT for group in groups)
+        # The node tells nobody about ends without a result, so such a handle has to ask.
+        self._epochs.add(None if ignored else client.hub.epoch(answer.session))
+        for place in sorted(refused):
+            if refused[place]:
+                self.first_conflict = self.first_conflict or conflict_text(plans[place], ids[place])
+                self.conflicts.append(offset + place)
             else:
-                self.existing.append(offset + index)
-        metrics.submitted.inc(len(ids) - len(answer.exceptions))
-        metrics.duplicates.inc(sum(1 for one in answer.exceptions if one[1] != CONFLICT))
-        self._bar.advance(len(ids))
+                self.existing.append(offset + place)
+        conflicts = sum(refused.values())
+        metrics.submitted.inc(len(ids) - len(refused))
+        metrics.duplicates.inc(len(refused) - conflicts)
 
     def _add_run(self, groups: list[Group], plan: Plan, calls: Sequence[Call]) -> None:
         template = with_ancestry(plan.template)

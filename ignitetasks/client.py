@@ -37,7 +37,15 @@ class Client:
             transport = RetryingTransport(GatewayTransport(settings), settings.call_timeout_seconds)
         self.transport = transport
         self.hub = ResultHub(transport, settings.call_timeout_seconds)
-        self.codecs = Codecs(settings.accept_content, lambda: load_signing_key(settings))
+        self.codecs = Codecs(settings.accept_content, self._signing_key)
+
+    def _signing_key(self) -> bytes | None:
+        key = load_signing_key(self.settings)
+        if key is None and self.settings.embedded:
+            # The instance's own key is made with it, and a first call is encoded before it is sent.
+            self.transport.session()
+            key = load_signing_key(self.settings)
+        return key
 
     def close(self) -> None:
         """Closes the connections; a later use opens new ones."""

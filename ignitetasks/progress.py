@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
@@ -28,6 +29,8 @@ class Bar:
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
+                # Standard output belongs to the program.
+                console=Console(stderr=True),
             )
             self._row = self._progress.add_task(label, total=total)
 

@@ -28,6 +28,7 @@ from ignitetasks.errors import (
 from ignitetasks.failure import Failure
 from ignitetasks.hub import Epoch, Waiter
 from ignitetasks.message import COMPLETION_REF, EXPIRED_STATE, BlobRef, Completion, decode_result, is_terminal
+from ignitetasks.serializers import Data
 from ignitetasks.waiting import explain_timeout, warn_if_nobody_listens
 
 R = TypeVar("R")
@@ -70,7 +71,8 @@ def open_completion(client: Client, completion: Completion, modules: Collection[
     Returns:
         True and the value, or False and the exception to raise.
     """
-    task_id, state, payload, flags = completion
+    task_id, state, inline, flags = completion
+    payload: Data | None = inline
     if state == EXPIRED_STATE:
         return False, ResultExpired(f"the result of task {task_id} was kept for its time and is gone")
     if payload is not None and flags & COMPLETION_REF:
@@ -82,7 +84,7 @@ def open_completion(client: Client, completion: Completion, modules: Collection[
     return False, _exception(task_id, state, payload, modules)
 
 
-def _exception(task_id: str, state: int, payload: bytes | None, modules: Collection[str]) -> BaseException:
+def _exception(task_id: str, state: int, payload: Data | None, modules: Collection[str]) -> BaseException:
     if payload is None:
         kind = {states.REVOKED_CODE: TaskRevokedError, states.DEAD_CODE: WorkerLostError}.get(state, TaskRejectedError)
         return kind(f"task {task_id} ended as {states.name_of(state)}")

@@ -287,7 +287,11 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
 
     def forget(self) -> int:
         """Deletes the tasks' records; returns how many there were."""
-        return self._in_batches("forget")
+        count = self._in_batches("forget")
+        collector, self._collector, self._known, self._epoch = self._collector, None, [], None
+        if collector is not None:
+            self._source.client.hub.unregister(collector, list(collector.order))
+        return count
 
     def _in_batches(self, op: str, *args: Any) -> int:
         total, batch = 0, 5_000

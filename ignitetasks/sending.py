@@ -14,7 +14,7 @@ from ignitetasks import context, metrics
 from ignitetasks.client import Client, ResultSource
 from ignitetasks.errors import IdempotencyConflict, PayloadTooLarge
 from ignitetasks.ids import fingerprint, id_from_key, new_id
-from ignitetasks.message import BODY_REF, CONFLICT, Group, Item, Template, body_blob_id
+from ignitetasks.message import BODY_REF, CONFLICT, IGNORE_RESULT, Group, Item, Template, body_blob_id
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 
@@ -96,9 +96,9 @@ def send_one(
     task_id, checked = choose_id(client, plan, args, kwargs)
     template, item = prepare(client, with_ancestry(plan.template), task_id, body, checked)
     answer = client.transport.submit((Group(template, (item,)),), 0, None if plan.retry else 0.0)
-    result: AsyncResult[Any] = AsyncResult(
-        task_id, source, task_name=template.task, queue=template.queue, epoch=client.hub.epoch(answer.session)
-    )
+    # The node tells nobody about ends without a result, so such a handle has to ask.
+    epoch = None if template.flags & IGNORE_RESULT else client.hub.epoch(answer.session)
+    result: AsyncResult[Any] = AsyncResult(task_id, source, task_name=template.task, queue=template.queue, epoch=epoch)
     if answer.exceptions:
         if answer.exceptions[0][1] == CONFLICT:
             raise IdempotencyConflict(conflict_text(plan, task_id))

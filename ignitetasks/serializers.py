@@ -93,6 +93,25 @@ class _Packers(threading.local):
 _packers = _Packers()
 
 
+#: From this size on a value gets a packer of its own: one of the right size at once, and not kept afterwards.
+_LARGE = 1 << 16
+
+
+def _size_hint(value: Any, depth: int = 3) -> int:
+    """Returns about how many bytes the texts and bytes in the first few places of a value take."""
+    if isinstance(value, (bytes, bytearray, str)):
+        return len(value)
+    if depth and isinstance(value, (list, tuple)):
+        return sum(_size_hint(item, depth - 1) for item in value[:8])
+    return 0
+
+
+def _pack_large(value: Any, hint: int) -> bytes:
+    packer = msgpack.Packer(default=_to_ext, autoreset=False, buf_size=hint + _LARGE)
+    packer.pack(value)
+    return b"".join((b"m", packer.getbuffer()))
+
+
 def _pack(value: Any) -> bytes:
     # A set packs its items while its own packer is in use; those get a packer of their own.
     if _packers.busy:
@@ -193,7 +212,8 @@ class Codecs:
             raise ConfigurationError(f"serializer {name!r} is not in accept_content {sorted(self._accept)}")
         try:
             if name == "msgpack":
-                return b"m" + _pack(value)
+                hint = _size_hint(value)
+                return _pack_large(value, hint) if hint > _LARGE else b"m" + _pack(value)
             if name == "json":
                 return b"j" + _json_dumps(value)
             return self._pickle(value, context)

@@ -5,7 +5,7 @@
     python scripts/make_reference.py --check    # change nothing; exit 1 when a page is out of date
 
 Docstrings are read by griffe without running the code; only the command line is imported, for its help texts.
-Must not contain words about the package: what a page says is in the docstrings.
+Needs griffelib, and this checkout installed. Must not contain words about the package: those are in the docstrings.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 
 import click
 import griffe
+
+from ignitetasks.cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference"
@@ -51,7 +53,7 @@ class Page:
 PAGES = (
     Page("app", "The application", ("app.IgniteTasks", "worker.local.LocalWorker")),
     Page("task", "Tasks and calls", ("task.Task", "message.TaskOptions", "canvas.Signature")),
-    Page("result", "Results", ("result.AsyncResult", "results.ResultList", "states")),
+    Page("result", "Results", ("result.AsyncResult", "results.ResultList")),
     Page("context", "Inside a running task", ("context.current_request", "context.Request")),
     Page("settings", "Settings", ("config.Settings",)),
     Page("errors", "Errors", ("errors",)),
@@ -61,7 +63,7 @@ PAGES = (
 
 def escape(text: str) -> str:
     """Returns text that may stand in a cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "\\|").replace("``", "`")
 
 
 def code(value: object) -> str:
@@ -111,9 +113,9 @@ def rows(section: Any, holder: griffe.Object) -> Iterator[str]:
         name = getattr(item, "name", "")
         kind, default = item.annotation, getattr(item, "value", None)
         member = holder.members.get(name.lstrip("*"))
-        if section.kind is Kind.attributes and member is not None and not member.is_alias:
-            kind, default = getattr(member, "annotation", kind) or kind, getattr(member, "value", default)
-        if str(default).startswith(("field(", "None", "_")) and str(default) != "None":
+        if section.kind is Kind.attributes and isinstance(member, griffe.Attribute):
+            kind, default = member.annotation or kind, member.value if "class-attribute" in member.labels else None
+        if str(default).startswith("field("):
             default = None
         yield f"| {code(name)} | {code(kind)} | {code(default)} | {meaning} |"
     yield ""
@@ -141,7 +143,8 @@ def documented(thing: griffe.Object) -> Iterator[str]:
 def constructor(cls: griffe.Class) -> Iterator[str]:
     """Yields how a class is made, where it has an ``__init__`` of its own."""
     init = cls.members.get("__init__")
-    if isinstance(init, griffe.Function):
+    # The fields of a dataclass are its attributes, which are listed already.
+    if isinstance(init, griffe.Function) and "dataclass" not in cls.labels:
         yield from ("```text", signature(init, cls.name).removesuffix(" -> None"), "```", "")
         if init.docstring is not None:
             yield from documented(init)
@@ -149,8 +152,10 @@ def constructor(cls: griffe.Class) -> Iterator[str]:
 
 def public(members: Iterable[griffe.Object | griffe.Alias]) -> list[griffe.Object]:
     """Returns the members a page shows, in the order of the source."""
-    shown = [one for one in members if not one.is_alias and not one.name.startswith("_") and one.docstring]
-    return sorted(shown, key=lambda one: one.lineno or 0)  # type: ignore[return-value]
+    shown = [
+        one for one in members if isinstance(one, griffe.Object) and not one.name.startswith("_") and one.docstring
+    ]
+    return sorted(shown, key=lambda one: one.lineno or 0)
 
 
 def class_text(cls: griffe.Class) -> Iterator[str]:
@@ -190,10 +195,9 @@ def module_text(package: griffe.Module, page: Page) -> str:
     """Returns one page of the Python reference."""
     lines = [HEADER, "", f"# {page.title}", ""]
     for path in page.objects:
-        thing = package[path]
-        lines += list(object_text(thing))  # type: ignore[arg-type]
+        lines += list(object_text(package[path]))
     if page.name == "settings":
-        lines += list(environment_text(package["config.Settings"]))  # type: ignore[arg-type]
+        lines += list(environment_text(package["config.Settings"]))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -215,10 +219,6 @@ def commands(group: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str
 
 def command_text() -> str:
     """Returns the page of the command line, from its own help texts."""
-    # Imported here and not above: --help of this script must work in a checkout that is not installed yet.
-    sys.path.insert(0, str(ROOT))
-    from ignitetasks.cli.main import cli  # noqa: PLC0415
-
     lines = [HEADER, "", "# The command line", ""]
     for name, context in commands(cli, ("ignitetasks",)):
         lines += [f"## {name}", "", "```text", context.get_help().rstrip(), "```", ""]

@@ -23,6 +23,10 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
+class FileError(Exception):
+    """A file that cannot be used, and why."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One tenant's rows: those it learns from, those a model is judged by, and those its transactions are made of."""
@@ -111,17 +115,21 @@ def convert_csv(path: Path, target: Path) -> str:
         The source to give to `split`.
 
     Raises:
-        ValueError: The file has other columns, or too few rows.
+        FileError: The file cannot be read, has other columns, or too few rows.
     """
-    with path.open(encoding="utf-8") as lines:
-        header = tuple(name.strip().strip('"') for name in lines.readline().split(","))
-    if header != CSV_COLUMNS:
-        raise ValueError(f"{path} has the columns {', '.join(header)}; needed are Time, V1 to V28, Amount, Class")
-    table = np.loadtxt(path, delimiter=",", skiprows=1, quotechar='"', ndmin=2)
-    labels = np.array([table[tenant::TENANTS, -1].sum() for tenant in range(TENANTS)])
-    if len(table) < TENANTS * 20 or labels.min() < 2:
-        raise ValueError(
-            f"{path} has {len(table)} rows and {int(labels.sum())} positives; each of the {TENANTS} tenants needs "
+    try:
+        with path.open(encoding="utf-8") as lines:
+            header = tuple(name.strip().strip('"') for name in lines.readline().split(","))
+        if header != CSV_COLUMNS:
+            shown = ", ".join(header)[:200]
+            raise FileError(f"{path} has the columns {shown}; needed are Time, V1 to V28, Amount, Class")
+        table = np.loadtxt(path, delimiter=",", skiprows=1, quotechar='"', ndmin=2)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} cannot be read: {error}") from error
+    positives = np.array([table[tenant::TENANTS, -1].sum() for tenant in range(TENANTS)])
+    if len(table) < TENANTS * 20 or positives.min() < 2:
+        raise FileError(
+            f"{path} has {len(table)} rows and {int(positives.sum())} positives; each of the {TENANTS} tenants needs "
             "at least 20 rows and 2 positives"
         )
     np.save(target, table)

@@ -107,6 +107,7 @@ def _compare(options: argparse.Namespace) -> list[compare.Comparison]:
 def _run(options: argparse.Namespace, folder: Path, report: Report) -> list[checks.Check]:
     source, log = "bundled", folder / f"executions-{uuid.uuid4().hex[:8]}.log"
     if options.csv is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         source = data.convert_csv(options.csv, folder / "transactions.npy")
         report.step(f"read {options.csv}")
     # Models are pickles: both sides sign with one key. Name your own to read the models of --data-dir later.
@@ -135,7 +136,11 @@ def main(arguments: list[str] | None = None) -> int:
     options, report = _options(arguments), Report()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with _data_dir(options.data_dir) as folder:
-        found = _run(options, folder, report)
+        try:
+            found = _run(options, folder, report)
+        except data.FileError as error:
+            print(f"main.py: {error}", file=sys.stderr)
+            return 2
     wrong = sum(not one.right for one in found)
     if not options.compare:
         report.verdict(wrong, str(options.data_dir) if options.data_dir else None)

@@ -15,7 +15,7 @@ from ignitetasks.config import Settings, load_signing_key
 from ignitetasks.errors import NodeError, ResultExpired, UnknownResult
 from ignitetasks.failure import Failure
 from ignitetasks.message import BlobRef, decode_result
-from ignitetasks.serializers import Codecs
+from ignitetasks.serializers import Codecs, Data
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.gateway import GatewayTransport
 from ignitetasks.transport.retrying import RetryingTransport
@@ -265,7 +265,7 @@ def outcome(transport: Transport, settings: Settings, record: TaskInfo) -> Outco
     Raises:
         SerializationError: The result's encoding is not accepted here.
     """
-    payload = record.result
+    payload: Data | None = record.result
     if payload is not None and record.result_ref:
         payload = transport.get_blob(BlobRef.unpack(payload))
     if record.state == states.SUCCESS:

@@ -19,6 +19,7 @@ from ignitetasks.errors import NodeError
 from ignitetasks.jvm import checks
 from ignitetasks.jvm.connection import Connection, find_instance, is_instance_process, recorded_pid
 from ignitetasks.jvm.launch import NodeProcess, launch
+from ignitetasks.jvm.secret import ensure_secret
 from ignitetasks.jvm.spec import NodeSpec
 
 _POLL_SECONDS = 0.02
@@ -49,6 +50,7 @@ def ensure_instance(spec: NodeSpec, version: str) -> Connection:
             return connection
         # The time spent waiting for others is not taken from the new JVM.
         deadline = time.monotonic() + spec.start_timeout_seconds
+        ensure_secret(spec)
         try:
             node, connection = launch(spec, version, deadline)
         except NodeError as error:

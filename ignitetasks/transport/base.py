@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.serializers import Data
 
 
 class Transport(ABC):
@@ -97,7 +98,7 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def get_blob(self, ref: BlobRef) -> bytes:
+    def get_blob(self, ref: BlobRef) -> Data:
         """Reads a large value and checks its size and checksum.
 
         Raises:

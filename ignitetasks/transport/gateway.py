@@ -32,6 +32,7 @@ from ignitetasks.errors import (
 )
 from ignitetasks.jvm import Connection, ensure_running
 from ignitetasks.message import BlobRef, Completion, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.lane import BlobLane
 
@@ -259,7 +260,7 @@ class GatewayTransport(Transport):
         metrics.blob_bytes.labels("put").inc(ref.size)
         return ref
 
-    def get_blob(self, ref: BlobRef) -> bytes:
+    def get_blob(self, ref: BlobRef) -> Data:
         """See `Transport.get_blob`."""
         data = self._lane.get(ref)
         metrics.blob_bytes.labels("get").inc(ref.size)

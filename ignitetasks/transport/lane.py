@@ -1,11 +1,12 @@
-"""Large values over the node's Unix socket, in pieces of 1 MiB, beside the gateway.
+"""Large values beside the gateway: as files where the node offers its folder, else over its Unix socket.
 
-One connection per process, made at the first use and made again after a fork or a failure. This file must not
-know what a value means; it checks size and checksum, and nothing else.
+One connection per process, made at the first use and made again after a fork or a failure; values travel over it
+in pieces of 1 MiB. This file must not know what a value means; it checks size and checksum, and nothing else.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from zlib import crc32
 from ignitetasks import frames
 from ignitetasks.errors import GatewayError, NotConnected, ResultExpired, SerializationError
 from ignitetasks.message import BlobRef
+from ignitetasks.serializers import Data
+from ignitetasks.transport.spool import Spool
 
 T = TypeVar("T")
 
@@ -36,6 +39,16 @@ class BlobLane:
         self._lock = threading.Lock()
         self._connection: frames.LaneConnection | None = None
         self._pid = os.getpid()
+        self._spool: Spool | None = None
+        # The folder is not ours to use after all, e.g. in another mount namespace: the socket serves everybody.
+        self._refused = False
+
+    def _offered(self) -> Spool | None:
+        """Returns the folder the node offers; asks once per connection."""
+        if self._pid == os.getpid() and self._connection is not None:
+            return None if self._refused else self._spool
+        self._use(lambda lane: None)
+        return None if self._refused else self._spool
 
     def put(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
         """Stores a value.
@@ -49,6 +62,14 @@ class BlobLane:
             NotConnected: The node cannot be reached, also after a second try.
             GatewayError: The node refused the value, e.g. because its disk is full.
         """
+        spool = self._offered()
+        if spool is not None:
+            try:
+                return spool.put(blob_id, data, ttl_ms)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise GatewayError(f"{blob_id} was not stored: the node's disk is full", "STORAGE_FULL") from error
+                self._refused = True
         view = memoryview(data).cast("B")
         checksum = crc32(view)
 
@@ -63,7 +84,7 @@ class BlobLane:
         self._use(send)
         return BlobRef(blob_id, len(view), checksum)
 
-    def get(self, ref: BlobRef) -> bytes:
+    def get(self, ref: BlobRef) -> Data:
         """Reads a value.
 
         Args:
@@ -74,8 +95,11 @@ class BlobLane:
             SerializationError: What came is not what was stored.
             NotConnected: The node cannot be reached, also after a second try.
         """
+        found = self._from_spool(ref)
+        if found is not None:
+            return found
 
-        def receive(lane: frames.LaneConnection) -> bytes:
+        def receive(lane: frames.LaneConnection) -> bytearray:
             lane.send(frames.BLOB_GET, [ref.id])
             whole = bytearray(ref.size)
             have = 0
@@ -89,11 +113,28 @@ class BlobLane:
                     raise frames.LaneProtocolError(f"{ref.id} is longer than its {ref.size} bytes")
                 whole[have : have + len(payload)] = payload
                 have += len(payload)
-            if have != ref.size or crc32(whole) != ref.crc32:
+            # A value that was stored as a file has no checksum.
+            if have != ref.size or (ref.crc32 and crc32(whole) != ref.crc32):
                 raise SerializationError(f"{ref.id} is damaged: size or checksum differ from what was stored")
-            return bytes(whole)
+            return whole
 
         return self._use(receive)
+
+    def _from_spool(self, ref: BlobRef) -> memoryview | None:
+        """Reads a value from its file; None where the socket has to be asked."""
+        spool = self._offered()
+        if spool is None:
+            return None
+        try:
+            found = spool.get(ref)
+        except OSError:
+            self._refused = True
+            return None
+        except ValueError as error:
+            raise SerializationError(str(error)) from error
+        if found is None:
+            raise ResultExpired("the value is no longer kept; raise result_expires to keep it longer")
+        return found
 
     def close(self) -> None:
         """Closes the connection; a later use opens a new one."""
@@ -124,6 +165,8 @@ class BlobLane:
             if self._connection is None:
                 path, token = self._target()
                 self._connection = frames.LaneConnection.open(path, token, "blob", {})
+                folder = self._connection.welcome.get("files")
+                self._spool = Spool(folder, bool(self._connection.welcome.get("sync"))) if folder else None
             return work(self._connection)
         except frames.LaneRefused as error:
             self._drop()

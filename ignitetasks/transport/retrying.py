@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from ignitetasks import log, metrics
 from ignitetasks.errors import ConnectionCut, NotConnected, OperationalError, OutcomeUnknown, UnknownSession
 from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class RetryingTransport(Transport):
         """See `Transport.put_blob`; storing twice is storing once."""
         return self._run("put_blob", None, lambda _attempt, _timeout: self._inner.put_blob(blob_id, data, ttl_ms))
 
-    def get_blob(self, ref: BlobRef) -> bytes:
+    def get_blob(self, ref: BlobRef) -> Data:
         """See `Transport.get_blob`."""
         return self._run("get_blob", None, lambda _attempt, _timeout: self._inner.get_blob(ref))
 

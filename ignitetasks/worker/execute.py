@@ -243,9 +243,8 @@ class Runner:
         )
 
     def _decode(self, body: bytes, flags: int) -> tuple[list[Any], dict[str, Any]]:
-        if flags & message.BODY_REF:
-            body = self._executor.blobs.get(BlobRef.unpack(body))
-        return message.decode_body(self._codecs, self._name, body)
+        whole = self._executor.blobs.get(BlobRef.unpack(body)) if flags & message.BODY_REF else body
+        return message.decode_body(self._codecs, self._name, whole)
 
     def _limited(self, args: list[Any], kwargs: dict[str, Any], soft_ms: int, hard_ms: int) -> Any:
         limit = self._limit

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from ignitetasks.config import Settings
 from ignitetasks.message import BlobRef, TaskOptions
+from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 
 # Positions in a delivery.
@@ -71,7 +72,7 @@ class WorkerApp(Protocol):
 class Blobs(Protocol):
     """Large values beside the lane."""
 
-    def get(self, ref: BlobRef) -> bytes:
+    def get(self, ref: BlobRef) -> Data:
         """Fetch a value; raises `NotConnected` when the node is gone, another `IgniteTasksError` otherwise."""
 
     def put(self, blob_id: str, data: bytes, ttl_ms: int) -> BlobRef:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import suite_tasks
-
 from support import EmbeddedNode, ExecutionLog, Processes, leftovers, start_worker
 
 HERE = Path(__file__).resolve().parent

@@ -246,12 +246,25 @@ def gives_up(self, label: str) -> None:
     raise self.retry()
 
 
+@app.task(bind=True)
+def waits_long(self, label: str) -> None:
+    log().add(label)
+    raise self.retry(exc=ShopError(1, "tomorrow"), countdown=86_400)
+
+
 @app.task(bind=True, max_retries=5)
 def grows(self, label: str, number: int, step: int = 1) -> int:
     log().add(label, number)
     if number < 3:
         raise self.retry(args=(label, number + step), kwargs={"step": step}, countdown=0)
     return number
+
+
+@app.task(bind=True)
+def regrows(self, label: str, value: bytes) -> int:
+    if self.request.retries == 0:
+        raise self.retry(args=(label, value + value), countdown=0)
+    return len(value)
 
 
 @app.task(bind=True)
@@ -323,10 +336,25 @@ def pid() -> int:
     return os.getpid()
 
 
+@app.task
+def grow(megabytes: int) -> int:
+    data = bytearray(megabytes << 20)
+    data[::4096] = b"x" * len(data[::4096])
+    return os.getpid()
+
+
+@app.task(bind=True, max_deliveries=3)
+def dies_once(self, label: str) -> int:
+    log().add(label)
+    if self.request.deliveries == 0:
+        os._exit(5)
+    return self.request.deliveries
+
+
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 
-@app.task(idempotency_key=lambda order, **_: f"order-{order}")
+@app.task(idempotency_key=lambda order, amount=1: f"order-{order}")
 def charge(order: int, amount: int = 1) -> int:
     log().add("charge", order)
     return amount

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import suite_tasks as suite
 from counting import CountingTransport
+from support import until
 
 from ignitetasks import ArgumentError, IgniteTasks, InvalidOption, SerializationError
 from ignitetasks.results import ResultList
-from support import until
 
 pytestmark = pytest.mark.usefixtures("worker")
 PATIENCE = 90
@@ -95,7 +95,9 @@ def test_bulk_options_hold_for_all(queue, node):
 
 def test_the_bar_is_shown_when_asked(capfd):
     suite.add.bulk([(1, 1)] * 10, progress=True).get(timeout=PATIENCE, progress=True)
-    assert "submitting" in capfd.readouterr().err
+    shown = capfd.readouterr()
+    assert "submitting" in shown.err and "10/10" in shown.err
+    assert shown.out == ""
 
 
 def test_keys_of_a_bulk_name_one_task_each(log, label):

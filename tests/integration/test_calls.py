@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 import suite_tasks as suite
+from support import until
 
 from ignitetasks import AsyncResult, IdempotencyConflict, IgniteTasks
 
@@ -166,8 +167,6 @@ def test_ignore_result_runs_and_keeps_nothing(log, label, node):
 
 
 def test_track_started_shows_the_running_task(log, label, door):
-    from support import until
-
     shown = suite.gate.apply_async((label, str(door)), track_started=True)
     until(lambda: shown.state == "STARTED", "the state STARTED")
     door.touch()

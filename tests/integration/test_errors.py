@@ -15,10 +15,11 @@ PATIENCE = 60
 
 def failure(kind):
     result = suite.fail.delay(kind)
-    with pytest.raises(Exception) as caught:
+    error = result.get(timeout=PATIENCE, propagate=False)
+    with pytest.raises(type(error)):
         result.get(timeout=PATIENCE)
     assert result.state == "FAILURE"
-    return caught.value
+    return error
 
 
 @pytest.mark.parametrize(

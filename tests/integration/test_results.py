@@ -9,10 +9,10 @@ from datetime import datetime, timezone
 
 import pytest
 import suite_tasks as suite
+from support import until
 
 from ignitetasks import AsyncResult, ResultTimeout
 from ignitetasks.errors import RequestError, UnknownResult
-from support import until
 
 pytestmark = pytest.mark.usefixtures("worker")
 PATIENCE = 60
@@ -117,6 +117,7 @@ def test_forget_of_a_list(node):
     sent = suite.add.bulk([(1, 2)] * 20)
     sent.get(timeout=PATIENCE)
     assert sent.forget() == 20
+    assert [node.record(one.id) for one in sent] == [None] * 20
     assert not any(one.exists() for one in sent)
 
 

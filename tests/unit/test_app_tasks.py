@@ -473,7 +473,7 @@ def test_progress_bars(shop, capsys):
     for task_id in handles.ids:
         shop.node.complete(task_id, 1)
     assert handles.get(timeout=1, progress=True) == [1, 1]
-    assert "submitting" in capsys.readouterr().out
+    assert "2/2" in capsys.readouterr().err
 
 
 def test_a_dropped_list_lets_go_of_the_hub(shop):

@@ -38,7 +38,7 @@ final class Completer {
         }
       }
     }
-    home.metrics.count("outcomes_stale", "", outcomes.size() - steps.size());
+    home.metrics.staleOutcomes.add(outcomes.size() - steps.size());
     if (!steps.isEmpty()) {
       perform(steps);
     }
@@ -167,13 +167,13 @@ final class Completer {
         home.dead.add(r.id);
       }
       double wait = r.finishedMillis - r.runMicros / 1000.0 - Math.max(r.createdMillis, r.etaMillis);
-      home.metrics.histogram("wait", r.queue).add(wait);
-      home.metrics.histogram("run", r.task).add(r.runMicros / 1000.0);
+      home.metrics.waits.of(r.queue).add(wait);
+      home.metrics.runs.of(r.task).add(r.runMicros / 1000.0);
       if (r.state == TaskState.SUCCESS && step.entry.hasBlobBody()) {
         home.dropBlobLater(r.id + "/a");
       }
     } else if (r.state == TaskState.RETRY) {
-      home.metrics.count("retries", r.queue, 1);
+      home.metrics.retries.of(r.queue).increment();
     }
   }
 }

@@ -94,7 +94,7 @@ final class Dispatcher {
       deliveries.removeIf(d -> early.stream().anyMatch(e -> e.record == d.record()));
     }
     if (!deliveries.isEmpty()) {
-      home.metrics.count("deliveries", "", deliveries.size());
+      home.metrics.deliveries.add(deliveries.size());
       home.workers.push(worker.info.node(), worker.info.epoch(), deliveries);
     }
   }

@@ -10,6 +10,7 @@ import java.util.logging.Logger;
 import org.ignitetasks.model.BlobRef;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
 import org.ignitetasks.protocol.BlobStore;
 import org.ignitetasks.protocol.CompletionLink;
 import org.ignitetasks.protocol.WorkerLink;
@@ -89,7 +90,10 @@ final class HomeContext {
   /** Notes a durable end: counts it and when its record expires. */
   void ended(TaskRecord r) {
     metrics.stored(r.state, 1);
-    metrics.count("tasks", r.state.name(), 1);
+    metrics.finished.of(r.state.name()).increment();
+    if (r.state == TaskState.DEAD || r.state == TaskState.REJECTED) {
+      metrics.deadLetters.of(r.queue).increment();
+    }
     due.note(r.id, r.dueMillis());
   }
 

@@ -1,61 +1,58 @@
 package org.ignitetasks.home;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
+import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
+import org.ignitetasks.protocol.Histogram;
+import org.ignitetasks.protocol.Labels;
 
 /**
- * Counters and latency histograms of a home. Thread-safe; reading is cheap and not atomic as a whole.
+ * Counters and latency histograms of a home, under the names Prometheus gets them by. Thread-safe;
+ * reading is cheap and not atomic as a whole.
  */
 public final class HomeMetrics {
   private static final double[] BOUNDS_MILLIS = {
     0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000, 600_000
   };
 
-  /** A histogram with fixed bounds in milliseconds. */
-  static final class Histogram {
-    private final AtomicLongArray counts = new AtomicLongArray(BOUNDS_MILLIS.length + 1);
-    private final LongAdder sumMicros = new LongAdder();
+  /** A family of series that differ in the value of one label. */
+  static final class Family<T> {
+    private final String label;
+    private final Function<String, T> make;
+    private final Map<String, T> series = Labels.map();
 
-    void add(double millis) {
-      int slot = 0;
-      while (slot < BOUNDS_MILLIS.length && millis > BOUNDS_MILLIS[slot]) {
-        slot++;
-      }
-      counts.incrementAndGet(slot);
-      sumMicros.add((long) (Math.max(0, millis) * 1000));
+    Family(String label, Function<String, T> make) {
+      this.label = label;
+      this.make = make;
     }
 
-    Map<String, Object> read() {
-      List<Object> bounds = new ArrayList<>();
-      List<Object> perBound = new ArrayList<>();
-      long total = 0;
-      for (int i = 0; i < counts.length(); i++) {
-        long count = counts.get(i);
-        total += count;
-        perBound.add(count);
-        if (i < BOUNDS_MILLIS.length) {
-          bounds.add(BOUNDS_MILLIS[i]);
-        }
-      }
-      Map<String, Object> map = new LinkedHashMap<>();
-      map.put("bounds_ms", bounds);
-      map.put("counts", perBound);
-      map.put("sum_ms", sumMicros.sum() / 1000.0);
-      map.put("count", total);
-      return map;
+    T of(String value) {
+      return Labels.series(series, value, make);
+    }
+
+    private Map<String, Object> read(Function<T, Object> number) {
+      Map<String, Object> values = new LinkedHashMap<>();
+      series.forEach((value, one) -> values.put(Labels.of(label, value), number.apply(one)));
+      return values;
     }
   }
 
-  private final Map<String, Map<String, LongAdder>> counters = new ConcurrentHashMap<>();
-  private final Map<String, Map<String, Histogram>> histograms = new ConcurrentHashMap<>();
+  final LongAdder deliveries = new LongAdder();
+  final LongAdder recordsExpired = new LongAdder();
+  final LongAdder staleOutcomes = new LongAdder();
+  final Family<LongAdder> finished = counters("state");
+  final Family<LongAdder> retries = counters("queue");
+  final Family<LongAdder> deadLetters = counters("queue");
+  final Family<LongAdder> timerErrors = counters("code");
+  final Family<Histogram> waits = new Family<>("queue", value -> new Histogram(BOUNDS_MILLIS));
+  final Family<Histogram> runs = new Family<>("task", value -> new Histogram(BOUNDS_MILLIS));
+  private final Family<LongAdder> submitted = counters("queue");
+  private final Histogram commits = new Histogram(BOUNDS_MILLIS);
   private final LongAdder[] ended = new LongAdder[TaskState.values().length];
-  private final Histogram commit = histogram("commit", "");
 
   public HomeMetrics() {
     for (int i = 0; i < ended.length; i++) {
@@ -63,21 +60,26 @@ public final class HomeMetrics {
     }
   }
 
-  void count(String name, String label, long more) {
-    counters
-        .computeIfAbsent(name, key -> new ConcurrentHashMap<>())
-        .computeIfAbsent(label, key -> new LongAdder())
-        .add(more);
+  private static Family<LongAdder> counters(String label) {
+    return new Family<>(label, value -> new LongAdder());
   }
 
-  Histogram histogram(String name, String label) {
-    return histograms
-        .computeIfAbsent(name, key -> new ConcurrentHashMap<>())
-        .computeIfAbsent(label, key -> new Histogram());
+  /** Counts new tasks; neighbours mostly share a queue. */
+  void submitted(List<TaskRecord> fresh) {
+    int start = 0;
+    while (start < fresh.size()) {
+      String queue = fresh.get(start).queue;
+      int end = start + 1;
+      while (end < fresh.size() && queue.equals(fresh.get(end).queue)) {
+        end++;
+      }
+      submitted.of(queue).add(end - start);
+      start = end;
+    }
   }
 
   void committed(long startNanos) {
-    commit.add((System.nanoTime() - startNanos) / 1e6);
+    commits.add((System.nanoTime() - startNanos) / 1e6);
   }
 
   /** Adds to the number of stored records in a terminal state (negative when they are deleted). */
@@ -89,24 +91,24 @@ public final class HomeMetrics {
     return Math.max(0, ended[state.code()].sum());
   }
 
+  /** Returns {counters, histograms}, each {name: {labels: value}}. */
   Map<String, Object> read() {
-    Map<String, Object> numbers = new LinkedHashMap<>();
-    counters.forEach(
-        (name, labels) -> {
-          Map<String, Object> values = new LinkedHashMap<>();
-          labels.forEach((label, value) -> values.put(label, value.sum()));
-          numbers.put(name, values);
-        });
-    Map<String, Object> shapes = new LinkedHashMap<>();
-    histograms.forEach(
-        (name, labels) -> {
-          Map<String, Object> values = new LinkedHashMap<>();
-          labels.forEach((label, value) -> values.put(label, value.read()));
-          shapes.put(name, values);
-        });
+    Map<String, Object> counters = new LinkedHashMap<>();
+    counters.put("ignitetasks_submitted_total", submitted.read(LongAdder::sum));
+    counters.put("ignitetasks_finished_total", finished.read(LongAdder::sum));
+    counters.put("ignitetasks_retries_total", retries.read(LongAdder::sum));
+    counters.put("ignitetasks_dead_letters_total", deadLetters.read(LongAdder::sum));
+    counters.put("ignitetasks_deliveries_total", Map.of(Labels.NONE, deliveries.sum()));
+    counters.put("ignitetasks_stale_outcomes_total", Map.of(Labels.NONE, staleOutcomes.sum()));
+    counters.put("ignitetasks_expired_records_total", Map.of(Labels.NONE, recordsExpired.sum()));
+    counters.put("ignitetasks_timer_errors_total", timerErrors.read(LongAdder::sum));
+    Map<String, Object> histograms = new LinkedHashMap<>();
+    histograms.put("ignitetasks_wait_seconds", waits.read(Histogram::read));
+    histograms.put("ignitetasks_run_seconds", runs.read(Histogram::read));
+    histograms.put("ignitetasks_commit_seconds", Map.of(Labels.NONE, commits.read()));
     Map<String, Object> all = new LinkedHashMap<>();
-    all.put("counters", numbers);
-    all.put("histograms", shapes);
+    all.put("counters", counters);
+    all.put("histograms", histograms);
     return all;
   }
 }

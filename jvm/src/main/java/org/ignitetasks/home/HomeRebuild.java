@@ -33,9 +33,13 @@ final class HomeRebuild {
   void run(BitSet wanted, BitSet gained, long homeEpoch) {
     synchronized (home.lock) {
       home.state.startFencesAt(homeEpoch);
-      home.state.drain(null, Integer.MAX_VALUE, e -> !wanted.get(Locator.partition(e.id)));
-      home.state.dropLeases(e -> !wanted.get(Locator.partition(e.id)));
-      home.sheets.forget(key -> !wanted.get(Locator.partition(key)));
+      // What is gained as well: an earlier attempt may have been cut short by a failing ledger.
+      BitSet foreign = (BitSet) wanted.clone();
+      foreign.flip(0, Locator.PARTITIONS);
+      foreign.or(gained);
+      home.state.drain(null, Integer.MAX_VALUE, e -> foreign.get(Locator.partition(e.id)));
+      home.state.dropLeases(e -> foreign.get(Locator.partition(e.id)));
+      home.sheets.forget(key -> foreign.get(Locator.partition(key)));
     }
     if (gained.isEmpty()) {
       return;
@@ -45,7 +49,10 @@ final class HomeRebuild {
     waiting.sort(Comparator.<Entry>comparingLong(e -> e.createdMillis).thenComparing(e -> e.id));
     Map<String, WorkerApi.Running> running = new HashMap<>();
     if (!waiting.isEmpty()) {
-      home.workers.running().forEach(r -> running.put(r.id(), r));
+      // Two may hold one task, if one of them is a straggler: the later lease is the one in force.
+      home.workers
+          .running()
+          .forEach(r -> running.merge(r.id(), r, (a, b) -> a.fence() >= b.fence() ? a : b));
     }
     for (Entry entry : waiting) {
       if (running.containsKey(entry.id) && entry.fence == 0) {

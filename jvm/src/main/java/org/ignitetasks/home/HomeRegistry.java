@@ -137,9 +137,17 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public void workerJoined(WorkerInfo worker) {
+    List<Long> ended = new ArrayList<>();
     synchronized (home.lock) {
+      for (WorkerSlots known : home.state.workers()) {
+        if (known.info.sameProcess(worker) && known.info.startedMillis() < worker.startedMillis()) {
+          ended.add(known.info.epoch());
+        }
+      }
       home.state.workerJoined(worker, home.nowNanos());
     }
+    // Its supervisor says hello anew only when the JVM of its earlier life is gone.
+    ended.forEach(this::workerLeft);
   }
 
   @Override

@@ -88,7 +88,7 @@ final class HomeTimers {
         return;
       } catch (TasksException e) {
         // The ledger was not to be had: everything is tried again at the next tick.
-        home.metrics.count("timer_errors", e.code().name(), 1);
+        home.metrics.timerErrors.of(e.code().name()).increment();
       } catch (RuntimeException e) {
         home.log("the home's timer met an unexpected error", e);
       }
@@ -127,6 +127,7 @@ final class HomeTimers {
       }
       completer.workerLost(held, silent.info.name());
     }
+    completer.workerLost(due.orphans(), null);
     operations.endWaiting(
         due.unregistered(),
         TaskState.FAILURE,
@@ -189,7 +190,7 @@ final class HomeTimers {
       } catch (InterruptedException e) {
         return;
       } catch (TasksException e) {
-        home.metrics.count("timer_errors", e.code().name(), 1);
+        home.metrics.timerErrors.of(e.code().name()).increment();
       } catch (RuntimeException e) {
         home.log("the sweeper met an unexpected error", e);
       }

@@ -36,11 +36,11 @@ final class Inserter {
       List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
       List<TaskRecord> toQueue = absent(records, repeated, exceptions);
       int created = records.size() - exceptions.size();
-      List<RecordStore.Run> runs =
-          insert(created == toQueue.size() ? toQueue : toQueue.subList(0, created));
+      List<TaskRecord> fresh = created == toQueue.size() ? toQueue : toQueue.subList(0, created);
+      List<RecordStore.Run> runs = insert(fresh);
       touched = enqueue(toQueue, origin, runs);
       answer = new SubmitAnswer(created, exceptions);
-      home.metrics.count("submitted", "", created);
+      home.metrics.submitted(fresh);
     } finally {
       release(ids);
     }

@@ -63,7 +63,11 @@ final class QueueState {
   }
 
   /** What {@link #tick} found. */
-  record Due(List<WorkerSlots> silentWorkers, List<Entry> unregistered, List<Entry> longRunning) {}
+  record Due(
+      List<WorkerSlots> silentWorkers,
+      List<Entry> unregistered,
+      List<Entry> longRunning,
+      List<Entry> orphans) {}
 
   private final long leaseTtlNanos;
   private final long unknownGraceNanos;
@@ -357,7 +361,13 @@ final class QueueState {
       }
     }
     List<Entry> longRunning = new ArrayList<>();
+    List<Entry> orphans = new ArrayList<>();
     for (Entry entry : leases.values()) {
+      if (!entry.completing && orphaned(entry, nowNanos)) {
+        entry.completing = true;
+        orphans.add(entry);
+        continue;
+      }
       if (!entry.leaseOnRecord
           && !entry.completing
           && !entry.earlyAck()
@@ -365,7 +375,15 @@ final class QueueState {
         longRunning.add(entry);
       }
     }
-    return new Due(silent, unregistered(nowNanos), longRunning);
+    return new Due(silent, unregistered(nowNanos), longRunning, orphans);
+  }
+
+  /**
+   * Says whether a lease's worker is unknown for good: one that an earlier home knew and that has not
+   * joined here, or one whose end could not be written when it left.
+   */
+  private boolean orphaned(Entry entry, long nowNanos) {
+    return !workers.containsKey(entry.epoch) && nowNanos - entry.leasedNanos > leaseTtlNanos;
   }
 
   /** Says that this much time passed in which nobody could be heard: this very process was paused. */

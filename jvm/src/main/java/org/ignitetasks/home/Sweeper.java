@@ -116,7 +116,7 @@ final class Sweeper {
         home.dropBlobsOf(record);
       }
       home.dead.remove(ids);
-      home.metrics.count("expired", "", expired.size());
+      home.metrics.recordsExpired.add(expired.size());
       expired.clear();
     }
     if (gone.size() >= BATCH || (all && !gone.isEmpty())) {

@@ -11,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import java.util.regex.Pattern;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
@@ -23,11 +24,13 @@ import org.ignitetasks.home.HomeSettings;
 import org.ignitetasks.home.RecordStore;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
+import org.ignitetasks.protocol.BlobStore;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionSink;
 import org.ignitetasks.protocol.Gateways;
 import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.worker.FileBlobStore;
 import org.ignitetasks.worker.IgniteBlobStore;
 import org.ignitetasks.worker.LaneServer;
 import org.ignitetasks.worker.WorkerNode;
@@ -40,6 +43,10 @@ final class Node {
   private static final Logger LOG = Logger.getLogger("ignitetasks.node");
   private static final long CALL_MILLIS = 10_000;
   private static final int TOKEN_BYTES = 32;
+
+  /** How Ignite says that a port is taken, where it keeps the cause to itself. */
+  private static final Pattern PORT_WORDS =
+      Pattern.compile("(?i)(bind|port is|port range|free port|any port)");
 
   /** Breaks the circle of home, which tells the gateway, and gateway, which asks the home. */
   private static final class LateSink implements CompletionSink {
@@ -70,7 +77,8 @@ final class Node {
   private Gateway gateway;
   private LaneServer lane;
   private Topology topology;
-  private IgniteBlobStore blobs;
+  private DeadClients deadClients;
+  private BlobStore blobs;
 
   Node(NodeSettings settings) {
     this.settings = settings;
@@ -86,7 +94,7 @@ final class Node {
     ignite.getOrCreateCaches(List.copyOf(NodeConfigs.caches(settings)));
     IgniteCache<String, byte[]> ledger = cache(NodeConfigs.LEDGER);
     IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
-    blobs = new IgniteBlobStore(cache(NodeConfigs.CHUNKS), cache(NodeConfigs.SEALS));
+    blobs = blobs();
     Gateways gateways = new Gateways(ignite, sink);
     HomeRouter router = new HomeRouter(ignite, ledger.getName(), CALL_MILLIS);
     workers = new WorkerNode(router, ignite.cluster().localNode().id());
@@ -100,12 +108,24 @@ final class Node {
       links.home(router);
     }
     router.publish(home, workers, workers::metrics);
-    topology = new Topology(ignite, settings, meta, store, home, sink);
+    topology = new Topology(ignite, settings, meta, store, home, sink, gateways);
     topology.start();
     if (home != null) {
       home.start();
     }
+    if (home != null && !settings.embedded()) {
+      deadClients = new DeadClients(ignite);
+      deadClients.start();
+    }
     return listen(router, sink);
+  }
+
+  private BlobStore blobs() {
+    if (settings.embedded()) {
+      boolean sync = settings.durability.equals("power");
+      return new FileBlobStore(settings.storeDir().resolve("blobs"), sync);
+    }
+    return new IgniteBlobStore(cache(NodeConfigs.CHUNKS), cache(NodeConfigs.SEALS));
   }
 
   private IgniteCache<String, byte[]> cache(String kind) {
@@ -115,13 +135,15 @@ final class Node {
   private void startIgnite() {
     try {
       ignite = Ignition.start(NodeConfigs.of(settings));
+      // When Ignite ends by itself (a full disk, a lost cluster) nothing here can go on.
+      Ignition.addListener((name, state) -> askStop());
     } catch (IgniteException e) {
       throw startFailure(e);
     }
   }
 
   private TasksException startFailure(IgniteException e) {
-    if (X.hasCause(e, BindException.class) || String.valueOf(e).contains("port")) {
+    if (X.hasCause(e, BindException.class) || PORT_WORDS.matcher(String.valueOf(e)).find()) {
       return new TasksException(
           Code.PORT_TAKEN, "a port of this node is taken: name others, or stop what uses them", e);
     }
@@ -223,6 +245,7 @@ final class Node {
     quietly(workers == null ? null : workers::close);
     quietly(home == null ? null : home::stop);
     quietly(topology == null ? null : topology::stop);
+    quietly(deadClients == null ? null : deadClients::stop);
     quietly(() -> Ignition.stop("ignitetasks", true));
   }
 

@@ -29,10 +29,12 @@ import org.apache.ignite.spi.discovery.tcp.ipfinder.vm.TcpDiscoveryVmIpFinder;
  * by hand, with the reason beside it.
  */
 final class NodeConfigs {
-  private static final int DISCOVERY_PORT = 47500;
+  static final String LOOPBACK = "127.0.0.1";
+  static final int DISCOVERY_PORT = 47500;
   private static final int COMMUNICATION_PORT = 47100;
   private static final long MIB = 1L << 20;
-  private static final int WAL_SEGMENT_MIB = 64;
+  private static final int WAL_SEGMENT_MIB = 32;
+  private static final int WAL_SEGMENTS = 6;
   private static final int WAL_MAX_MIB = 1024;
 
   private NodeConfigs() {}
@@ -50,6 +52,9 @@ final class NodeConfigs {
             .setMetricsLogFrequency(0)
             .setClientMode(!s.hasData())
             .setCommunicationSpi(communication(s))
+            // A client that is cut off without a word loses its place as soon as its leases end; one that
+            // dies is seen at once, see DeadClients.
+            .setClientFailureDetectionTimeout(10_000)
             // A node whose store fails must end; its tasks are then run by others.
             .setFailureHandler(new StopNodeOrHaltFailureHandler(true, 5_000))
             .setTransactionConfiguration(
@@ -93,13 +98,14 @@ final class NodeConfigs {
   }
 
   private static void thinClients(IgniteConfiguration config, NodeSettings s) {
-    if (s.thinPort <= 0 || !s.hasData()) {
+    if (s.thinPort <= 0) {
       config.setClientConnectorConfiguration(null);
       return;
     }
     config.setClientConnectorConfiguration(
         new ClientConnectorConfiguration()
-            .setHost(s.localHost)
+            // Never another address: who reaches this port needs no password.
+            .setHost(LOOPBACK)
             .setPort(s.thinPort)
             .setPortRange(0)
             .setJdbcEnabled(false)
@@ -135,12 +141,12 @@ final class NodeConfigs {
     return new DataStorageConfiguration()
         .setStoragePath(store.resolve("db").toString())
         .setWalPath(store.resolve("wal").toString())
-        // The same folder: full segments stay where they are instead of being copied once more.
-        .setWalArchivePath(store.resolve("wal").toString())
+        .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
         // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process, and
         // of a machine only where another one holds a copy.
         .setWalMode(s.durability.equals("power") ? WALMode.FSYNC : WALMode.LOG_ONLY)
         .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
+        .setWalSegments(WAL_SEGMENTS)
         // A checkpoint is forced when a quarter of this has been written since the last one.
         .setMaxWalArchiveSize(WAL_MAX_MIB * MIB)
         .setCheckpointFrequency(60_000)

@@ -34,8 +34,9 @@ final class NodeSettings {
   @SerializedName("communication_port")
   int communicationPort;
 
+  /** Port for Ignite's own clients on the loopback interface; closed unless it is positive. */
   @SerializedName("thin_port")
-  int thinPort = -1;
+  int thinPort;
 
   @SerializedName("gateway_port")
   int gatewayPort;

@@ -20,6 +20,14 @@ public interface BlobStore {
   /** Deletes a value; no error if it is not there. */
   void drop(String blobId);
 
+  /** Returns the folder in which local peers may write and read values themselves, or null. */
+  default Folder folder() {
+    return null;
+  }
+
+  /** A folder of values as files, and whether each must be on the disk before it appears. */
+  record Folder(String path, boolean sync) {}
+
   /** Deletes values of this node that are due or were never sealed; returns how many. */
   int sweep(long nowMillis);
 

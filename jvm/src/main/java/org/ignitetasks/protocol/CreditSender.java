@@ -1,5 +1,6 @@
 package org.ignitetasks.protocol;
 
+import java.util.function.Supplier;
 import org.apache.ignite.IgniteException;
 import org.ignitetasks.model.TasksException;
 
@@ -9,11 +10,11 @@ import org.ignitetasks.model.TasksException;
  */
 final class CreditSender {
   private final RemoteHome home;
-  private final WorkerInfo worker;
+  private final Supplier<WorkerInfo> worker;
   private int newest = -1;
   private boolean busy;
 
-  CreditSender(RemoteHome home, WorkerInfo worker) {
+  CreditSender(RemoteHome home, Supplier<WorkerInfo> worker) {
     this.home = home;
     this.worker = worker;
   }
@@ -34,7 +35,7 @@ final class CreditSender {
     int free = newest;
     newest = -1;
     try {
-      home.creditsAsync(worker.epoch(), free).listen(sent -> answered(sent::get, free));
+      home.creditsAsync(worker.get().epoch(), free).listen(sent -> answered(sent::get, free));
     } catch (IgniteException | IllegalStateException e) {
       // The next heartbeat tries again, at the home that is then there.
       busy = false;
@@ -58,7 +59,7 @@ final class CreditSender {
         new Thread(
             () -> {
               try {
-                home.workerJoined(worker);
+                home.workerJoined(worker.get());
                 synchronized (this) {
                   newest = newest < 0 ? free : newest;
                 }

@@ -11,6 +11,7 @@ import org.apache.ignite.cluster.ClusterNode;
 /** Homes' way to gateways: a direct call where both are in one JVM, else a topic message. */
 public final class Gateways implements CompletionLink {
   private static final String TOPIC = "ignitetasks.completions";
+  private static final String MOVED = "ignitetasks.moved";
   private static final Logger LOG = Logger.getLogger("ignitetasks.gateways");
 
   private final Ignite ignite;
@@ -31,6 +32,27 @@ public final class Gateways implements CompletionLink {
               local.completed((Long) in[0], Parcels.completions(in[1]));
               return true;
             });
+    ignite
+        .message()
+        .localListen(
+            MOVED,
+            (sender, message) -> {
+              local.mayHaveMissed();
+              return true;
+            });
+  }
+
+  /** Tells all gateways that a home has moved to this node, where nobody knows who waits for what. */
+  public void homeMoved() {
+    local.mayHaveMissed();
+    // Each by itself: one that is going away must not keep the word from the others.
+    for (ClusterNode node : ignite.cluster().forRemotes().nodes()) {
+      try {
+        ignite.message(ignite.cluster().forNode(node)).send(MOVED, "");
+      } catch (IgniteException | IllegalStateException e) {
+        LOG.log(Level.FINE, "a gateway did not hear of a new home", e);
+      }
+    }
   }
 
   @Override

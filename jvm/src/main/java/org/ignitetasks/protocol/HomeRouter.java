@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -228,7 +229,7 @@ public final class HomeRouter implements HomeApi {
   @Override
   public void workerJoined(WorkerInfo worker) {
     workers.put(worker.epoch(), worker);
-    everywhere(home -> home.workerJoined(worker));
+    everywhere(home -> home.workerJoined(here(worker)));
   }
 
   @Override
@@ -251,10 +252,20 @@ public final class HomeRouter implements HomeApi {
         creditSenders
             .computeIfAbsent(
                 node.id() + "/" + epoch,
-                key -> new CreditSender(new RemoteHome(ignite, node), worker))
+                key -> new CreditSender(new RemoteHome(ignite, node), () -> here(worker)))
             .announce(free);
       }
     }
+    creditSenders.keySet().removeIf(key -> ignite.cluster().node(nodeOf(key)) == null);
+  }
+
+  private static UUID nodeOf(String creditKey) {
+    return UUID.fromString(creditKey.substring(0, creditKey.indexOf('/')));
+  }
+
+  /** A client node that was cut off comes back under another id: homes must push to that. */
+  private WorkerInfo here(WorkerInfo worker) {
+    return worker.at(ignite.cluster().localNode().id());
   }
 
   private void localCredits(WorkerInfo worker, int free) {

@@ -17,4 +17,15 @@ public record WorkerInfo(
     List<String> tasks,
     int concurrency,
     String pool,
-    long startedMillis) {}
+    long startedMillis) {
+  /** Returns the same worker at another address. */
+  public WorkerInfo at(UUID other) {
+    return new WorkerInfo(
+        epoch, other, name, host, pid, queues, tasks, concurrency, pool, startedMillis);
+  }
+
+  /** Says whether both are lives of one supervisor process, which has one at a time. */
+  public boolean sameProcess(WorkerInfo other) {
+    return pid == other.pid && name.equals(other.name) && host.equals(other.host);
+  }
+}

@@ -1,14 +1,15 @@
 package org.ignitetasks.protocol;
 
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteException;
 import org.apache.ignite.cluster.ClusterGroup;
+import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.lang.IgniteFuture;
 
 /**
@@ -20,6 +21,7 @@ public final class Workers implements WorkerLink {
   public static final String EXECUTOR = "ignitetasks-worker";
 
   private static final Logger LOG = Logger.getLogger("ignitetasks.workers");
+  private static final long RUNNING_NANOS = 1_000_000_000;
 
   private final Ignite ignite;
   private final WorkerApi local;
@@ -95,27 +97,26 @@ public final class Workers implements WorkerLink {
   @Override
   public List<WorkerApi.Running> running() {
     List<WorkerApi.Running> all = new ArrayList<>(local.running());
-    ClusterGroup others = ignite.cluster().forRemotes();
-    if (others.nodes().isEmpty()) {
-      return all;
+    List<IgniteFuture<Object>> asked = new ArrayList<>();
+    for (ClusterNode node : ignite.cluster().forRemotes().nodes()) {
+      try {
+        asked.add(at(node.id(), new WorkerJob("running")));
+      } catch (IgniteException | IllegalStateException e) {
+        LOG.log(Level.FINE, "a node has left before it was asked what it runs", e);
+      }
     }
-    try {
-      Collection<Object> answers =
-          ignite
-              .compute(others)
-              .withNoFailover()
-              .withTimeout(2_000)
-              .withExecutor(EXECUTOR)
-              .broadcast(new WorkerJob("running"));
-      for (Object answer : answers) {
-        for (Object item : (Object[]) answer) {
+    long end = System.nanoTime() + RUNNING_NANOS;
+    for (IgniteFuture<Object> answer : asked) {
+      try {
+        long left = Math.max(1, end - System.nanoTime());
+        for (Object item : (Object[]) answer.get(left, TimeUnit.NANOSECONDS)) {
           Object[] in = (Object[]) item;
           all.add(new WorkerApi.Running((Long) in[0], (String) in[1], (Long) in[2]));
         }
+      } catch (IgniteException | IllegalStateException e) {
+        // Whoever did not answer finds its deliveries refused by their fences: they run again.
+        LOG.log(Level.INFO, "a node did not say what it runs: " + e.getMessage());
       }
-    } catch (IgniteException | IllegalStateException e) {
-      // Whoever did not answer finds its deliveries refused by their fences: they run again.
-      LOG.log(Level.WARNING, "not all workers said what they run", e);
     }
     return all;
   }

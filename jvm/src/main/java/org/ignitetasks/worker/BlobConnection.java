@@ -35,7 +35,7 @@ final class BlobConnection {
   /** Handles requests until the peer closes. */
   void serve() throws IOException {
     channel.widen(FrameCodec.MAX_LENGTH, READ_BYTES);
-    channel.write(FrameKind.WELCOME, LaneMessages.empty());
+    channel.write(FrameKind.WELCOME, LaneMessages.blobWelcome(blobs.folder()));
     try {
       for (List<Frame> frames = channel.read(); frames != null; frames = channel.read()) {
         for (Frame frame : frames) {
@@ -125,7 +125,8 @@ final class BlobConnection {
         sent += chunk.length;
         channel.write(FrameKind.BLOB_DATA, chunk);
       }
-      if (sent != seal.size() || (int) crc.getValue() != seal.crc()) {
+      boolean damaged = seal.crc() != 0 && (int) crc.getValue() != seal.crc();
+      if (sent != seal.size() || damaged) {
         throw new TasksException(
             Code.INTERNAL, "the stored value of " + id + " is damaged; run the task again");
       }

@@ -8,6 +8,7 @@ import java.util.List;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException.Code;
+import org.ignitetasks.protocol.BlobStore;
 import org.ignitetasks.protocol.Outcome;
 import org.msgpack.core.MessageBufferPacker;
 import org.msgpack.core.MessagePack;
@@ -85,6 +86,17 @@ final class LaneMessages {
 
   static byte[] welcome(long epoch) {
     return pack(p -> p.packMapHeader(1).packString("epoch").packLong(epoch));
+  }
+
+  static byte[] blobWelcome(BlobStore.Folder folder) {
+    if (folder == null) {
+      return empty();
+    }
+    return pack(
+        p -> {
+          p.packMapHeader(2).packString("files").packString(folder.path());
+          p.packString("sync").packBoolean(folder.sync());
+        });
   }
 
   static byte[] error(Code code, String message) {

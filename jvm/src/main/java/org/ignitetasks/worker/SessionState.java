@@ -139,7 +139,7 @@ final class SessionState {
     times.ran(delivery.record.task, micros);
     meanMicros = learned ? RunTimes.blend(meanMicros, micros) : Math.max(micros, 10);
     learned = true;
-    metrics.ran(delivery.record.task, answer.kind(), micros);
+    metrics.ran(delivery.record.task, answer.kind());
   }
 
   private void tooSlow(ChildState child) {

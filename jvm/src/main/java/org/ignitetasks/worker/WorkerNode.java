@@ -20,6 +20,7 @@ import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.HomeApi;
+import org.ignitetasks.protocol.Labels;
 import org.ignitetasks.protocol.Outcome;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -115,23 +116,28 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
     return sessions.values().stream().map(session -> session.info).toList();
   }
 
-  /** Returns counters, gauges and histograms in the layout of the gateway's "metrics" call. */
+  /** Returns counters and gauges in the layout of the gateway's "metrics" call. */
   public Map<String, Object> metrics() {
-    Map<String, Object> slots = new HashMap<>();
+    Map<String, Object> free = new HashMap<>();
     Map<String, Object> held = new HashMap<>();
     Map<String, Object> children = new HashMap<>();
     for (WorkerSession session : sessions.values()) {
       int[] values = session.gauges();
-      String label = LaneMetrics.label("worker", session.info.name());
-      slots.put(label, values[0]);
-      held.put(label, values[1]);
-      children.put(label, values[2]);
+      String label = Labels.of("worker", session.info.name());
+      // Two workers may have one name, for a moment at least when one takes the other's place.
+      free.merge(label, (long) values[0], WorkerNode::plus);
+      held.merge(label, (long) values[1], WorkerNode::plus);
+      children.merge(label, (long) values[2], WorkerNode::plus);
     }
     Map<String, Object> gauges = new HashMap<>();
-    gauges.put("ignitetasks_worker_free_slots", slots);
-    gauges.put("ignitetasks_worker_deliveries", held);
-    gauges.put("ignitetasks_worker_children", children);
+    gauges.put("ignitetasks_lane_free_slots", free);
+    gauges.put("ignitetasks_lane_deliveries", held);
+    gauges.put("ignitetasks_lane_children", children);
     return metrics.snapshot(gauges);
+  }
+
+  private static Object plus(Object a, Object b) {
+    return (Long) a + (Long) b;
   }
 
   /** Serves a supervisor's connection until its end; on its reader thread. */

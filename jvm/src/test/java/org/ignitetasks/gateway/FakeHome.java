@@ -124,6 +124,8 @@ final class FakeHome implements HomeApi {
 
   @Override
   public Map<String, Object> metrics() {
-    return Map.of("counters", Map.of("tasks", Map.of("SUCCESS", 2L)), "histograms", Map.of());
+    Map<String, Object> finished = Map.of("state=\"SUCCESS\"", 2L);
+    return Map.of(
+        "counters", Map.of("ignitetasks_finished_total", finished), "histograms", Map.of());
   }
 }

@@ -239,14 +239,14 @@ class OperationsTest {
     client.call("nonsense");
     Map<?, ?> metrics = client.call("metrics").map();
     Map<?, ?> counters = (Map<?, ?>) metrics.get("counters");
-    assertEquals(Map.of("SUCCESS", 2L), counters.get("tasks"));
-    assertEquals(1L, ((Map<?, ?>) counters.get("gateway_calls_total")).get("op=\"status\""));
+    assertEquals(Map.of("state=\"SUCCESS\"", 2L), counters.get("ignitetasks_finished_total"));
+    assertEquals(1L, ((Map<?, ?>) counters.get("ignitetasks_gateway_calls_total")).get("op=\"status\""));
     assertEquals(
         1L,
-        ((Map<?, ?>) counters.get("gateway_errors_total"))
+        ((Map<?, ?>) counters.get("ignitetasks_gateway_errors_total"))
             .get("op=\"unknown\",code=\"BAD_REQUEST\""));
     Map<?, ?> histograms = (Map<?, ?>) metrics.get("histograms");
-    Map<?, ?> calls = (Map<?, ?>) histograms.get("gateway_call_ms");
+    Map<?, ?> calls = (Map<?, ?>) histograms.get("ignitetasks_gateway_call_seconds");
     Map<?, ?> shape = (Map<?, ?>) calls.get("op=\"status\"");
     assertEquals(1L, shape.get("count"));
     assertEquals(

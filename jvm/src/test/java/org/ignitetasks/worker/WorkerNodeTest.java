@@ -1,7 +1,6 @@
 package org.ignitetasks.worker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -346,15 +345,14 @@ class WorkerNodeTest extends LaneTestBase {
     Map<?, ?> counters = (Map<?, ?>) node.metrics().get("counters");
     assertEquals(
         Map.of("task=\"noop\",outcome=\"success\"", 1L),
-        counters.get("ignitetasks_worker_tasks_total"));
+        counters.get("ignitetasks_lane_runs_total"));
     Map<?, ?> gauges = (Map<?, ?>) node.metrics().get("gauges");
     Set<Object> names = new TreeSet<>(gauges.keySet());
-    assertTrue(names.contains("ignitetasks_worker_free_slots"));
-    assertNotNull(node.metrics().get("histograms"));
+    assertTrue(names.contains("ignitetasks_lane_free_slots"));
   }
 
   private Object deaths() {
     Map<?, ?> counters = (Map<?, ?>) node.metrics().get("counters");
-    return counters.get("ignitetasks_worker_child_deaths_total");
+    return counters.get("ignitetasks_lane_child_deaths_total");
   }
 }

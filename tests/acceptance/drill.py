@@ -1,0 +1,141 @@
+"""One fault test: loads and workers that are started, killed and healed, and the judgement over what they wrote down."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from history import Verdict, check, load
+from support import Processes, Running, until
+from support.processes import children_of, is_alive, kill_pid
+
+from ignitetasks import IgniteTasks, states
+from ignitetasks.config import Settings
+from ignitetasks.results import ResultList
+
+HERE = Path(__file__).resolve().parent
+_READ_BATCH = 1_000
+
+
+class Drill:
+    """The processes of one test around one instance or cluster.
+
+    Args:
+        folder: Where they write.
+        processes: Who ends them.
+        settings: How the judge reaches the tasks.
+        env: How the loads and workers reach them.
+    """
+
+    def __init__(self, folder: Path, processes: Processes, settings: Settings, env: Mapping[str, str]) -> None:
+        self.history = folder / "history"
+        self.history.mkdir()
+        self._processes = processes
+        self._env = {**env, "CHAOS_HISTORY": str(self.history), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.app = IgniteTasks("judge", settings=settings)
+        self._loads = 0
+        self.log: list[str] = []
+
+    def start_load(self, seconds: float, pause_ms: float, env: Mapping[str, str] | None = None) -> Running:
+        """Starts a stream of submits with numbers of its own."""
+        self._loads += 1
+        return self._processes.python(
+            HERE / "chaos_load.py",
+            str(self.history),
+            str(self._loads),
+            str(self._loads * 10_000_000),
+            str(seconds),
+            str(pause_ms),
+            name="load",
+            env={**self._env, **(env or {})},
+            path=[HERE],
+        )
+
+    def start_worker(self, name: str, concurrency: int = 2, options: Iterable[str] = ()) -> Running:
+        """Starts a worker and does not wait for it."""
+        words = ["worker", "-A", "chaos_app", "-n", name, "-c", str(concurrency), *options]
+        return self._processes.command(*words, name=f"worker-{name}", env=self._env, path=[HERE])
+
+    def status(self) -> dict[str, Any]:
+        """Returns the answer of ``status``."""
+        answer: dict[str, Any] = self.app.transport.call("status")
+        return answer
+
+    def wait_for_workers(self, *names: str) -> None:
+        """Waits until all of these take tasks."""
+
+        def there() -> bool:
+            known = {one["name"] for one in self.status()["workers"] if one["free"] + one["running"] > 0}
+            return known.issuperset(names)
+
+        until(there, f"workers {names}", timeout=60)
+
+    def drain(self, timeout: float = 60.0) -> None:
+        """Waits until nothing waits or runs any more."""
+
+        def empty() -> bool:
+            queues = self.status()["queues"]
+            return all(not queue["pending"] + queue["delayed"] + queue["running"] for queue in queues)
+
+        until(empty, lambda: f"the queues to drain: {self.status()}", timeout=timeout, step=0.1)
+
+    def judge(self, budget: int) -> Verdict:
+        """Reads all tasks anybody has heard of, and judges."""
+        events = load(self.history)
+        ids = {made[1] for event in events for made in event.get("made", ())}
+        ids |= {event["id"] for event in events if event["f"] == "start"}
+        return check([*events, *self._final_reads(sorted(ids))], budget)
+
+    def _final_reads(self, ids: list[str]) -> list[dict[str, Any]]:
+        reads: list[dict[str, Any]] = []
+        for start in range(0, len(ids), _READ_BATCH):
+            part = ids[start : start + _READ_BATCH]
+            records = self.app.transport.call("info", part)
+            ended = [task_id for task_id, record in zip(part, records) if _is_success(record)]
+            results = dict(zip(ended, ResultList(ended, self.app).get(timeout=60)))
+            for task_id, record in zip(part, records):
+                state = states.name_of(record["state"]) if isinstance(record, Mapping) else repr(record)
+                read = {"f": "read", "k": "ok", "id": task_id, "v": state, "final": True}
+                reads.append({**read, "result": results[task_id]} if task_id in results else read)
+        return reads
+
+    def close(self) -> None:
+        """Closes the judge's own connections."""
+        self.app.close()
+
+
+def _is_success(record: Any) -> bool:
+    return isinstance(record, Mapping) and record["state"] == states.SUCCESS_CODE
+
+
+def kill_all(pids: Iterable[int]) -> None:
+    """Kills processes at once and then waits until all are gone."""
+    pids = list(pids)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        kill_pid(pid)
+
+
+def kill_worker(worker: Running) -> None:
+    """Kills a supervisor; its children must not outlive it."""
+    orphans = children_of(worker.pid)
+    worker.kill()
+    until(lambda: not any(is_alive(pid) for pid in orphans), "the end of a dead worker's children", timeout=5)
+
+
+def retrying(question: Callable[[], Any], on: type[Exception]) -> Callable[[], Any]:
+    """Returns a function that answers None where the question raises."""
+
+    def ask() -> Any:
+        try:
+            return question()
+        except on:
+            return None
+
+    return ask
