@@ -9,7 +9,7 @@ VENV := .venv/.stamp
 BIN := .venv/bin
 JAR := ignitetasks/jars/ignitetasks.jar
 JVM_SOURCES := $(shell find jvm -path jvm/target -prune -o -type f -print 2>/dev/null)
-PY_TESTS := $(wildcard tests/unit tests/protocol tests/integration tests/acceptance)
+PY_TESTS := $(wildcard tests/unit tests/protocol tests/integration tests/acceptance tests/docker)
 PY_CODE := $(wildcard ignitetasks tests examples benchmarks)
 MVN := mvn -B --no-transfer-progress -f jvm/pom.xml
 ARGS ?=
@@ -58,7 +58,8 @@ wheel: $(VENV) $(JAR) ## build dist/*.whl with the jar inside
 
 .PHONY: bench
 bench: install ## benchmarks (ARGS="--only NAME")
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python benchmarks/run.py --small --runs 1 --quiet 1 $(ARGS)
+	$(BIN)/python benchmarks/hops.py --small
 
 .PHONY: clean
 clean: ## remove everything that was built, .venv too

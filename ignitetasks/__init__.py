@@ -3,7 +3,7 @@
 The public names are those of ``__all__``; everything else may change. Importing the package starts nothing.
 """
 
-from ignitetasks.app import IgniteTasks, set_local_worker
+from ignitetasks.app import IgniteTasks
 from ignitetasks.canvas import Signature
 from ignitetasks.config import Settings
 from ignitetasks.context import Request, current_request
@@ -34,7 +34,6 @@ from ignitetasks.errors import (
 from ignitetasks.result import AsyncResult
 from ignitetasks.results import ResultList
 from ignitetasks.task import Task
-from ignitetasks.worker.local import LocalWorker
 
 __version__ = "0.1.0"
 
@@ -70,6 +69,3 @@ __all__ = [
     "WorkerLostError",
     "current_request",
 ]
-
-# The app is a layer below the worker; here both are known.
-set_local_worker(LocalWorker)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
-from ignitetasks import message, sending
+from ignitetasks import deferred, message, sending
 from ignitetasks import options as call_options
 from ignitetasks.bulk import Call, send_bulk
 from ignitetasks.canvas import Signature
@@ -35,24 +35,8 @@ R = TypeVar("R")
 
 _PLAIN_OPTIONS = TaskOptions()
 
-
-class LocalWorkerFactory(Protocol):
-    """Makes a worker that runs an app's tasks in children of this very process."""
-
-    def __call__(
-        self, app: Any, concurrency: int, pool: str, queues: Sequence[str]
-    ) -> AbstractContextManager[Any]:
-        """Returns a worker that starts when the block is entered and stops when it is left."""
-
-
-_local_worker: list[LocalWorkerFactory] = []
 _apps: weakref.WeakSet[IgniteTasks] = weakref.WeakSet()
 _apps_lock = threading.Lock()
-
-
-def set_local_worker(factory: LocalWorkerFactory) -> None:
-    """Names what `IgniteTasks.local_worker` starts; the worker is a layer above this one."""
-    _local_worker[:] = [factory]
 
 
 class IgniteTasks:
@@ -300,14 +284,15 @@ class IgniteTasks:
             queues: Queues to listen to; None means all the app's tasks name, and the default one.
 
         Raises:
-            ConfigurationError: The worker part of the package is not loaded.
+            ConfigurationError: A value cannot be.
         """
-        if not _local_worker:
-            raise ConfigurationError("no local worker is known; import IgniteTasks from ignitetasks itself")
         if queues is None:
             named = {task.options.queue for task in self._tasks.values() if task.options.queue}
             queues = sorted(named | {self._settings.default_queue})
-        return _local_worker[0](self, concurrency, pool, tuple(queues))
+        worker: AbstractContextManager[Any] = deferred.load("local_worker").LocalWorker(
+            self, concurrency, pool, tuple(queues)
+        )
+        return worker
 
 
 def _main_name() -> str | None:

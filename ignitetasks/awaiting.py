@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 from ignitetasks.hub import Epoch, ResultHub, Waiter
 from ignitetasks.message import Completion
@@ -129,6 +130,11 @@ def _renew_lock() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_lock)
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Awaits a function that blocks, which runs in one of the loop's threads."""
+    await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 async def completion_of(hub: ResultHub, task_id: str, epoch: Epoch | None) -> Completion:

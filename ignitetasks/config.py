@@ -75,7 +75,7 @@ class Settings:
         local_host: Address a node binds to.
         discovery_port: First discovery port of a data node; 0 means the role's usual one.
         communication_port: First communication port; 0 means the role's usual one.
-        thin_port: Port for SQL and thin clients; 0 means any free one.
+        thin_port: Port for Ignite's own clients on the loopback interface, without a password; 0 keeps it closed.
         gateway_port: Port of the gateway; 0 means any free one.
     """
 
@@ -232,10 +232,7 @@ def _number(low: float, high: float, whole: bool = False) -> tuple[Callable[[Any
 
     def ok(value: Any) -> bool:
         return (
-            isinstance(value, kinds)
-            and not isinstance(value, bool)
-            and math.isfinite(value)
-            and low <= value <= high
+            isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
         )
 
     return ok, f"a{' whole' if whole else ''} number from {low:g} to {high:g}"
@@ -261,8 +258,9 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "namespace": _NAME,
     "data_dir": _PATH,
     "cluster": (
-        lambda value: isinstance(value, tuple)
-        and all(isinstance(one, str) and _ADDRESS.fullmatch(one) for one in value),
+        lambda value: (
+            isinstance(value, tuple) and all(isinstance(one, str) and _ADDRESS.fullmatch(one) for one in value)
+        ),
         "addresses such as 'host1:47500,host2:47500'",
     ),
     "durability": _one_of(*DURABILITIES, None),

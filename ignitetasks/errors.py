@@ -351,8 +351,7 @@ class Ignore(TaskPredicate):
 
 
 _BY_CODE: dict[str, type[GatewayError]] = {
-    cls.code: cls
-    for cls in (BadRequest, Busy, NotHome, Unavailable, UnknownSession, StorageFull, UnsupportedVersion)
+    cls.code: cls for cls in (BadRequest, Busy, NotHome, Unavailable, UnknownSession, StorageFull, UnsupportedVersion)
 }
 
 

@@ -1,160 +1,192 @@
-"""Every counter and histogram of this package, and the node's numbers in Prometheus form.
+"""What the client library counts in this process, without a library for it: a number costs well under a microsecond.
 
-The only file that imports prometheus_client. Names start with ``ignitetasks_``; labels are few and bounded (never
-an id). This file must not open ports (`serve` is called by programs) or call the node by itself: a collector is
-given the function that does.
+All numbers lie in one row of cells, so that a worker can give each child a row of shared memory (`use`) and serve
+the sum. Label values are listed here, once and for all: a family cannot grow. This file must not know Prometheus
+(exposition.py does, loaded when somebody reads), open ports or call the node.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import os
+import threading
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Literal
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from ignitetasks import deferred, errors, states
+from ignitetasks.errors import OperationalError
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-_LATENCY_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+#: Stands for every label value that is not listed, or comes after as many as are kept apart.
+OTHER = "other"
 
-submitted = Counter("ignitetasks_client_submitted", "Tasks whose submission was acknowledged.")
-duplicates = Counter("ignitetasks_client_duplicates", "Submissions that met a record with the same id or key.")
-call_seconds = Histogram(
-    "ignitetasks_client_call_seconds", "Duration of gateway calls.", ["op"], buckets=_LATENCY_BUCKETS
-)
-call_retries = Counter("ignitetasks_client_call_retries", "Gateway calls that were repeated.", ["op"])
-call_failures = Counter("ignitetasks_client_call_failures", "Gateway calls given up.", ["op", "error"])
-results = Counter("ignitetasks_client_results", "Completions received, by final state.", ["state"])
-blob_bytes = Counter("ignitetasks_client_blob_bytes", "Bytes moved beside the gateway.", ["direction"])
-
-_NAME = re.compile(r"[^a-zA-Z0-9_]")
-_LABEL = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)=(?:\"([^\"]*)\"|([^,]*))")
+_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+_OPS = (
+    "hello", "submit", "poll", "watch", "info", "forget", "revoke", "purge", "dead_list", "dead_retry", "dead_drop",
+    "status", "listening", "metrics", "scan", "stop", "ping", "put_blob", "get_blob", OTHER,
+)  # fmt: skip
 
 
-def render(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """Returns all metrics of this process in Prometheus' text form."""
-    return generate_latest(registry)
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """A histogram's numbers.
 
-
-class NodeCollector:
-    """Turns the node's ``metrics`` and ``status`` answers into metric families at each scrape.
-
-    Args:
-        fetch: Calls one operation of the gateway by name and returns its answer.
-        registry: Where to register, or None for nowhere.
+    Attributes:
+        bounds: Upper ends of the buckets, in the family's unit.
+        counts: Per bucket, not added up; one more than bounds.
+        total: Sum of all that was observed.
     """
 
-    def __init__(self, fetch: Callable[[str], Mapping[str, Any]], registry: CollectorRegistry | None = REGISTRY):
-        self._fetch = fetch
-        if registry is not None:
-            registry.register(self)
-
-    def describe(self) -> list[Metric]:
-        """Returns nothing, so that registering does not already call the node."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Yields the node's families; a node that cannot be reached reads ``ignitetasks_node_up 0``."""
-        up = GaugeMetricFamily("ignitetasks_node_up", "1 when the node answered this scrape.")
-        try:
-            answers = self._fetch("metrics"), self._fetch("status")
-        except Exception:
-            # A scrape must still deliver the process's own numbers when the node is away.
-            up.add_metric([], 0)
-            yield up
-            return
-        up.add_metric([], 1)
-        yield up
-        yield from _counters(answers[0].get("counters") or {})
-        yield from _histograms(answers[0].get("histograms") or {})
-        yield from _status(answers[1])
+    bounds: Sequence[float]
+    counts: Sequence[float]
+    total: float
 
 
-def _full_name(name: str) -> str:
-    clean = _NAME.sub("_", name)
-    return clean if clean.startswith("ignitetasks_") else f"ignitetasks_{clean}"
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Everything of one name, for whoever shows it.
+
+    Attributes:
+        name: Prometheus name; a counter's without ``_total``.
+        kind: What the numbers mean.
+        help: One sentence.
+        rows: Labels and value of each series.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    rows: list[tuple[dict[str, str], float | Buckets]] = field(default_factory=list)
 
 
-def _labels(text: str) -> dict[str, str]:
-    return {found[1]: found[2] if found[2] is not None else found[3] for found in _LABEL.finditer(text)}
+_lock = threading.Lock()
+_private: array[float] = array("d")
+_cells: array[float] | memoryview[float] = _private
+_meters: list[_Meter] = []
 
 
-def _by_labels(series: Mapping[str, Any]) -> dict[tuple[str, ...], list[tuple[list[str], Any]]]:
-    """Groups series by their label names, since one family has one set of them."""
-    groups: dict[tuple[str, ...], list[tuple[list[str], Any]]] = {}
-    for text, value in series.items():
-        labels = _labels(text)
-        if text and not labels:
-            labels = {"label": text}
-        groups.setdefault(tuple(labels), []).append((list(labels.values()), value))
-    return groups
+class _Series:
+    """One combination of label values: some cells of the row."""
+
+    __slots__ = ("_at", "_bounds")
+
+    def __init__(self, at: int, bounds: Sequence[float]) -> None:
+        self._at = at
+        self._bounds = bounds
+
+    def inc(self, n: float = 1) -> None:
+        """Adds to a counter."""
+        with _lock:
+            _cells[self._at] += n
+
+    def observe(self, value: float) -> None:
+        """Adds one value to a histogram."""
+        at = self._at
+        bucket = at + 1 + bisect_left(self._bounds, value)
+        with _lock:
+            _cells[at] += value
+            _cells[bucket] += 1
 
 
-def _counters(counters: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
-    for name, series in counters.items():
-        full = _full_name(name)
-        for labels, rows in _by_labels(series).items():
-            family = CounterMetricFamily(full.removesuffix("_total"), f"Node counter {name}.", labels=list(labels))
-            for values, number in rows:
-                family.add_metric(values, float(number))
-            yield family
+class _Meter:
+    """One family: a counter, or with bounds a histogram (its sum, then its buckets)."""
+
+    def __init__(self, name: str, text: str, bounds: Sequence[float] = (), **labels: Iterable[str]) -> None:
+        self._name = name
+        self._text = text
+        self._bounds = bounds
+        self._labels = tuple(labels)
+        self._width = len(bounds) + 2 if bounds else 1
+        self._series: dict[tuple[str, ...], _Series] = {}
+        self._first = len(_cells)
+        for values in product(*labels.values()):
+            self._series[values] = _Series(len(_cells), bounds)
+            _private.extend([0.0] * self._width)
+        self._allowed = [frozenset(values) for values in labels.values()]
+        _meters.append(self)
+
+    def labels(self, *values: str) -> _Series:
+        """Returns the series of these label values; what is not listed counts as "other"."""
+        found = self._series.get(values)
+        if found is None:
+            known = (one if one in allowed else OTHER for one, allowed in zip(values, self._allowed, strict=True))
+            found = self._series[tuple(known)]
+        return found
+
+    def inc(self, n: float = 1) -> None:
+        """Adds to a counter without labels."""
+        self._series[()].inc(n)
+
+    def read(self, cells: Sequence[float]) -> Family:
+        """Returns what a row of cells says; series that nothing has happened to are left out."""
+        family = Family(self._name, "histogram" if self._bounds else "counter", self._text)
+        at = self._first
+        for values in self._series:
+            numbers = cells[at : at + self._width]
+            at += self._width
+            if not values or any(numbers):
+                value = Buckets(self._bounds, numbers[1:], numbers[0]) if self._bounds else numbers[0]
+                family.rows.append((dict(zip(self._labels, values, strict=True)), value))
+        return family
 
 
-def _histograms(histograms: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
-    for name, series in histograms.items():
-        full = _full_name(name)
-        full = full.removesuffix("_ms") + ("" if full.endswith("_seconds") else "_seconds")
-        for labels, rows in _by_labels(series).items():
-            family = HistogramMetricFamily(full, f"Node histogram {name}.", labels=list(labels))
-            for values, data in rows:
-                family.add_metric(values, _buckets(data), sum_value=float(data.get("sum_ms", 0)) / 1000.0)
-            yield family
+_ERRORS = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, OperationalError)]
+
+submitted = _Meter("ignitetasks_client_submitted", "Tasks whose submission was acknowledged.")
+duplicates = _Meter("ignitetasks_client_duplicates", "Submissions that met a record with the same id or key.")
+call_seconds = _Meter("ignitetasks_client_call_seconds", "Duration of gateway calls.", _SECONDS, op=_OPS)
+call_retries = _Meter("ignitetasks_client_call_retries", "Gateway calls that were repeated.", op=_OPS)
+call_failures = _Meter("ignitetasks_client_call_failures", "Gateway calls given up.", op=_OPS, error=[*_ERRORS, OTHER])
+results = _Meter("ignitetasks_client_results", "Completions received, by final state.", state=[*states.NAMES, OTHER])
+blob_bytes = _Meter("ignitetasks_client_blob_bytes", "Bytes moved beside the gateway.", direction=["put", "get", OTHER])
+
+#: Numbers in a row.
+CELLS = len(_cells)
 
 
-def _buckets(data: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Adds up per-bucket counts: the wire has one count per bound, and one above the last where it is given."""
-    total = 0.0
-    rows: list[tuple[str, float]] = []
-    counts = list(data.get("counts") or [])
-    for bound, count in zip(data.get("bounds_ms") or [], counts, strict=False):
-        total += float(count)
-        rows.append((f"{float(bound) / 1000.0:g}", total))
-    rows.append(("+Inf", max(float(data.get("count", 0)), total, float(sum(counts)))))
-    return rows
+def use(cells: array[float] | memoryview[float]) -> None:
+    """Counts in the given row from now on, on top of what it holds; what was counted before is not carried over.
+
+    Args:
+        cells: `CELLS` numbers, written by this process only.
+    """
+    global _cells
+    _cells = cells
 
 
-_QUEUE_GAUGES = ("pending", "delayed", "running", "workers", "free_slots")
-_WORKER_GAUGES = ("concurrency", "free", "running")
-_WORKER_COUNTERS = ("done", "failed", "lost")
-_NODE_GAUGES = ("uptime_ms", "heap_used", "heap_max", "nodes", "active")
+def families(rows: Iterable[Sequence[float]] | None = None) -> Iterator[Family]:
+    """Yields the client library's families.
+
+    Args:
+        rows: Rows to add up; None means this process's own.
+    """
+    whole = list(_cells) if rows is None else [sum(column) for column in zip(*rows, strict=True)]
+    for meter in _meters:
+        yield meter.read(whole)
 
 
-def _status(status: Mapping[str, Any]) -> Iterator[Metric]:
-    node = status.get("node") or {}
-    for key in _NODE_GAUGES:
-        if key in node:
-            gauge = GaugeMetricFamily(f"ignitetasks_node_{key}", f"Node {key}.")
-            gauge.add_metric([], float(node[key]))
-            yield gauge
-    queues = status.get("queues") or []
-    for key in (*_QUEUE_GAUGES, "oldest_ms"):
-        gauge = GaugeMetricFamily(f"ignitetasks_queue_{key}", f"Queue {key}.", labels=["queue"])
-        for row in queues:
-            gauge.add_metric([str(row.get("name"))], float(row.get(key) or 0))
-        yield gauge
-    workers = status.get("workers") or []
-    for key in _WORKER_GAUGES:
-        gauge = GaugeMetricFamily(f"ignitetasks_worker_{key}", f"Worker {key}.", labels=["worker"])
-        for row in workers:
-            gauge.add_metric([str(row.get("name"))], float(row.get(key) or 0))
-        yield gauge
-    for key in _WORKER_COUNTERS:
-        counter = CounterMetricFamily(f"ignitetasks_worker_tasks_{key}", f"Tasks {key}.", labels=["worker"])
-        for row in workers:
-            counter.add_metric([str(row.get("name"))], float(row.get(key) or 0))
-        yield counter
-    states = GaugeMetricFamily("ignitetasks_tasks", "Tasks by state, as status shows them.", labels=["state"])
-    for state, number in (status.get("states") or {}).items():
-        states.add_metric([str(state)], float(number))
-    yield states
+def render() -> bytes:
+    """Returns the client library's metrics of this process in Prometheus' text form."""
+    text: bytes = deferred.load("exposition").render([families])
+    return text
+
+
+def register(registry: Any = None) -> None:
+    """Adds the client library's metrics of this process to a registry of prometheus_client.
+
+    Args:
+        registry: The registry; None means prometheus_client's default one.
+    """
+    deferred.load("exposition").register(families, registry)
+
+
+def _start_anew() -> None:
+    # The parent goes on counting its own; a lock may have been held by a thread that is not here.
+    global _lock, _cells
+    _lock = threading.Lock()
+    _cells = array("d", bytes(8 * CELLS))
+
+
+os.register_at_fork(after_in_child=_start_anew)

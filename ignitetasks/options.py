@@ -265,9 +265,7 @@ def _flags(options: TaskOptions, call: Mapping[str, Any], plan_checked: bool) ->
     )
 
 
-def make_plan(
-    task: str, options: TaskOptions, settings: Settings, call: Mapping[str, Any], now_ms: int
-) -> Plan:
+def make_plan(task: str, options: TaskOptions, settings: Settings, call: Mapping[str, Any], now_ms: int) -> Plan:
     """Combines a task's options with those of one call.
 
     Args:

@@ -1,14 +1,25 @@
-"""A progress bar for bulk calls; the only file of the client library that imports rich.
+"""A progress bar for bulk calls, or the absence of one.
 
-This file must not know tasks: it counts.
+This file must not know tasks: it counts. What draws is in bar.py, loaded when a bar is asked for.
 """
 
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from ignitetasks import deferred
+
+
+class _Drawn(Protocol):
+    def start(self) -> None:
+        """Shows it."""
+
+    def advance(self, n: int) -> None:
+        """Counts n more."""
+
+    def stop(self) -> None:
+        """Leaves it as it is."""
 
 
 class Bar:
@@ -21,31 +32,20 @@ class Bar:
     """
 
     def __init__(self, label: str, total: int | None, show: bool) -> None:
-        self._progress: Progress | None = None
-        if show:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                # Standard output belongs to the program.
-                console=Console(stderr=True),
-            )
-            self._row = self._progress.add_task(label, total=total)
+        self._drawn: _Drawn | None = deferred.load("bar").TerminalBar(label, total) if show else None
 
     def advance(self, n: int) -> None:
         """Counts n more."""
-        if self._progress is not None:
-            self._progress.advance(self._row, n)
+        if self._drawn is not None:
+            self._drawn.advance(n)
 
     def __enter__(self) -> Bar:
-        if self._progress is not None:
-            self._progress.start()
+        if self._drawn is not None:
+            self._drawn.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        if self._drawn is not None:
+            self._drawn.stop()

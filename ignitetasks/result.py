@@ -6,14 +6,12 @@ This file must not send tasks.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Generator, Mapping
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from ignitetasks import states
-from ignitetasks.awaiting import completion_of
+from ignitetasks import deferred, states
 from ignitetasks.client import Client, ResultSource, shared_client
 from ignitetasks.config import Settings
 from ignitetasks.errors import (
@@ -204,10 +202,11 @@ class AsyncResult(Generic[R]):
         return self._await().__await__()
 
     async def _await(self) -> R:
+        futures = deferred.load("futures")
         if self._completion is None:
-            self._completion = await completion_of(self.source.client.hub, self.id, self._epoch)
+            self._completion = await futures.completion_of(self.source.client.hub, self.id, self._epoch)
         if self._opened is _UNSET and self._completion.flags & COMPLETION_REF:
-            await asyncio.get_running_loop().run_in_executor(None, self._open)
+            await futures.in_thread(self._open)
         return self._give(True)
 
     def info_map(self) -> Mapping[str, Any] | None:

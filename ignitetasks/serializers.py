@@ -54,13 +54,18 @@ _TYPES: tuple[tuple[int, str, type, Callable[[Any], bytes], Callable[[bytes], An
     ),
     (5, "decimal", Decimal, lambda v: str(v).encode(), lambda d: Decimal(d.decode())),
     (6, "uuid", uuid.UUID, lambda v: v.bytes, lambda d: uuid.UUID(bytes=d)),
-    (7, "set", set, lambda v: _pack(list(v)), lambda d: set(map(_hashable, _unpack(d)))),
-    (8, "frozenset", frozenset, lambda v: _pack(list(v)), lambda d: frozenset(map(_hashable, _unpack(d)))),
+    (7, "set", set, lambda v: _pack(_in_order(v)), lambda d: set(map(_hashable, _unpack(d)))),
+    (8, "frozenset", frozenset, lambda v: _pack(_in_order(v)), lambda d: frozenset(map(_hashable, _unpack(d)))),
     (9, "int", int, _big_int, lambda d: int.from_bytes(d, "big", signed=True)),
     (10, "bytes", bytes, bytes, bytes),
 )
 _FROM_EXT = {code: load for code, _, _, _, load in _TYPES}
 _FROM_NAME = {name: load for _, name, _, _, load in _TYPES}
+
+
+def _in_order(items: Iterable[Any]) -> list[Any]:
+    """Returns a set's items in an order that is the same in every process; hash seeds differ, fingerprints must not."""
+    return sorted(items, key=_pack)
 
 
 def _hashable(value: Any) -> Any:
@@ -146,7 +151,7 @@ class _JsonCodec:
     def default(self, value: Any) -> Any:
         self.tags += 1
         if isinstance(value, (set, frozenset)):
-            return {_JSON_TAG: [type(value).__name__, list(value)]}
+            return {_JSON_TAG: [type(value).__name__, _in_order(value)]}
         if isinstance(value, (bytearray, memoryview)):
             value = bytes(value)
         for _, name, kind, dump, _ in _TYPES:

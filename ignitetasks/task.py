@@ -334,9 +334,7 @@ class Task(Generic[P, R]):
             self._give_up(exc, Retry(f"{self.name} was called directly: nobody can run it again", exc))
         allowed = self.options.max_retries if max_retries is None else max_retries
         if allowed is not None and request.retries >= allowed:
-            self._give_up(
-                exc, MaxRetriesExceededError(f"{self.name}[{request.id}] has used its {allowed} retries")
-            )
+            self._give_up(exc, MaxRetriesExceededError(f"{self.name}[{request.id}] has used its {allowed} retries"))
         new_call = None
         if args is not None or kwargs is not None:
             new_call = (
@@ -371,9 +369,7 @@ class Task(Generic[P, R]):
         return template.eta_ms, template.expires_ms if expires is not None else None
 
 
-def as_call(
-    args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
-) -> tuple[Sequence[Any], Mapping[str, Any]]:
+def as_call(args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Returns arguments as they are sent.
 
     Raises:

@@ -57,6 +57,7 @@ PAGES = (
     Page("context", "Inside a running task", ("context.current_request", "context.Request")),
     Page("settings", "Settings", ("config.Settings",)),
     Page("errors", "Errors", ("errors",)),
+    Page("caches", "Your own Ignite caches", ("caches",)),
     Page("control", "Operating from Python", ("control.operations", "control.tasktable")),
 )
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -32,7 +30,6 @@ from report import Report
 from ignitetasks import control
 
 _CHILDREN = 2
-_KEY_VARIABLE = "IGNITETASKS_SIGNING_KEY"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -110,10 +107,8 @@ def _run(options: argparse.Namespace, folder: Path, report: Report) -> list[chec
         folder.mkdir(parents=True, exist_ok=True)
         source = data.convert_csv(options.csv, folder / "transactions.npy")
         report.step(f"read {options.csv}")
-    # Models are pickles: both sides sign with one key. Name your own to read the models of --data-dir later.
-    key = os.environ.get(_KEY_VARIABLE) or secrets.token_hex(32)
-    tasks.app.configure(data_dir=folder, signing_key=key)
-    with Crew(tasks.app, _CHILDREN, {executions.VARIABLE: str(log), _KEY_VARIABLE: key}) as crew:
+    tasks.app.configure(data_dir=folder)
+    with Crew(tasks.app, _CHILDREN, {executions.VARIABLE: str(log)}) as crew:
         tasks.hello.delay().get(timeout=60)
         report.step(f"node and worker with {_CHILDREN} children are up")
         if options.compare:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ignitetasks.config import Settings
+from ignitetasks.errors import NodeError
 from ignitetasks.jvm.command import java_command, write_arguments_file, write_config
 from ignitetasks.jvm.connection import Connection, find_instance
 from ignitetasks.jvm.java import Java, find_java
 from ignitetasks.jvm.launch import NodeProcess
 from ignitetasks.jvm.lifecycle import ensure_instance, own_instance, stop_instance
+from ignitetasks.jvm.secret import ensure_secret
 from ignitetasks.jvm.spec import CLIENT, DATA, EMBEDDED, NodeSpec, default_cache_dir, spec_of
 
 #: Written into the JVM's configuration and back into the connection file.
@@ -64,9 +66,17 @@ def ensure_running(settings: Settings) -> Connection:
         How to reach it.
 
     Raises:
-        NodeError: It cannot be started; one sentence says why, ``code`` names the reason.
+        NodeError: It cannot be started, or it runs and promises less than these settings ask for; one sentence says
+            why, ``code`` names the reason.
     """
-    return ensure_instance(spec_of(settings), VERSION)
+    connection = ensure_instance(spec_of(settings), VERSION)
+    if settings.embedded and settings.durability == "power" and connection.durability == "process":
+        raise NodeError(
+            f"the node of {connection.data_dir} runs with durability='process', which does not survive the loss of "
+            "power: stop it with `ignitetasks node stop` and start again, or ask for durability='process' too",
+            "WEAKER_DURABILITY",
+        )
+    return connection
 
 
 def own(settings: Settings, *, foreground: bool = False, **changes: Any) -> tuple[NodeProcess, Connection]:
@@ -111,18 +121,21 @@ def java_executable(settings: Settings) -> Java:
     return find_java(settings.java, default_cache_dir())
 
 
-def write_start_files(spec: NodeSpec, java: Java) -> Path:
+def write_start_files(spec: NodeSpec, java: Java, class_path: str | None = None) -> Path:
     """Writes what somebody else needs to start this JVM, e.g. in a container: its configuration and ``java.args``.
 
+    Clients of the same machine find it like any other, as long as they see its folder and its process.
+
     Args:
-        spec: What is to be started; its ``jar`` is the path the JVM will see.
+        spec: What is to be started; the JVM must see its folder under the same path.
         java: Path and version of the runtime that will run it.
+        class_path: Class path as the JVM will see it; None means the jar.
 
     Returns:
         The file to start ``java @file`` with.
     """
     spec.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_secret(spec)
     write_config(spec, VERSION)
-    arguments = spec.run_dir / "java.args"
-    write_arguments_file(java_command(spec, java), arguments)
-    return arguments
+    write_arguments_file(java_command(spec, java, class_path=class_path), spec.arguments_file)
+    return spec.arguments_file

@@ -16,8 +16,10 @@ from pathlib import Path
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm.spec import STORE_FORMAT, NodeSpec
 
-#: The first start of a node with data writes about 30 MiB.
+#: What a node needs beside its log of writes.
 SMALLEST_FREE_BYTES = 64 * 1024 * 1024
+#: The log of writes, whose six segments are made at the first start (NodeConfigs.java).
+_LOG_BYTES = 6 * 32 * 1024 * 1024
 
 
 def prepare(spec: NodeSpec) -> None:
@@ -34,7 +36,7 @@ def prepare(spec: NodeSpec) -> None:
     _check_writable(spec)
     if spec.has_store:
         _check_format(spec)
-        _check_free_space(spec.instance_dir)
+        _check_free_space(spec)
     if spec.lane_path.parent != spec.run_dir:
         _make_lane_dir(spec.lane_path.parent)
 
@@ -98,15 +100,24 @@ def _check_format(spec: NodeSpec) -> None:
         )
 
 
-def _check_free_space(instance_dir: Path) -> None:
-    space = os.statvfs(instance_dir)
+def _check_free_space(spec: NodeSpec) -> None:
+    space = os.statvfs(spec.instance_dir)
     free = space.f_bavail * space.f_frsize
-    if free < SMALLEST_FREE_BYTES:
+    needed = SMALLEST_FREE_BYTES + max(0, _LOG_BYTES - _log_size(spec))
+    if free < needed:
         raise NodeError(
-            f"the disk of {instance_dir} has {free >> 20} MiB left, a node needs {SMALLEST_FREE_BYTES >> 20}: "
+            f"the disk of {spec.instance_dir} has {free >> 20} MiB left, a node needs {needed >> 20}: "
             "free some or name another data directory",
             "DISK_FULL",
         )
+
+
+def _log_size(spec: NodeSpec) -> int:
+    size = 0
+    for segment in (spec.store_dir / "wal").glob("*/*.wal"):
+        with contextlib.suppress(FileNotFoundError):  # a node that is just ending moves them
+            size += segment.stat().st_size
+    return size
 
 
 def _make_lane_dir(path: Path) -> None:

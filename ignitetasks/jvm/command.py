@@ -84,7 +84,13 @@ def jvm_flags(spec: NodeSpec, java: Java) -> list[str]:
     return flags
 
 
-def java_command(spec: NodeSpec, java: Java, archive: Path | None = None, extra: tuple[str, ...] = ()) -> list[str]:
+def java_command(
+    spec: NodeSpec,
+    java: Java,
+    archive: Path | None = None,
+    extra: tuple[str, ...] = (),
+    class_path: str | None = None,
+) -> list[str]:
     """Builds the whole command line.
 
     Args:
@@ -92,6 +98,8 @@ def java_command(spec: NodeSpec, java: Java, archive: Path | None = None, extra:
         java: With which runtime.
         archive: Class-data archive to use, or None.
         extra: More JVM flags.
+        class_path: Class path for a JVM that sees other files than this process, e.g. in a container; None means
+            the jar.
 
     Returns:
         The command; its configuration file has to be written by :func:`write_config`.
@@ -99,7 +107,7 @@ def java_command(spec: NodeSpec, java: Java, archive: Path | None = None, extra:
     Raises:
         NodeError: The jar is not there.
     """
-    if not spec.jar.is_file():
+    if class_path is None and not spec.jar.is_file():
         raise NodeError(
             f"{spec.jar} is missing: install ignitetasks from its wheel, or run `make jar` in a source checkout",
             "JAR_MISSING",
@@ -112,7 +120,7 @@ def java_command(spec: NodeSpec, java: Java, archive: Path | None = None, extra:
         *extra,
         *spec.extra_args,
         "-cp",
-        str(spec.jar),
+        class_path or str(spec.jar),
         MAIN_CLASS,
         "--config",
         str(spec.config_file),

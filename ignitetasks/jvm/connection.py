@@ -122,7 +122,7 @@ def is_instance_process(pid: int, spec: NodeSpec, dying: bool = False) -> bool:
             command line, but not yet its files and locks.
 
     Returns:
-        True when it lives and its command line names the instance's configuration file.
+        True when it lives and its command line names the instance's configuration or arguments file.
     """
     if not is_alive(pid):
         return False
@@ -130,7 +130,10 @@ def is_instance_process(pid: int, spec: NodeSpec, dying: bool = False) -> bool:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return os.fsencode(spec.config_file) in arguments.split(b"\0") if arguments else dying
+    if not arguments:
+        return dying
+    marks = {os.fsencode(spec.config_file), b"@" + os.fsencode(spec.arguments_file)}
+    return not marks.isdisjoint(arguments.split(b"\0"))
 
 
 def is_alive(pid: int) -> bool:

@@ -51,7 +51,7 @@ class NodeSpec:
         local_host: Address the cluster's ports listen on.
         discovery_port: First of the cluster's ports; 0 lets the node choose.
         communication_port: 0 lets the node choose.
-        thin_port: Port for thin clients; 0 lets the node choose, -1 means none.
+        thin_port: Port for Ignite's own clients on the loopback interface; 0 keeps it closed.
         gateway_port: 0 lets the node choose.
         backups: Copies of each record beside the first.
         namespace: Prefix of the caches.
@@ -112,6 +112,11 @@ class NodeSpec:
     def config_file(self) -> Path:
         """What the JVM reads at its start; its path in the command line is the JVM's identity."""
         return self.run_dir / "node.json"
+
+    @property
+    def arguments_file(self) -> Path:
+        """The JVM's arguments, for somebody else to start it by ``java @file``; then its identity, too."""
+        return self.run_dir / "java.args"
 
     @property
     def log_file(self) -> Path:

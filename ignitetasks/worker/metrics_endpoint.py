@@ -2,7 +2,7 @@
 
 A process, since the supervisor must stay single-threaded and may be busy for seconds while it starts a node. Its
 health comes from the shared memory, the node's numbers through the application's transport. This file must not
-touch children, and must not define metrics of the library (see metrics.py).
+touch children, and must not define metrics of the library (see metrics.py, nodemetrics.py).
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from ignitetasks import log, metrics
+from ignitetasks import exposition, log, metrics
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.metrics import Family
+from ignitetasks.nodemetrics import node_families
 from ignitetasks.worker.model import WorkerApp, WorkerPlan
 from ignitetasks.worker.pools import fork_child
 from ignitetasks.worker.slots import IDLE, Slots
@@ -81,12 +83,12 @@ class Endpoint:
         def fetch(op: str) -> Any:
             return self._app.transport.call(op, timeout=_FETCH_SECONDS)
 
-        metrics.NodeCollector(fetch)
+        sources = (self._families, lambda: node_families(fetch))
         server = _Server(self._socket.getsockname(), _Handler, bind_and_activate=False)
         server.socket.close()
         server.socket = self._socket
         server.answers = {
-            "/metrics": lambda: (200, metrics.render() + self._own_metrics()),
+            "/metrics": lambda: (200, exposition.render(sources)),
             "/healthz": lambda: self._health(supervisor, ready=False),
             "/readyz": lambda: self._health(supervisor, ready=True),
         }
@@ -105,23 +107,28 @@ class Endpoint:
             problems.append("the worker is shutting down")
         return (503, "; ".join(problems).encode()) if problems else (200, b"ok")
 
-    def _own_metrics(self) -> bytes:
-        """Return this worker's numbers, which live in shared memory instead of a registry."""
+    def _families(self) -> Iterator[Family]:
+        """Yield this worker's numbers, which live in shared memory, and those of its children's client library."""
         slots = self._slots
         health = slots.health()
         counts = [slots.counts(index) for index in range(slots.count)]
         busy = sum(slots.running(index).seq != IDLE for index in range(slots.count))
-        label = f'{{worker="{_escape(self._plan.name)}"}}'
-        rows = (
-            ("ignitetasks_worker_connected", "gauge", "1 while the worker is connected.", int(health.connected)),
-            ("ignitetasks_worker_children", "gauge", "Children there should be.", health.wanted),
-            ("ignitetasks_worker_children_ready", "gauge", "Children that take tasks.", slots.ready()),
-            ("ignitetasks_worker_children_busy", "gauge", "Children inside a task.", busy),
-            ("ignitetasks_worker_executions_total", "counter", "Executions ended.", sum(done for done, _ in counts)),
-            ("ignitetasks_worker_failures_total", "counter", "Of these, failed.", sum(bad for _, bad in counts)),
+        labels = {"worker": self._plan.name}
+        gauges = (
+            ("connected", "1 while the worker is connected.", health.connected),
+            ("children", "Children there should be.", health.wanted),
+            ("children_ready", "Children that take tasks.", slots.ready()),
+            ("children_busy", "Children inside a task.", busy),
         )
-        lines = (f"# HELP {n} {text}\n# TYPE {n} {kind}\n{n}{label} {value}\n" for n, kind, text, value in rows)
-        return "".join(lines).encode()
+        for name, text, number in gauges:
+            yield Family(f"ignitetasks_worker_{name}", "gauge", text, [(labels, float(number))])
+        counters = (
+            ("executions", "Executions ended.", sum(done for done, _ in counts)),
+            ("failures", "Of these, failed.", sum(bad for _, bad in counts)),
+        )
+        for name, text, number in counters:
+            yield Family(f"ignitetasks_worker_{name}", "counter", text, [(labels, float(number))])
+        yield from metrics.families([slots.numbers(index) for index in range(slots.count)])
 
 
 class _Server(ThreadingHTTPServer):
@@ -139,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.get(path)
         status, body = answer() if answer else (404, b"try /metrics, /healthz or /readyz")
         self.send_response(status)
-        kind = metrics.CONTENT_TYPE if path == "/metrics" else "text/plain; charset=utf-8"
+        kind = exposition.CONTENT_TYPE if path == "/metrics" else "text/plain; charset=utf-8"
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -147,12 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log requests as debug facts instead of lines on standard error."""
-        _logger.debug("metrics request answered", request=format % args)
+        # Without what follows a question mark: it is not ours, and may be somebody's password.
+        _logger.debug("metrics request answered", path=getattr(self, "path", "").partition("?")[0])
 
 
 def _family(host: str, port: int) -> socket.AddressFamily:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from ignitetasks import log
+from ignitetasks import log, metrics
 from ignitetasks.config import Settings, load_signing_key
 from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
@@ -103,6 +103,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         LaneClosed: The node is gone.
         LaneRefused: The node does not want this child.
     """
+    metrics.use(port.slots.numbers(port.index))
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
     connection = LaneConnection.open(address.lane, address.token, "child", info)
     # What a task forks must not speak in its name, nor keep the lane open after it.

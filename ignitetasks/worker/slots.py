@@ -2,7 +2,8 @@
 
 A child writes its slot at each start and end of a task, without a system call; the supervisor reads it to know
 what a dead child was running, when a hard limit is due, and whether a revoked task still runs. The header holds
-the supervisor's own state for the health endpoint. This file must not decide anything; it only names the bytes.
+the supervisor's own state for the health endpoint; beside the slots, each child has a row for `metrics`. This file
+must not decide anything; it only names the bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import mmap
 import struct
 from dataclasses import dataclass
 from typing import Final
+
+from ignitetasks import metrics
 
 SLOT_SIZE: Final = 64
 IDLE: Final = -1
@@ -81,6 +84,7 @@ class Slots:
         """
         self.count = count
         self.memory = mmap.mmap(-1, SLOT_SIZE * (count + 1))
+        self._numbers = memoryview(mmap.mmap(-1, 8 * metrics.CELLS * count)).cast("d")
 
     def offset(self, index: int) -> int:
         """Return where a child's slot begins.
@@ -168,6 +172,17 @@ class Slots:
         """
         done, failed = _COUNTS.unpack_from(self.memory, self.offset(index) + _COUNTS_AT)
         return done, failed
+
+    def numbers(self, index: int) -> memoryview[float]:
+        """Return what a child's client library counts; the counters go on in its successor.
+
+        Args:
+            index: The child's number.
+
+        Returns:
+            A row for `metrics.use`.
+        """
+        return self._numbers[metrics.CELLS * index : metrics.CELLS * (index + 1)]
 
     def set_health(self, health: Health) -> None:
         """Publish the supervisor's own state.

@@ -1,12 +1,14 @@
 """Submits tasks until it is told to stop, and writes down what each call came to.
 
-``python chaos_load.py HISTORY SEED FIRST_NUMBER SECONDS PAUSE_MS``: singles, bulks, repeats under the same key
-(10 %), some revokes, some reads in between. Settings come from the environment, as for any program.
+``python chaos_load.py HISTORY SEED FIRST_NUMBER PAUSE_MS``: singles, bulks, repeats under the same key (10 %), some
+revokes, some reads in between. SIGTERM ends it after the call under way. Settings come from the environment, as for
+any program.
 """
 
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -36,13 +38,17 @@ class Load:
         self._next = first
         self._used_keys: list[int] = []
         self._made: list[str] = []
+        self._stopped = False
 
-    def run(self, seconds: float, pause: float) -> None:
-        """Goes on for a while."""
-        end = time.monotonic() + seconds
+    def stop(self, *_: object) -> None:
+        """Ends `run` after the call under way."""
+        self._stopped = True
+
+    def run(self, pause: float) -> None:
+        """Goes on until it is told to stop."""
         steps = ((0.55, self.single), (0.2, self.single_keyed), (0.1, self.bulk), (0.05, self.bulk_keyed),
                  (0.04, self.cancel), (0.06, self.read))  # fmt: skip
-        while time.monotonic() < end:
+        while not self._stopped:
             (step,) = self._random.choices([one for _, one in steps], [weight for weight, _ in steps])
             step()
             time.sleep(pause)
@@ -118,8 +124,10 @@ class Load:
 
 def main() -> None:
     """Runs a load; see the module's documentation."""
-    folder, seed, first, seconds, pause = sys.argv[1:]
-    Load(Path(folder), int(seed), int(first)).run(float(seconds), float(pause) / 1000)
+    folder, seed, first, pause = sys.argv[1:]
+    load = Load(Path(folder), int(seed), int(first))
+    signal.signal(signal.SIGTERM, load.stop)
+    load.run(float(pause) / 1000)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Drill:
     """
 
     def __init__(self, folder: Path, processes: Processes, settings: Settings, env: Mapping[str, str]) -> None:
+        self._instance = {"IGNITETASKS_INSTANCE": str(settings.instance_dir)}
         self.history = folder / "history"
         self.history.mkdir()
         self._processes = processes
@@ -40,18 +41,17 @@ class Drill:
         self._loads = 0
         self.log: list[str] = []
 
-    def start_load(self, seconds: float, pause_ms: float, env: Mapping[str, str] | None = None) -> Running:
-        """Starts a stream of submits with numbers of its own."""
+    def start_load(self, pause_ms: float = 10) -> Running:
+        """Starts a stream of submits with numbers of its own, through the judge's JVM."""
         self._loads += 1
         return self._processes.python(
             HERE / "chaos_load.py",
             str(self.history),
             str(self._loads),
             str(self._loads * 10_000_000),
-            str(seconds),
             str(pause_ms),
             name="load",
-            env={**self._env, **(env or {})},
+            env={**self._env, **self._instance},
             path=[HERE],
         )
 
@@ -59,6 +59,20 @@ class Drill:
         """Starts a worker and does not wait for it."""
         words = ["worker", "-A", "chaos_app", "-n", name, "-c", str(concurrency), *options]
         return self._processes.command(*words, name=f"worker-{name}", env=self._env, path=[HERE])
+
+    def acknowledged(self) -> int:
+        """Returns how many submits have been acknowledged so far."""
+        return sum(event["k"] == "ok" for event in load(self.history) if event["f"] == "submit")
+
+    def wait_for_submits(self, more: int, timeout: float = 90.0) -> None:
+        """Waits until so many more submits have been acknowledged, however long this machine takes for them."""
+        goal = self.acknowledged() + more
+        until(lambda: self.acknowledged() >= goal, lambda: f"{more} submits", timeout=timeout, step=0.1)
+
+    def stop_load(self, stream: Running) -> None:
+        """Ends a load after the call under way."""
+        code = stream.stop(signal.SIGTERM, timeout=60)
+        assert code == 0, stream.text()
 
     def status(self) -> dict[str, Any]:
         """Returns the answer of ``status``."""

@@ -1,62 +1,116 @@
-"""Roles as separate JVMs: data nodes with one backup, workers and a client with JVMs of their own, under kill -9."""
+"""Roles as separate JVMs: data nodes with one backup, workers and a client with JVMs of their own, under kill -9.
+
+One cluster serves all tests of this file, in order: starting five JVMs takes longer than any of them.
+"""
 
 from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 from cluster import Cluster
 from drill import Drill, kill_all
 from history import load, longest_call
-from support import until
+from support import Processes, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-
-@pytest.fixture
-def cluster(place, processes):
-    started = Cluster(place, processes, size=2)
-    yield started
-    processes.stop_all()
-    started.close()
+_STALL_SECONDS = 2.0
+_SUBMITS = 60
 
 
-@pytest.fixture
-def drill(place, processes, cluster):
-    one = Drill(place, processes, cluster.settings("judge"), cluster.env)
+@pytest.fixture(scope="module")
+def folder():
+    made = Path(tempfile.mkdtemp(prefix="igt-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def started(folder):
+    all_of_them = Processes(folder / "processes")
+    yield all_of_them
+    all_of_them.stop_all()
+
+
+@pytest.fixture(scope="module")
+def cluster(folder, started):
+    one = Cluster(folder, started, size=2)
+    try:
+        one.start(*one.names)
+        yield one
+    finally:
+        started.stop_all()
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def drill(folder, started, cluster):
+    one = Drill(folder, started, cluster.settings("client"), cluster.env)
+    for name in ("w1", "w2"):
+        one.start_worker(name, concurrency=1)
+    one.wait_for_workers("w1", "w2")
     yield one
     one.close()
 
 
-def test_nothing_acknowledged_is_lost_when_a_data_node_and_a_worker_are_killed(cluster, drill, soak_seconds):
-    import time
-    T=time.time()
-    cluster.start(*cluster.names)
-    print("nodes up", time.time()-T)
-    workers = {name: drill.start_worker(name, concurrency=1) for name in ("w1", "w2")}
-    drill.wait_for_workers("w1", "w2")
-    print("workers up", time.time()-T)
-    stream = drill.start_load(22, 10)
-    until(lambda: sum(e["k"]=="ok" for e in load(drill.history) if e["f"]=="submit") > 100, "load")
-    print("load running", time.time()-T)
-    k0=time.monotonic_ns()
-    cluster.kill("n1")
-    kill_all([cluster.worker_pid("w1")])
-    time.sleep(4)
-    w0=time.monotonic_ns()
+def _home_of(cluster, name):
+    """Returns how many partitions a node says it is the home of; None before it has said so."""
+    said = re.findall(r"home of (\d+) partitions", cluster.nodes[name].text())
+    return int(said[-1]) if said else None
+
+
+def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, soak_seconds, record_property):
+    stream = drill.start_load()
+    drill.wait_for_submits(_SUBMITS)
+    killed_at = time.monotonic_ns()
+    kill_all([cluster.pid("n1"), cluster.worker_pid("w1")])
+    cluster.nodes["n1"].wait(30)
+    drill.wait_for_submits(_SUBMITS)
     cluster.start("n1")
-    print("restart", (time.monotonic_ns()-w0)/1e9)
-    assert stream.wait(60) == 0, stream.text()
-    print("load over", time.time()-T)
+    drill.wait_for_submits(_SUBMITS)
+    time.sleep(soak_seconds)
+    drill.stop_load(stream)
     drill.drain()
-    print("drained", time.time()-T)
+    drill.wait_for_workers("w1", "w2")
+
     events = load(drill.history)
-    print("longest", longest_call(events))
-    inv=None
-    for e in events:
-        if e["f"]=="submit":
-            if e["k"]=="invoke": inv=e
-            elif e["t"]-inv["t"]>3e8: print("long", (e["t"]-inv["t"])/1e9, e["k"], "at", (inv["t"]-k0)/1e9, "after w", (inv["t"]-w0)/1e9)
-    verdict = drill.judge(budget=4)
-    print(verdict)
-    for w in workers.values(): print(w.text())
-    for n in cluster.nodes.values(): print(n.text())
+    before = longest_call([event for event in events if event["t"] < killed_at])
+    stall = longest_call([event for event in events if event["t"] >= killed_at])
+    record_property("longest_submit_before_seconds", round(before, 3))
+    record_property("longest_submit_after_seconds", round(stall, 3))
+    print(f"\nlongest submit before the kill {before:.2f} s, after it {stall:.2f} s")
+    # A machine that is busy with something else stalls submits by itself: what it did before is not the kill's doing.
+    assert stall < _STALL_SECONDS + before
+
+    # The node that was killed has everything again: the other one is killed, and all is read from the first.
+    until(lambda: _home_of(cluster, "n1"), "the killed node to be a home again")
+    cluster.kill("n2")
+    verdict = drill.judge(budget=5)
+    print(verdict.figures)
+    assert verdict.broken == []
+    assert verdict.figures["acked"] >= 3 * _SUBMITS
+    assert verdict.figures["SUCCESS"] + verdict.figures["REVOKED"] >= verdict.figures["acked"]
+
+
+def test_all_data_nodes_are_killed_and_come_back(cluster, drill):
+    cluster.start("n2")
+    until(lambda: _home_of(cluster, "n2"), "the killed node to be a home again")
+    stream = drill.start_load()
+    drill.wait_for_submits(20)
+    kill_all(cluster.pid(name) for name in cluster.names)
+    for name in cluster.names:
+        cluster.nodes[name].wait(30)
+    cluster.start(*cluster.names)
+    # Neither the client's JVM nor the workers' have been restarted by anybody: they find their way back.
+    drill.wait_for_submits(20)
+    drill.stop_load(stream)
+    drill.wait_for_workers("w1", "w2")
+    drill.drain()
+    verdict = drill.judge(budget=5)
+    print(verdict.figures)
     assert verdict.broken == []

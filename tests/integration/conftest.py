@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import suite_tasks
-from support import EmbeddedNode, ExecutionLog, Processes, leftovers, start_worker
+from support import EmbeddedNode, ExecutionLog, GivenNode, Processes, leftovers, start_worker
 
 HERE = Path(__file__).resolve().parent
 _numbers = itertools.count(1)
@@ -38,8 +38,9 @@ def log(suite_folder):
 
 @pytest.fixture(scope="session")
 def node(suite_folder, log):
-    """The embedded node all tests share."""
-    with EmbeddedNode(suite_folder / "data") as started:
+    """The embedded node all tests share; with IGNITETASKS_TEST_DIR, one that somebody else has started there."""
+    given = os.environ.get("IGNITETASKS_TEST_DIR")
+    with GivenNode(Path(given)) if given else EmbeddedNode(suite_folder / "data") as started:
         yield started
 
 

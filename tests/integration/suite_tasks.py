@@ -247,6 +247,12 @@ def gives_up(self, label: str) -> None:
 
 
 @app.task(bind=True)
+def retries_wrongly(self, label: str) -> None:
+    log().add(label)
+    raise self.retry(queue="not a queue", countdown=0)
+
+
+@app.task(bind=True)
 def waits_long(self, label: str) -> None:
     log().add(label)
     raise self.retry(exc=ShopError(1, "tomorrow"), countdown=86_400)

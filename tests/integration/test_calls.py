@@ -53,6 +53,7 @@ def test_a_coroutine_function_is_a_task():
         True,
         -(2**63),
         2**64 - 1,
+        2**200,
         1.5,
         "text with \u00e4, \u20ac and \U0001f600",
         b"\x00\xff",

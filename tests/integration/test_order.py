@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime, timezone
 
 import pytest
 import suite_tasks as suite
@@ -54,22 +53,6 @@ def test_a_delayed_task_takes_its_place_by_priority_when_due(workers, queue, log
     for one in (gate, late, plain):
         one.get(timeout=PATIENCE)
     assert log.lines(label) == [f"{label} delayed", f"{label} plain"]
-
-
-def test_etas_are_started_in_their_order(workers, queue, log, label):
-    base = time.time() + 1.0
-    order = list(range(20))
-    random.Random(3).shuffle(order)
-    sent = [
-        suite.mark.apply_async(
-            (f"{label} {number}",), queue=queue, eta=datetime.fromtimestamp(base + number / 50, timezone.utc)
-        )
-        for number in order
-    ]
-    workers(queues=[queue], concurrency=1)
-    for one in sent:
-        one.get(timeout=PATIENCE)
-    assert log.lines(label) == [f"{label} {number}" for number in range(20)]
 
 
 def test_a_worker_takes_from_its_queues_only(workers, queue, log, label):

@@ -24,7 +24,6 @@ def blocked(workers, queue, log, label, door):
 
 
 def test_a_revoked_task_that_waits_never_runs(blocked, queue, log, label, door, node):
-    _, gate = blocked
     waiting = suite.mark.bulk([(label,)] * 5, queue=queue)
     assert waiting[2].revoke() == "REVOKED"
     assert waiting[2].state == "REVOKED"

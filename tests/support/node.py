@@ -14,6 +14,7 @@ from ignitetasks import jvm
 from ignitetasks.config import Settings
 from ignitetasks.control import connect
 from ignitetasks.transport.base import Transport
+from support.polling import until
 from support.processes import is_alive, kill_pid
 
 #: When pytest is killed with -9, no finalizer runs: a node that nobody uses any more then ends by itself.
@@ -123,6 +124,23 @@ class EmbeddedNode:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class GivenNode(EmbeddedNode):
+    """A node that somebody else has started and will stop, e.g. one in a container."""
+
+    def start(self) -> jvm.Connection:
+        """Finds it."""
+        return until(lambda: jvm.find(self.settings), f"a node at {self.data_dir}")
+
+    def _end(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def close(self) -> None:
+        """Leaves it alone."""
+        atexit.unregister(self._end)
+        self._end()
 
 
 def leftovers(folder: Path) -> list[int]:

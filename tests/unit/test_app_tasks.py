@@ -245,9 +245,7 @@ def test_failure_is_raised_with_its_traceback(shop):
     assert "test_app_tasks" in result.traceback and isinstance(result.result, KeyError)
 
 
-@pytest.mark.parametrize(
-    ("state", "cls"), [(5, TaskRevokedError), (6, WorkerLostError), (7, TaskRejectedError)]
-)
+@pytest.mark.parametrize(("state", "cls"), [(5, TaskRevokedError), (6, WorkerLostError), (7, TaskRejectedError)])
 def test_other_ends(shop, state, cls):
     result = shop.add.delay(1)
     shop.node.complete(result.id, state=state)

@@ -10,9 +10,7 @@ import pytest
 from ignitetasks import errors
 
 CLASSES = [
-    value
-    for value in vars(errors).values()
-    if inspect.isclass(value) and issubclass(value, errors.IgniteTasksError)
+    value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, errors.IgniteTasksError)
 ]
 
 

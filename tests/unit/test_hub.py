@@ -135,9 +135,7 @@ def test_a_follower_whose_time_is_over_does_not_swallow_the_lead(world):
         waiter, _ = world.waiter([task_id], epoch)
         results[task_id] = world.hub.wait(waiter, timeout)
 
-    threads = [
-        threading.Thread(target=wait, args=args) for args in (("a", 0.15), ("b", 0.2), ("c", 5.0))
-    ]
+    threads = [threading.Thread(target=wait, args=args) for args in (("a", 0.15), ("b", 0.2), ("c", 5.0))]
     for thread in threads:
         thread.start()
     time.sleep(0.4)

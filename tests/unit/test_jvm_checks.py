@@ -116,6 +116,13 @@ def test_start_files_for_a_container(tmp_path: Path) -> None:
     assert "/opt/java" not in arguments.read_text()
 
 
+def test_start_files_name_the_class_path_of_the_container(tmp_path: Path) -> None:
+    spec = NodeSpec(tmp_path / "i", jar=tmp_path / "not there")
+    lines = write_start_files(spec, Java("/opt/java", 17, "17.0.1"), "/libs/*:/ours.jar").read_text().splitlines()
+    assert lines[lines.index('"-cp"') + 1] == '"/libs/*:/ours.jar"'
+    assert (spec.instance_dir / "secret.json").exists()
+
+
 def test_java_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(NodeError, match="JAVA_HOME names"):

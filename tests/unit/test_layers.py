@@ -11,9 +11,10 @@ PACKAGE = Path(__file__).parents[2] / "ignitetasks"
 
 # From the leaves down; a module may import from any earlier line, and from its own.
 LAYERS = [
-    ["errors", "states"],
+    ["errors", "states", "deferred"],
     ["ids", "retry", "config", "frames", "context", "exceptions"],
-    ["wire", "serializers", "log", "metrics", "progress"],
+    ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress"],
+    ["exposition", "nodemetrics"],
     ["message", "failure", "jvm"],
     ["transport"],
     ["hub"],
@@ -25,7 +26,7 @@ LAYERS = [
     ["bulk", "canvas"],
     ["task"],
     ["app"],
-    ["worker"],
+    ["worker", "caches"],
     ["control"],
     ["cli"],
     ["__main__", "__init__"],
@@ -35,8 +36,9 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ONE_HOME = {
     "py4j": {"transport/gateway.py"},
     "tenacity": {"transport/retrying.py"},
-    "structlog": {"log.py"},
-    "prometheus_client": {"metrics.py"},
+    "structlog": {"logformat.py"},
+    "prometheus_client": {"exposition.py"},
+    "pyignite": {"caches.py"},
 }
 
 

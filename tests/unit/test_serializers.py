@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 import uuid
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -169,3 +172,22 @@ def test_zero_offset_datetimes_keep_their_instant():
     value = [datetime(2020, 1, 1, tzinfo=timezone.utc), time(1, 2, 3), Decimal("1.10"), uuid.UUID(int=1)]
     assert ALL.decode(ALL.encode(value, "json")) == value
     assert str(ALL.decode(ALL.encode(Decimal("1.10")))) == "1.10"
+
+
+def test_a_set_has_one_encoding_whatever_the_hash_seed():
+    script = (
+        "from ignitetasks.serializers import Codecs; c = Codecs();"
+        "v = [{'b', 'a', 'c', 3, (1, 'x')}, frozenset('tuvw')];"
+        "print(c.encode(v).hex(), c.encode(v, 'json').hex())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1

@@ -152,7 +152,7 @@ def test_the_metrics_endpoint_tells_of_health_and_numbers(app):
         slots.add_counts(1, 5, 2)
         status, text = get(endpoint.port, "/metrics")
         assert status == 200
-        assert 'ignitetasks_worker_executions_total{worker="w1"} 5\n' in text
+        assert 'ignitetasks_worker_executions_total{worker="w1"} 5.0\n' in text
         assert "ignitetasks_node_up 0.0" in text
         assert get(endpoint.port, "/elsewhere")[0] == 404
         with pytest.raises(errors.ConfigurationError, match=str(endpoint.port)):

@@ -3,6 +3,8 @@ package org.ignitetasks.home;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.ignitetasks.model.BlobRef;
+import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -15,10 +17,26 @@ import org.ignitetasks.protocol.Outcome;
  * Ends deliveries: claim the leases, write what the outcomes mean in one transaction, then tell.
  *
  * <p>The order is the promise: nobody hears of an end that is not durable, and a lease is held until
- * its end is. A failed write gives the claims back, so that the same outcomes can come again.
+ * its end is. A failed write gives the claims back, so that the same outcomes can come again; since it
+ * may have happened all the same, the next write for such a task looks at the ledger first.
  */
 final class Completer {
-  private record Step(Entry entry, TaskRecord record, Outcomes.Next next) {}
+  /** How long an outcome waits for a claim of somebody else on its delivery. */
+  private static final long BUSY_MILLIS = 10_000;
+
+  /**
+   * What is to become of one claimed delivery.
+   *
+   * @param before the record as the delivery had it, or null
+   * @param record the record as it is to be
+   * @param outcome kind of the outcome, or -1
+   */
+  private record Step(
+      Entry entry, TaskRecord before, TaskRecord record, Outcomes.Next next, int outcome) {
+    boolean writes() {
+      return next != Outcomes.Next.REQUEUE_UNCHANGED && next != Outcomes.Next.AS_FOUND;
+    }
+  }
 
   private final HomeContext home;
 
@@ -26,21 +44,73 @@ final class Completer {
     this.home = home;
   }
 
-  /** Ends the deliveries whose fence is current; others are dropped. */
+  /**
+   * Ends the deliveries whose fence is current; others are dropped. A delivery that somebody else has
+   * claimed, if only to put it on record, is waited for: an outcome is not sent twice.
+   */
   void complete(List<Outcome> outcomes) {
-    List<Step> steps = new ArrayList<>(outcomes.size());
-    long now = home.nowMillis();
-    synchronized (home.lock) {
-      for (Outcome outcome : outcomes) {
-        Entry entry = home.state.completing(outcome.id(), outcome.fence());
-        if (entry != null) {
-          steps.add(step(entry, outcome, now));
+    long deadline = home.nowNanos() + BUSY_MILLIS * 1_000_000;
+    List<Outcome> left = outcomes;
+    int settled = 0;
+    while (!left.isEmpty()) {
+      List<Outcome> busy = new ArrayList<>();
+      List<Step> steps;
+      synchronized (home.lock) {
+        steps = claim(left, busy);
+        while (steps.isEmpty() && !busy.isEmpty()) {
+          awaitClaims(deadline);
+          left = busy;
+          busy = new ArrayList<>();
+          steps = claim(left, busy);
         }
       }
+      if (!steps.isEmpty()) {
+        perform(steps);
+        settled += steps.size();
+      }
+      left = busy;
     }
-    home.metrics.staleOutcomes.add(outcomes.size() - steps.size());
-    if (!steps.isEmpty()) {
-      perform(steps);
+    home.metrics.staleOutcomes.add(outcomes.size() - settled);
+  }
+
+  private List<Step> claim(List<Outcome> outcomes, List<Outcome> busy) {
+    List<Step> steps = new ArrayList<>(outcomes.size());
+    long now = home.nowMillis();
+    for (Outcome outcome : outcomes) {
+      Entry entry = home.state.completing(outcome.id(), outcome.fence());
+      if (entry == null) {
+        if (home.state.busy(outcome.id(), outcome.fence())) {
+          busy.add(outcome);
+        }
+        continue;
+      }
+      try {
+        steps.add(step(entry, outcome, now));
+      } catch (RuntimeException e) {
+        home.release(entry);
+        steps.forEach(step -> home.release(step.entry));
+        home.claimsReleased();
+        throw new TasksException(
+            TasksException.Code.BAD_REQUEST,
+            "the outcome of kind " + outcome.kind() + " for task " + outcome.id() + " is malformed",
+            e);
+      }
+    }
+    return steps;
+  }
+
+  /** Waits until some claim ends; call with the lock. */
+  void awaitClaims(long deadlineNanos) {
+    long left = (deadlineNanos - home.nowNanos()) / 1_000_000;
+    if (left <= 0) {
+      throw new TasksException(
+          TasksException.Code.BUSY, "a change of the same task takes long: try again");
+    }
+    try {
+      home.lock.wait(left);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TasksException(TasksException.Code.UNAVAILABLE, "the node is stopping");
     }
   }
 
@@ -48,15 +118,161 @@ final class Completer {
     TaskRecord record = entry.record.copy();
     WorkerSlots worker = home.state.worker(entry.epoch);
     String name = worker == null ? null : worker.info.name();
-    Outcomes.Next next = Outcomes.apply(record, outcome, name, now, entry.leaseOnRecord);
+    boolean onRecord = entry.leaseOnRecord || entry.unsure;
+    Outcomes.Next next = Outcomes.apply(record, outcome, name, now, onRecord);
     if (outcome.kind() == Outcome.NOT_REGISTERED && worker != null) {
       // The worker told us at its start what it knows; its child knows better.
       worker.tasks.remove(entry.task);
     }
-    if (worker != null) {
-      tally(worker, outcome.kind());
+    return unlessRevoked(new Step(entry, entry.record, record, next, outcome.kind()), now);
+  }
+
+  /** A task that was revoked while it ran may end by itself, but does not run another time. */
+  private static Step unlessRevoked(Step step, long now) {
+    boolean again =
+        step.next == Outcomes.Next.REQUEUE || step.next == Outcomes.Next.REQUEUE_UNCHANGED;
+    if (!again || !step.entry.revokeAsked) {
+      return step;
     }
-    return new Step(entry, record, next);
+    Outcomes.fail(
+        step.record, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran", null, now);
+    return new Step(step.entry, step.before, step.record, Outcomes.Next.END, step.outcome);
+  }
+
+  /** Puts back, or ends, what a worker held that is gone; the entries are claimed already. */
+  void workerLost(List<Entry> held, String worker) {
+    List<Step> steps = new ArrayList<>(held.size());
+    long now = home.nowMillis();
+    for (Entry entry : held) {
+      if (entry.record == null) {
+        synchronized (home.lock) {
+          home.state.requeueCold(entry, now);
+        }
+        continue;
+      }
+      TaskRecord record = entry.record.copy();
+      Outcomes.Next next = Outcomes.workerLost(record, worker, now);
+      steps.add(unlessRevoked(new Step(entry, entry.record, record, next, Outcome.LOST), now));
+    }
+    if (!steps.isEmpty()) {
+      perform(steps);
+    }
+  }
+
+  /**
+   * Ends claimed entries with a failure that no child reported.
+   *
+   * @param found records of entries that have none on the heap
+   */
+  void end(
+      List<Entry> claimed,
+      Map<String, TaskRecord> found,
+      TaskState state,
+      String errorType,
+      String message) {
+    List<Step> steps = new ArrayList<>(claimed.size());
+    for (Entry entry : claimed) {
+      TaskRecord before = entry.record != null ? entry.record : found.get(entry.id);
+      TaskRecord record = before.copy();
+      Outcomes.fail(record, state, errorType, message, null, home.nowMillis());
+      steps.add(new Step(entry, before, record, Outcomes.Next.END, -1));
+    }
+    perform(steps);
+  }
+
+  private void perform(List<Step> planned) {
+    List<Step> steps = planned;
+    List<TaskRecord> rows = List.of();
+    try {
+      steps = lookFirst(planned);
+      rows = steps.stream().filter(Step::writes).map(Step::record).toList();
+      long start = home.nowNanos();
+      home.store.write(rows);
+      if (!rows.isEmpty()) {
+        home.metrics.committed(start);
+      }
+    } catch (RuntimeException e) {
+      giveUp(steps, !rows.isEmpty());
+      throw e;
+    }
+    Map<Origin, List<Completion>> mail = Watchers.mail();
+    synchronized (home.lock) {
+      steps.forEach(step -> settle(step, mail));
+      home.claimsReleased();
+    }
+    home.tell(mail);
+    steps.forEach(this::afterwards);
+  }
+
+  /** Replaces steps for tasks whose last write was in doubt and turns out to have ended them. */
+  private List<Step> lookFirst(List<Step> planned) {
+    List<String> unsure = new ArrayList<>();
+    for (Step step : planned) {
+      if (step.entry.unsure) {
+        unsure.add(step.entry.id);
+      }
+    }
+    if (unsure.isEmpty()) {
+      return planned;
+    }
+    Map<String, TaskRecord> found = home.store.readSettled(unsure);
+    List<Step> steps = new ArrayList<>(planned.size());
+    for (Step step : planned) {
+      TaskRecord there = found.get(step.entry.id);
+      boolean over = step.entry.unsure && (there == null || there.state.terminal());
+      steps.add(
+          over
+              ? new Step(step.entry, step.before, there, Outcomes.Next.AS_FOUND, step.outcome)
+              : step);
+    }
+    return steps;
+  }
+
+  private void giveUp(List<Step> steps, boolean wrote) {
+    synchronized (home.lock) {
+      for (Step step : steps) {
+        step.entry.unsure |= wrote && step.writes();
+        home.release(step.entry);
+      }
+      home.claimsReleased();
+    }
+  }
+
+  private void settle(Step step, Map<Origin, List<Completion>> mail) {
+    Entry entry = step.entry;
+    WorkerSlots worker = home.state.worker(entry.epoch);
+    if (worker != null) {
+      tally(worker, step.outcome);
+    }
+    if (step.writes()) {
+      entry.unsure = false;
+      entry.ownRow = true;
+    }
+    switch (step.next) {
+      case END, AS_FOUND -> {
+        home.state.ended(entry);
+        home.leftOrder(entry);
+        if (step.record != null && !step.record.expired) {
+          home.watchers.collect(home.completion(step.record), entry.origin, mail);
+        }
+      }
+      case REQUEUE -> {
+        entry.record = step.record;
+        if (home.state.requeue(entry, step.record, home.nowMillis())) {
+          home.park(entry);
+        }
+      }
+      case REQUEUE_UNCHANGED -> {
+        if (home.state.requeueCold(entry, home.nowMillis())) {
+          home.park(entry);
+        }
+      }
+      case RUN_ON -> {
+        entry.record = step.record;
+        entry.leaseOnRecord = true;
+        home.release(entry);
+      }
+    }
   }
 
   private static void tally(WorkerSlots worker, int kind) {
@@ -68,112 +284,45 @@ final class Completer {
     }
   }
 
-  /** Puts back, or ends, what a worker held that is gone; the entries are claimed already. */
-  void workerLost(List<Entry> held, String worker) {
-    List<Step> steps = new ArrayList<>(held.size());
-    long now = home.nowMillis();
-    for (Entry entry : held) {
-      TaskRecord record = entry.record == null ? null : entry.record.copy();
-      if (record == null) {
-        synchronized (home.lock) {
-          home.state.requeueCold(entry, now);
-        }
-      } else {
-        steps.add(new Step(entry, record, Outcomes.workerLost(record, worker, now)));
-      }
-    }
-    if (!steps.isEmpty()) {
-      perform(steps);
-    }
-  }
-
-  /** Ends a leased or otherwise claimed entry with a failure that no child reported. */
-  void end(Entry entry, TaskState state, String errorType, String message) {
-    TaskRecord record = entry.record.copy();
-    Outcomes.fail(record, state, errorType, message, null, home.nowMillis());
-    entry.completing = true;
-    perform(List.of(new Step(entry, record, Outcomes.Next.END)));
-  }
-
-  private void perform(List<Step> steps) {
-    List<TaskRecord> rows = new ArrayList<>(steps.size());
-    for (Step step : steps) {
-      if (step.next != Outcomes.Next.REQUEUE_UNCHANGED) {
-        rows.add(step.record);
-      }
-    }
-    long start = home.nowNanos();
-    try {
-      home.store.write(rows);
-    } catch (TasksException e) {
-      synchronized (home.lock) {
-        steps.forEach(step -> home.state.completionFailed(step.entry));
-      }
-      throw e;
-    }
-    if (!rows.isEmpty()) {
-      home.metrics.committed(start);
-    }
-    Map<Origin, List<Completion>> mail = Watchers.mail();
-    synchronized (home.lock) {
-      steps.forEach(step -> settle(step, mail));
-    }
-    mail.forEach(home.gateways::completed);
-    for (Step step : steps) {
-      afterwards(step);
-    }
-  }
-
-  private void settle(Step step, Map<Origin, List<Completion>> mail) {
-    Entry entry = step.entry;
-    TaskRecord before = entry.record;
-    switch (step.next) {
-      case END -> {
-        home.state.ended(entry);
-        home.sheets.ended(entry);
-        entry.record = null;
-        TaskRecord r = step.record;
-        boolean ref = r.has(TaskFlags.RESULT_REF);
-        home.watchers.collect(
-            new Completion(r.id, r.state.code(), r.payload, ref), entry.origin, mail);
-      }
-      case REQUEUE -> {
-        entry.record = step.record;
-        entry.ownRow = true;
-        home.state.requeue(entry, step.record, home.nowMillis());
-        home.park(entry);
-      }
-      case REQUEUE_UNCHANGED -> {
-        home.state.requeue(entry, before, home.nowMillis());
-        home.park(entry);
-      }
-      case RUN_ON -> {
-        entry.record = step.record;
-        entry.ownRow = true;
-        entry.leaseOnRecord = true;
-        home.state.completionFailed(entry);
-      }
-    }
-  }
-
   private void afterwards(Step step) {
     TaskRecord r = step.record;
-    if (step.next == Outcomes.Next.REQUEUE_UNCHANGED || step.next == Outcomes.Next.RUN_ON) {
+    switch (step.next) {
+      case END -> {
+        home.ended(r);
+        measure(r);
+        dropReplaced(step.before, r);
+      }
+      case AS_FOUND -> {
+        if (r != null && !r.expired) {
+          home.ended(r);
+        }
+      }
+      case REQUEUE -> {
+        dropReplaced(step.before, r);
+        if (r.state == TaskState.RETRY) {
+          home.metrics.retries.of(r.queue).increment();
+        }
+      }
+      default -> {}
+    }
+  }
+
+  private void measure(TaskRecord r) {
+    double wait = r.finishedMillis - r.runMicros / 1000.0 - Math.max(r.createdMillis, r.etaMillis);
+    home.metrics.waits.of(r.queue).add(wait);
+    home.metrics.runs.of(r.task).add(r.runMicros / 1000.0);
+  }
+
+  /** Deletes the blobs that the record named before and names no more. */
+  private void dropReplaced(TaskRecord before, TaskRecord now) {
+    if (before == null) {
       return;
     }
-    if (r.state.terminal()) {
-      home.ended(r);
-      if (r.state == TaskState.DEAD || r.state == TaskState.REJECTED) {
-        home.dead.add(r.id);
-      }
-      double wait = r.finishedMillis - r.runMicros / 1000.0 - Math.max(r.createdMillis, r.etaMillis);
-      home.metrics.waits.of(r.queue).add(wait);
-      home.metrics.runs.of(r.task).add(r.runMicros / 1000.0);
-      if (r.state == TaskState.SUCCESS && step.entry.hasBlobBody()) {
-        home.dropBlobLater(r.id + "/a");
-      }
-    } else if (r.state == TaskState.RETRY) {
-      home.metrics.retries.of(r.queue).increment();
+    if (before.has(TaskFlags.BODY_REF) && before.body != now.body) {
+      BlobRef.of(before.body).ifPresent(ref -> home.dropBlobLater(ref.blobId()));
+    }
+    if (before.has(TaskFlags.RESULT_REF) && before.payload != now.payload) {
+      BlobRef.of(before.payload).ifPresent(ref -> home.dropBlobLater(ref.blobId()));
     }
   }
 }

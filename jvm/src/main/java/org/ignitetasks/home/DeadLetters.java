@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /** The ids of dead letters (DEAD, REJECTED) of this home, oldest first. Thread-safe. */
 final class DeadLetters {
@@ -17,6 +18,10 @@ final class DeadLetters {
     if (!ids.isEmpty()) {
       ids.removeAll(gone);
     }
+  }
+
+  synchronized void removeIf(Predicate<String> gone) {
+    ids.removeIf(gone);
   }
 
   synchronized List<String> first(int limit) {

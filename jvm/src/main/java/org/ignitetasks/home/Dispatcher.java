@@ -16,10 +16,27 @@ import org.ignitetasks.protocol.Delivery;
  * records, and pushes them in the order of the decisions.
  *
  * <p>A task that is acknowledged early is written as STARTED before it is pushed; one that has
- * expired or was revoked meanwhile ends here instead.
+ * expired or was revoked meanwhile ends here instead. Nothing here fails towards the caller, whose
+ * submit or completion is durable already: what cannot be sent goes back into the order.
  */
 final class Dispatcher {
   private static final int BATCH = 512;
+
+  /**
+   * One delivery on its way out. Fence and record are those of the moment it was taken: the entry may
+   * get others as soon as the lock is free.
+   */
+  private static final class Sending {
+    final Entry entry;
+    final long fence;
+    TaskRecord record;
+
+    Sending(Entry entry) {
+      this.entry = entry;
+      this.fence = entry.fence;
+      this.record = entry.record;
+    }
+  }
 
   private final HomeContext home;
   private final Completer completer;
@@ -31,34 +48,45 @@ final class Dispatcher {
 
   /** Matches waiting tasks with free slots and pushes; call without the lock. */
   void run() {
-    Collection<WorkerSlots> touched;
+    flush(dispatch());
+  }
+
+  private Collection<WorkerSlots> dispatch() {
     synchronized (home.lock) {
-      touched = home.state.dispatch(home.nowMillis(), home.nowNanos());
+      return home.state.dispatch(home.nowMillis(), home.nowNanos());
     }
-    flush(touched);
   }
 
   /** Pushes what is outbound for these workers; call without the lock. */
   void flush(Collection<WorkerSlots> touched) {
-    for (WorkerSlots worker : touched) {
-      flush(worker);
+    Collection<WorkerSlots> workers = touched;
+    while (!workers.isEmpty()) {
+      boolean slotsLeft = false;
+      for (WorkerSlots worker : workers) {
+        slotsLeft |= flush(worker);
+      }
+      workers = slotsLeft ? dispatch() : List.of();
     }
   }
 
-  private void flush(WorkerSlots worker) {
+  /** Returns whether slots stayed free because tasks ended instead of being sent. */
+  private boolean flush(WorkerSlots worker) {
     // One thread at a time per worker, so that deliveries arrive in the order of the decisions; a
     // thread that finds another at work leaves its entries to it only after taking the lock, hence
     // none is forgotten.
+    boolean slotsLeft = false;
     worker.pushLock.lock();
     try {
       while (true) {
-        List<Entry> batch;
+        List<Sending> batch = new ArrayList<>();
+        List<Sending> slow = new ArrayList<>();
         synchronized (home.lock) {
-          batch = worker.takeOutbound(BATCH);
+          take(worker, batch, slow);
         }
         if (batch.isEmpty()) {
-          return;
+          return slotsLeft;
         }
+        slotsLeft |= !slow.isEmpty() && prepare(worker, batch, slow);
         push(worker, batch);
       }
     } finally {
@@ -66,109 +94,170 @@ final class Dispatcher {
     }
   }
 
-  private void push(WorkerSlots worker, List<Entry> batch) {
-    try {
-      load(batch);
-    } catch (TasksException e) {
-      giveBack(batch);
-      throw e;
-    }
+  /** Takes outbound entries; those that need a read or a write first are claimed for that time. */
+  private void take(WorkerSlots worker, List<Sending> batch, List<Sending> slow) {
     long now = home.nowMillis();
-    List<Delivery> deliveries = new ArrayList<>(batch.size());
-    List<Entry> early = new ArrayList<>();
-    for (Entry entry : batch) {
-      TaskRecord record = entry.record;
-      if (record == null || record.state.terminal()) {
-        drop(entry);
-      } else if (record.expiresMillis > 0 && record.expiresMillis <= now) {
-        completer.end(entry, TaskState.REVOKED, Failures.EXPIRED, "expired before it was started");
+    for (Entry entry : worker.takeOutbound(BATCH)) {
+      home.unpark(entry);
+      Sending sending = new Sending(entry);
+      batch.add(sending);
+      if (entry.record == null || entry.earlyAck() || entry.revokeAsked || expired(entry, now)) {
+        entry.completing = true;
+        slow.add(sending);
       } else {
-        if (entry.earlyAck()) {
-          early.add(entry);
-        }
-        deliveries.add(new Delivery(record, entry.fence));
+        entry.sent = true;
       }
-    }
-    if (!early.isEmpty() && !acknowledge(early, worker)) {
-      giveBack(early);
-      deliveries.removeIf(d -> early.stream().anyMatch(e -> e.record == d.record()));
-    }
-    if (!deliveries.isEmpty()) {
-      home.metrics.deliveries.add(deliveries.size());
-      home.workers.push(worker.info.node(), worker.info.epoch(), deliveries);
     }
   }
 
-  private void load(List<Entry> batch) {
+  private static boolean expired(Entry entry, long now) {
+    return entry.expiresMillis > 0 && entry.expiresMillis <= now;
+  }
+
+  /**
+   * Brings records, ends what is not to run and acknowledges what is acknowledged early; takes out
+   * of the batch what is not to be sent. Returns whether slots stayed free.
+   */
+  private boolean prepare(WorkerSlots worker, List<Sending> batch, List<Sending> slow) {
+    List<Sending> over = new ArrayList<>();
+    boolean failed = false;
+    try {
+      load(slow);
+      endSome(slow, over);
+      acknowledge(slow, over, worker);
+    } catch (RuntimeException e) {
+      home.log("tasks could not be prepared for their delivery: they go back", e);
+      failed = true;
+    }
+    synchronized (home.lock) {
+      boolean gone = home.state.worker(worker.info.epoch()) != worker;
+      for (Sending sending : slow) {
+        // Of another fence: it ended, or a failed write has put it back already.
+        if (sending.entry.fence == sending.fence) {
+          sending.entry.sent = !failed && !gone;
+          home.release(sending.entry);
+        }
+      }
+      batch.removeAll(failed ? slow : over);
+      home.state.creditUnused(worker, failed ? slow.size() : over.size());
+      home.claimsReleased();
+    }
+    return !over.isEmpty() && !failed;
+  }
+
+  private void load(List<Sending> slow) {
     List<String> cold = new ArrayList<>();
     List<String> onSheets = new ArrayList<>();
-    for (Entry entry : batch) {
-      if (entry.record == null) {
-        (entry.onSheetOnly() ? onSheets : cold).add(entry.id);
-      } else {
-        home.unpark(entry);
+    for (Sending sending : slow) {
+      if (sending.record == null) {
+        (sending.entry.onSheetOnly() ? onSheets : cold).add(sending.entry.id);
       }
     }
     if (cold.isEmpty() && onSheets.isEmpty()) {
       return;
     }
-    Map<String, TaskRecord> records = new HashMap<>();
-    if (!cold.isEmpty()) {
-      records.putAll(home.store.read(cold));
-    }
-    if (!onSheets.isEmpty()) {
-      records.putAll(home.store.readFromSheets(onSheets));
-    }
-    for (Entry entry : batch) {
-      if (entry.record == null) {
-        entry.record = records.get(entry.id);
+    Map<String, TaskRecord> records = new HashMap<>(home.store.read(cold));
+    records.putAll(home.store.readFromSheets(onSheets));
+    for (Sending sending : slow) {
+      if (sending.record == null) {
+        sending.record = records.get(sending.entry.id);
+        sending.entry.record = sending.record;
       }
     }
   }
 
-  /** Writes STARTED for tasks that are to be run at most once; false if that failed. */
-  private boolean acknowledge(List<Entry> early, WorkerSlots worker) {
-    List<TaskRecord> started = new ArrayList<>(early.size());
-    for (Entry entry : early) {
-      TaskRecord record = entry.record.copy();
-      record.state = TaskState.STARTED;
-      record.fence = entry.fence;
-      record.startedMillis = home.nowMillis();
-      record.worker = worker.info.name();
-      started.add(record);
+  private void endSome(List<Sending> slow, List<Sending> over) {
+    long now = home.nowMillis();
+    List<Sending> late = new ArrayList<>();
+    List<Sending> revoked = new ArrayList<>();
+    for (Sending sending : slow) {
+      if (sending.record == null || sending.record.state.terminal()) {
+        drop(sending.entry);
+        over.add(sending);
+      } else if (sending.entry.revokeAsked) {
+        revoked.add(sending);
+      } else if (expired(sending.entry, now)) {
+        late.add(sending);
+      }
     }
-    try {
-      home.store.write(started);
-    } catch (TasksException e) {
-      return false;
-    }
-    // The deliveries hold the old objects: they say the same about what is to be run.
-    for (int i = 0; i < early.size(); i++) {
-      early.get(i).ownRow = true;
-      early.get(i).record.state = TaskState.STARTED;
-      early.get(i).record.fence = started.get(i).fence;
-      early.get(i).record.startedMillis = started.get(i).startedMillis;
-      early.get(i).record.worker = started.get(i).worker;
-    }
-    return true;
+    end(late, Failures.EXPIRED, "expired before it was started");
+    over.addAll(late);
+    end(revoked, Failures.REVOKED, "revoked");
+    over.addAll(revoked);
   }
 
-  private void giveBack(List<Entry> batch) {
-    synchronized (home.lock) {
-      for (Entry entry : batch) {
-        if (entry.record != null) {
-          home.state.requeue(entry, entry.record, home.nowMillis());
-          home.park(entry);
-        } else {
-          home.state.requeueCold(entry, home.nowMillis());
-        }
-      }
+  private void end(List<Sending> some, String errorType, String message) {
+    if (!some.isEmpty()) {
+      List<Entry> entries = some.stream().map(sending -> sending.entry).toList();
+      completer.end(entries, Map.of(), TaskState.REVOKED, errorType, message);
     }
   }
 
   private void drop(Entry entry) {
     synchronized (home.lock) {
       home.state.ended(entry);
+      home.leftOrder(entry);
+    }
+  }
+
+  /** Writes STARTED for tasks that are to be run at most once. */
+  private void acknowledge(List<Sending> slow, List<Sending> over, WorkerSlots worker) {
+    List<Sending> early = new ArrayList<>();
+    List<TaskRecord> started = new ArrayList<>();
+    for (Sending sending : slow) {
+      if (sending.entry.earlyAck() && !over.contains(sending)) {
+        TaskRecord record = sending.record.copy();
+        record.state = TaskState.STARTED;
+        record.fence = sending.fence;
+        record.startedMillis = home.nowMillis();
+        record.worker = worker.info.name();
+        early.add(sending);
+        started.add(record);
+      }
+    }
+    try {
+      home.store.write(started);
+    } catch (TasksException e) {
+      early.forEach(sending -> sending.entry.unsure = true);
+      throw e;
+    }
+    for (int i = 0; i < early.size(); i++) {
+      Sending sending = early.get(i);
+      sending.record = started.get(i);
+      sending.entry.record = sending.record;
+      sending.entry.ownRow = true;
+      sending.entry.unsure = false;
+    }
+  }
+
+  private void push(WorkerSlots worker, List<Sending> batch) {
+    if (batch.isEmpty()) {
+      return;
+    }
+    List<Delivery> deliveries = new ArrayList<>(batch.size());
+    for (Sending sending : batch) {
+      deliveries.add(new Delivery(sending.record, sending.fence));
+    }
+    home.metrics.deliveries.add(deliveries.size());
+    try {
+      home.workers.push(worker.info.node(), worker.info.epoch(), deliveries);
+    } catch (RuntimeException e) {
+      home.log("worker " + worker.info.name() + " did not take its deliveries: they go back", e);
+      synchronized (home.lock) {
+        batch.forEach(this::giveBack);
+        home.state.creditUnused(worker, batch.size());
+      }
+    }
+  }
+
+  /** Puts back what was not sent, if it is still this delivery; call with the lock. */
+  private void giveBack(Sending sending) {
+    Entry entry = sending.entry;
+    // An early acknowledgement that did not reach the worker is replaced by the next one.
+    if (entry.fence == sending.fence
+        && !entry.completing
+        && home.state.requeueCold(entry, home.nowMillis())) {
+      home.park(entry);
     }
   }
 }

@@ -22,11 +22,9 @@ final class DueTimes {
     earliest.set(partition, Long.MAX_VALUE);
   }
 
-  /** Forgets all: partitions have moved. */
-  void lookAgain() {
-    for (int partition = 0; partition < earliest.length(); partition++) {
-      earliest.set(partition, 0);
-    }
+  /** Nothing is known of this partition any more: it must be looked at. */
+  void lookAgain(int partition) {
+    earliest.set(partition, 0);
   }
 
   void note(String id, long dueMillis) {

@@ -21,7 +21,7 @@ final class Entry {
   long seq;
   long etaMillis;
   long expiresMillis;
-  int priority;
+  private int priority;
   final int flags;
 
   /** The lease; fence 0 means that there is none. */
@@ -29,7 +29,21 @@ final class Entry {
 
   long epoch;
   long leasedNanos;
+
+  /** Somebody writes what becomes of this delivery, or prepares it: others wait. */
   boolean completing;
+
+  /** The delivery was handed to the worker, or is about to be: it may have started. */
+  boolean sent;
+
+  /** The last write for this task failed with its outcome open: look before writing again. */
+  boolean unsure;
+
+  /** Revoked while it ran, without being terminated: it is not to run another time. */
+  boolean revokeAsked;
+
+  /** What this entry takes of the budget for records on the heap, in bytes. */
+  int hotBytes;
 
   /** The open delivery is on record, so that a start survives the death of the whole machine. */
   boolean leaseOnRecord;
@@ -45,7 +59,7 @@ final class Entry {
     this.task = record.task;
     this.queue = record.queue;
     this.createdMillis = record.createdMillis;
-    this.priority = record.priority;
+    priority(record.priority);
     this.etaMillis = record.etaMillis;
     this.expiresMillis = record.expiresMillis;
     this.flags = record.flags;
@@ -53,16 +67,21 @@ final class Entry {
     this.record = record;
   }
 
+  int priority() {
+    return priority;
+  }
+
+  /** Sets the priority; one that is out of range must not make its queue unusable. */
+  void priority(int wanted) {
+    priority = Math.max(0, Math.min(ReadyOrder.PRIORITIES - 1, wanted));
+  }
+
   boolean onSheetOnly() {
-    return sheet != null && !ownRow;
+    return sheet != null && !ownRow && !unsure;
   }
 
   boolean earlyAck() {
     return (flags & TaskFlags.EARLY_ACK) != 0;
-  }
-
-  boolean hasBlobBody() {
-    return (flags & TaskFlags.BODY_REF) != 0;
   }
 
   boolean leased() {

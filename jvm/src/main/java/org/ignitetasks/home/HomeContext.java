@@ -1,18 +1,28 @@
 package org.ignitetasks.home;
 
+import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.ignitetasks.model.BlobRef;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
+import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.BlobStore;
+import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionLink;
+import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.WorkerLink;
 
 /**
@@ -23,7 +33,7 @@ import org.ignitetasks.protocol.WorkerLink;
  */
 final class HomeContext {
   /** Opaque bytes of waiting tasks that may stay on the heap, so that they need not be read again. */
-  private static final long HOT_BYTES = 24L << 20;
+  static final long HOT_BYTES = 24L << 20;
 
   /** Heap of a record beside its opaque bytes, roughly. */
   private static final int RECORD_OVERHEAD = 320;
@@ -41,12 +51,23 @@ final class HomeContext {
   final HomeSettings settings;
   final DueTimes due = new DueTimes();
   final SheetUse sheets = new SheetUse();
+  final Reservations reservations = new Reservations();
   final Doubts doubts = new Doubts();
   final DeadLetters dead = new DeadLetters();
+
+  /**
+   * Held shared by all that takes tasks out of the order, or brings them in, around a write; held
+   * alone by the home that gives partitions up: then no task of theirs is between ledger and order.
+   */
+  final ReadWriteLock moving = new ReentrantReadWriteLock();
+
+  /** Partitions this node is the home of; replaced, never changed. */
+  volatile BitSet owned = new BitSet(Locator.PARTITIONS);
 
   /** Set by the first task with an expiry: until then nobody looks for late ones. */
   volatile boolean someExpire;
 
+  private final InstantSource clock;
   private final Queue<String> blobsToDrop = new ConcurrentLinkedQueue<>();
   private final AtomicLong hotBytes = new AtomicLong();
 
@@ -55,8 +76,10 @@ final class HomeContext {
       RecordStore store,
       BlobStore blobs,
       WorkerLink workers,
-      CompletionLink gateways) {
+      CompletionLink gateways,
+      InstantSource clock) {
     this.settings = settings;
+    this.clock = clock;
     this.store = store;
     this.blobs = blobs;
     this.workers = workers;
@@ -65,16 +88,41 @@ final class HomeContext {
         new QueueState(
             settings.leaseTtlMillis() * 1_000_000L,
             settings.unknownTaskGraceMillis() * 1_000_000L,
-            sheets::ended);
+            this::leftOrder);
     this.watchers = new Watchers();
   }
 
   long nowMillis() {
-    return System.currentTimeMillis();
+    return clock.millis();
   }
 
   long nowNanos() {
     return System.nanoTime();
+  }
+
+  /** Refuses an id whose home this node is not. */
+  void requireOwned(String id) {
+    if (!owned.get(Locator.partition(id))) {
+      throw new TasksException(
+          TasksException.Code.NOT_HOME, "this node is not the home of task " + id);
+    }
+  }
+
+  /** Does something during which no partition is given up. */
+  <T> T unmoved(Supplier<T> action) {
+    moving.readLock().lock();
+    try {
+      return action.get();
+    } finally {
+      moving.readLock().unlock();
+    }
+  }
+
+  /** Notes that a waiting entry is in no order any more and will not be again. */
+  void leftOrder(Entry entry) {
+    unpark(entry);
+    entry.record = null;
+    sheets.ended(entry);
   }
 
   /** Deletes a blob when there is time for it; its loss to a crash is made good by its own expiry. */
@@ -87,14 +135,38 @@ final class HomeContext {
     return blobsToDrop.poll();
   }
 
+  /** Returns what waiting sessions are told of a terminal record. */
+  Completion completion(TaskRecord r) {
+    return new Completion(r.id, r.state.code(), r.payload, r.has(TaskFlags.RESULT_REF));
+  }
+
+  /** Tells sessions; a gateway that fails must not undo what is durable. */
+  void tell(Map<Origin, List<Completion>> mail) {
+    mail.forEach(
+        (origin, ends) -> {
+          try {
+            gateways.completed(origin, ends);
+          } catch (RuntimeException e) {
+            log("a gateway could not be told of ends: its client asks again", e);
+          }
+        });
+  }
+
   /** Notes a durable end: counts it and when its record expires. */
   void ended(TaskRecord r) {
-    metrics.stored(r.state, 1);
+    metrics.stored(Locator.partition(r.id), r.state, 1);
     metrics.finished.of(r.state.name()).increment();
+    due.note(r.id, r.dueMillis());
     if (r.state == TaskState.DEAD || r.state == TaskState.REJECTED) {
+      dead.add(r.id);
       metrics.deadLetters.of(r.queue).increment();
     }
-    due.note(r.id, r.dueMillis());
+  }
+
+  /** Notes that the record of an ended task is no more. */
+  void forgotten(TaskRecord r) {
+    metrics.stored(Locator.partition(r.id), r.state, -1);
+    dropBlobsOf(r);
   }
 
   /** Deletes rows; a marker stays for a task whose sheet does, or it would seem to wait again. */
@@ -122,8 +194,7 @@ final class HomeContext {
     return marker;
   }
 
-  /** Deletes the blobs of a record that is gone. */
-  void dropBlobsOf(TaskRecord r) {
+  private void dropBlobsOf(TaskRecord r) {
     if (r.has(TaskFlags.BODY_REF)) {
       BlobRef.of(r.body).ifPresent(ref -> dropBlobLater(ref.blobId()));
       dropBlobLater(r.id + "/a");
@@ -137,19 +208,47 @@ final class HomeContext {
     LOG.log(Level.WARNING, what, cause);
   }
 
-  /** Drops the entry's record from the heap if the budget for waiting tasks is used up. */
+  /** Gives a claim back; a delivery that was never sent goes back into the order. With the lock. */
+  void release(Entry entry) {
+    state.released(entry, nowMillis());
+    if (!entry.leased()) {
+      park(entry);
+    }
+  }
+
+  /** Wakes those that wait for a claim to end; call with the lock. */
+  void claimsReleased() {
+    lock.notifyAll();
+  }
+
+  /** Keeps a waiting entry's record on the heap while the budget for that lasts, else drops it. */
   void park(Entry entry) {
     someExpire |= entry.expiresMillis > 0;
-    int size = RECORD_OVERHEAD + entry.record.opaqueSize();
+    unpark(entry);
+    if (entry.record == null) {
+      return;
+    }
+    int size = heapSize(entry.record);
     if (hotBytes.get() + size > HOT_BYTES) {
       entry.record = null;
       return;
     }
+    entry.hotBytes = size;
     hotBytes.addAndGet(size);
   }
 
-  /** Takes the entry's record out of the budget for waiting tasks: it is on its way to a worker. */
+  /** Takes the entry's record out of the budget for waiting tasks: it waits no more. */
   void unpark(Entry entry) {
-    hotBytes.addAndGet(-(RECORD_OVERHEAD + entry.record.opaqueSize()));
+    hotBytes.addAndGet(-entry.hotBytes);
+    entry.hotBytes = 0;
+  }
+
+  static int heapSize(TaskRecord record) {
+    return RECORD_OVERHEAD + record.opaqueSize();
+  }
+
+  /** Returns how much of the budget is used, in bytes. */
+  long hotBytes() {
+    return hotBytes.get();
   }
 }

@@ -3,8 +3,10 @@ package org.ignitetasks.home;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.protocol.Histogram;
@@ -15,6 +17,7 @@ import org.ignitetasks.protocol.Labels;
  * reading is cheap and not atomic as a whole.
  */
 public final class HomeMetrics {
+  private static final int STATES = TaskState.values().length;
   private static final double[] BOUNDS_MILLIS = {
     0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000, 600_000
   };
@@ -52,13 +55,9 @@ public final class HomeMetrics {
   final Family<Histogram> runs = new Family<>("task", value -> new Histogram(BOUNDS_MILLIS));
   private final Family<LongAdder> submitted = counters("queue");
   private final Histogram commits = new Histogram(BOUNDS_MILLIS);
-  private final LongAdder[] ended = new LongAdder[TaskState.values().length];
 
-  public HomeMetrics() {
-    for (int i = 0; i < ended.length; i++) {
-      ended[i] = new LongAdder();
-    }
-  }
+  /** Stored records by partition and state: partitions come and go. */
+  private final AtomicLongArray stored = new AtomicLongArray(Locator.PARTITIONS * STATES);
 
   private static Family<LongAdder> counters(String label) {
     return new Family<>(label, value -> new LongAdder());
@@ -83,12 +82,23 @@ public final class HomeMetrics {
   }
 
   /** Adds to the number of stored records in a terminal state (negative when they are deleted). */
-  void stored(TaskState state, long more) {
-    ended[state.code()].add(more);
+  void stored(int partition, TaskState state, long more) {
+    stored.addAndGet(partition * STATES + state.code(), more);
+  }
+
+  /** Forgets the stored records of a partition that has another home now. */
+  void forget(int partition) {
+    for (int state = 0; state < STATES; state++) {
+      stored.set(partition * STATES + state, 0);
+    }
   }
 
   long stored(TaskState state) {
-    return Math.max(0, ended[state.code()].sum());
+    long sum = 0;
+    for (int partition = 0; partition < Locator.PARTITIONS; partition++) {
+      sum += stored.get(partition * STATES + state.code());
+    }
+    return Math.max(0, sum);
   }
 
   /** Returns {counters, histograms}, each {name: {labels: value}}. */

@@ -6,6 +6,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.Lock;
+import java.util.function.Predicate;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.Sheet;
@@ -15,85 +17,17 @@ import org.ignitetasks.model.TaskState;
 import org.ignitetasks.protocol.WorkerApi;
 
 /**
- * Builds the order of partitions that this node has become the home of, from the ledger alone.
+ * Changes the set of partitions that this node is the home of: gives up those it no longer has, and
+ * builds the order of those it has gained, from the ledger alone.
  *
  * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is adopted
  * with its fence, so that its result is accepted; what was on record as running and is not, is a lost
- * start.
+ * start. Until the last step nothing is changed, so that a rebuild that fails can be tried again.
  */
 final class HomeRebuild {
-  private final HomeContext home;
-  private final Completer completer;
-
-  HomeRebuild(HomeContext home, Completer completer) {
-    this.home = home;
-    this.completer = completer;
-  }
-
-  void run(BitSet wanted, BitSet gained, long homeEpoch) {
-    synchronized (home.lock) {
-      home.state.startFencesAt(homeEpoch);
-      // What is gained as well: an earlier attempt may have been cut short by a failing ledger.
-      BitSet foreign = (BitSet) wanted.clone();
-      foreign.flip(0, Locator.PARTITIONS);
-      foreign.or(gained);
-      home.state.drain(null, Integer.MAX_VALUE, e -> foreign.get(Locator.partition(e.id)));
-      home.state.dropLeases(e -> foreign.get(Locator.partition(e.id)));
-      home.sheets.forget(key -> foreign.get(Locator.partition(key)));
-    }
-    if (gained.isEmpty()) {
-      return;
-    }
-    List<Entry> waiting = new ArrayList<>();
-    gained.stream().forEach(partition -> scan(partition, waiting));
-    waiting.sort(Comparator.<Entry>comparingLong(e -> e.createdMillis).thenComparing(e -> e.id));
-    Map<String, WorkerApi.Running> running = new HashMap<>();
-    if (!waiting.isEmpty()) {
-      // Two may hold one task, if one of them is a straggler: the later lease is the one in force.
-      home.workers
-          .running()
-          .forEach(r -> running.merge(r.id(), r, (a, b) -> a.fence() >= b.fence() ? a : b));
-    }
-    for (Entry entry : waiting) {
-      if (running.containsKey(entry.id) && entry.fence == 0) {
-        keepOnHeap(entry);
-      }
-    }
-    List<Entry> lost = new ArrayList<>();
-    long now = home.nowMillis();
-    synchronized (home.lock) {
-      for (Entry entry : waiting) {
-        place(entry, running.get(entry.id), lost, now);
-      }
-    }
-    completer.workerLost(lost, null);
-  }
-
-  private void place(Entry entry, WorkerApi.Running held, List<Entry> lost, long now) {
-    if (held != null && (entry.fence == 0 || entry.fence == held.fence())) {
-      boolean onRecord = entry.fence != 0;
-      home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
-      entry.leaseOnRecord = onRecord;
-    } else if (entry.fence != 0) {
-      long fence = entry.fence;
-      home.state.adopted(entry, 0, fence, home.nowNanos());
-      entry.completing = true;
-      lost.add(entry);
-    } else {
-      home.state.submitted(entry, now);
-    }
-  }
-
-  private void keepOnHeap(Entry entry) {
-    if (entry.record != null) {
-      home.unpark(entry);
-    } else {
-      entry.record = home.store.read(List.of(entry.id)).get(entry.id);
-    }
-  }
-
   /** What one partition holds: sheets first seen as keys, rows as their tasks' latest truth. */
   private static final class Found {
+    final int partition;
     final List<String> sheets = new ArrayList<>();
 
     /** By sheet key: places of tasks with a row, and of those whose row is terminal. */
@@ -101,6 +35,13 @@ final class HomeRebuild {
 
     final Map<String, BitSet> ended = new HashMap<>();
     final List<Entry> waiting = new ArrayList<>();
+    final List<SheetUse.Use> uses = new ArrayList<>();
+    final int[] stored = new int[TaskState.values().length];
+    final List<String> dead = new ArrayList<>();
+
+    Found(int partition) {
+      this.partition = partition;
+    }
 
     void row(String id, boolean terminal) {
       String key = Sheet.keyOf(id);
@@ -113,13 +54,122 @@ final class HomeRebuild {
     }
   }
 
-  private void scan(int partition, List<Entry> waiting) {
-    Found found = new Found();
+  private final HomeContext home;
+  private final Completer completer;
+  private long kept;
+
+  HomeRebuild(HomeContext home, Completer completer) {
+    this.home = home;
+    this.completer = completer;
+  }
+
+  void run(BitSet wanted, long homeEpoch) {
+    BitSet gained = (BitSet) wanted.clone();
+    gained.andNot(home.owned);
+    giveUpAllBut(wanted, homeEpoch);
+    if (gained.isEmpty()) {
+      return;
+    }
+    List<Found> all = gained.stream().mapToObj(this::scan).toList();
+    List<Entry> waiting = new ArrayList<>();
+    all.forEach(found -> waiting.addAll(found.waiting));
+    waiting.sort(Comparator.<Entry>comparingLong(e -> e.createdMillis).thenComparing(e -> e.id));
+    Map<String, WorkerApi.Running> running = new HashMap<>();
+    if (!waiting.isEmpty()) {
+      // Of two deliveries of one task the later one counts.
+      home.workers
+          .running()
+          .forEach(r -> running.merge(r.id(), r, (a, b) -> a.fence() > b.fence() ? a : b));
+    }
+    load(waiting.stream().filter(e -> e.record == null && running.containsKey(e.id)).toList());
+    List<Entry> lost = new ArrayList<>();
+    long now = home.nowMillis();
+    synchronized (home.lock) {
+      for (Entry entry : waiting) {
+        place(entry, running.get(entry.id), lost, now);
+      }
+      all.forEach(this::count);
+      BitSet owned = (BitSet) home.owned.clone();
+      owned.or(gained);
+      home.owned = owned;
+    }
+    try {
+      completer.workerLost(lost, null);
+    } catch (RuntimeException e) {
+      home.log("lost starts could not be written: the timer does it", e);
+    }
+  }
+
+  /** Brings the records of tasks that run: nobody else will read them again. */
+  private void load(List<Entry> running) {
+    Map<String, TaskRecord> records = home.store.read(running.stream().map(e -> e.id).toList());
+    running.forEach(entry -> entry.record = records.get(entry.id));
+  }
+
+  private void giveUpAllBut(BitSet wanted, long homeEpoch) {
+    Predicate<String> gone = id -> !wanted.get(Locator.partition(id));
+    Lock alone = home.moving.writeLock();
+    alone.lock();
+    try {
+      BitSet lost = (BitSet) home.owned.clone();
+      lost.andNot(wanted);
+      synchronized (home.lock) {
+        home.state.startFencesAt(homeEpoch);
+        if (lost.isEmpty()) {
+          return;
+        }
+        BitSet owned = (BitSet) home.owned.clone();
+        owned.and(wanted);
+        home.owned = owned;
+        home.state
+            .drain(null, Integer.MAX_VALUE, e -> gone.test(e.id))
+            .forEach(home::unpark);
+        home.state.dropLeases(e -> gone.test(e.id));
+        home.watchers.forget(gone);
+        home.claimsReleased();
+      }
+      home.sheets.forget(gone);
+      home.doubts.forget(gone);
+      home.dead.removeIf(gone);
+      home.store.forgetSheets();
+      lost.stream().forEach(home.metrics::forget);
+    } finally {
+      alone.unlock();
+    }
+  }
+
+  private void place(Entry entry, WorkerApi.Running held, List<Entry> lost, long now) {
+    boolean open = entry.fence != 0;
+    if (held != null && held.fence() >= entry.fence && entry.record != null) {
+      home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
+      entry.leaseOnRecord = open;
+    } else if (open) {
+      home.state.adopted(entry, 0, entry.fence, home.nowNanos());
+      entry.completing = true;
+      lost.add(entry);
+    } else {
+      home.state.submitted(entry, now);
+      home.park(entry);
+    }
+  }
+
+  private void count(Found found) {
+    found.uses.forEach(home.sheets::add);
+    found.dead.forEach(home.dead::add);
+    for (TaskState state : TaskState.values()) {
+      home.metrics.stored(found.partition, state, found.stored[state.code()]);
+    }
+    home.due.lookAgain(found.partition);
+  }
+
+  private Found scan(int partition) {
+    Found found = new Found(partition);
     home.store.scan(partition, stored -> true, (id, stored) -> row(id, stored, found));
     Map<String, SheetUse.Use> uses = new HashMap<>();
     for (String key : found.sheets) {
       uses.put(key, sheet(key, found));
     }
+    found.uses.addAll(uses.values());
     for (Entry entry : found.waiting) {
       if (entry.sheet == null) {
         String key = Sheet.keyOf(entry.id);
@@ -127,7 +177,7 @@ final class HomeRebuild {
         entry.ownRow = true;
       }
     }
-    waiting.addAll(found.waiting);
+    return found;
   }
 
   private SheetUse.Use sheet(String key, Found found) {
@@ -135,13 +185,12 @@ final class HomeRebuild {
     BitSet ended = found.ended.getOrDefault(key, new BitSet());
     List<TaskRecord> records = home.store.sheet(key);
     int done = ended.get(0, records.size()).cardinality();
-    SheetUse.Use use = home.sheets.add(key, records.size() - done);
+    SheetUse.Use use = new SheetUse.Use(key, records.size() - done);
     for (int place = 0; place < records.size(); place++) {
       if (!withRow.get(place)) {
         Entry entry = new Entry(records.get(place).copy(), null);
         entry.sheet = use;
-        home.park(entry);
-        found.waiting.add(entry);
+        add(entry, found);
       }
     }
     return use;
@@ -158,9 +207,9 @@ final class HomeRebuild {
       return;
     }
     if (state.terminal()) {
-      home.metrics.stored(state, 1);
+      found.stored[state.code()]++;
       if (state == TaskState.DEAD || state == TaskState.REJECTED) {
-        home.dead.add(id);
+        found.dead.add(id);
       }
       return;
     }
@@ -168,8 +217,16 @@ final class HomeRebuild {
     Entry entry = new Entry(record, null);
     boolean open = record.fence != 0 || openEarlyAck(record);
     entry.fence = open ? Math.max(1, record.fence) : 0;
-    if (!open) {
-      home.park(entry);
+    add(entry, found);
+  }
+
+  /** Keeps records only as far as the budget for waiting tasks goes: there may be a million. */
+  private void add(Entry entry, Found found) {
+    if (entry.fence == 0) {
+      kept += HomeContext.heapSize(entry.record);
+      if (kept > HomeContext.HOT_BYTES) {
+        entry.record = null;
+      }
     }
     found.waiting.add(entry);
   }

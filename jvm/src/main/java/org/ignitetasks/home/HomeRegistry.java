@@ -1,13 +1,14 @@
 package org.ignitetasks.home;
 
+import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.ignitetasks.model.Locator;
-import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.BlobStore;
@@ -29,15 +30,17 @@ import org.ignitetasks.protocol.WorkerLink;
  * block for a commit at the most.
  */
 public final class HomeRegistry implements HomeApi {
-  private final HomeContext home;
+  /** For tests of this package. */
+  final HomeContext home;
+
   private final Completer completer;
   private final Dispatcher dispatcher;
   private final Inserter inserter;
   private final Operations operations;
+  private final Revoker revoker;
   private final Inspector inspector;
   private final HomeTimers timers;
-
-  private final BitSet owned = new BitSet(Locator.PARTITIONS);
+  private final Object owning = new Object();
 
   public HomeRegistry(
       HomeSettings settings,
@@ -45,11 +48,22 @@ public final class HomeRegistry implements HomeApi {
       BlobStore blobs,
       WorkerLink workers,
       CompletionLink gateways) {
-    home = new HomeContext(settings, store, blobs, workers, gateways);
+    this(settings, store, blobs, workers, gateways, InstantSource.system());
+  }
+
+  HomeRegistry(
+      HomeSettings settings,
+      RecordStore store,
+      BlobStore blobs,
+      WorkerLink workers,
+      CompletionLink gateways,
+      InstantSource clock) {
+    home = new HomeContext(settings, store, blobs, workers, gateways, clock);
     completer = new Completer(home);
     dispatcher = new Dispatcher(home, completer);
     inserter = new Inserter(home, dispatcher);
-    operations = new Operations(home, completer);
+    operations = new Operations(home);
+    revoker = new Revoker(home, completer, operations);
     inspector = new Inspector(home);
     timers = new HomeTimers(home, completer, dispatcher, operations, inserter);
   }
@@ -75,45 +89,21 @@ public final class HomeRegistry implements HomeApi {
     for (int partition : partitions) {
       wanted.set(partition);
     }
-    BitSet gained = (BitSet) wanted.clone();
-    synchronized (owned) {
-      gained.andNot(owned);
-      owned.and(wanted);
-    }
-    new HomeRebuild(home, completer).run(wanted, gained, homeEpoch);
-    synchronized (owned) {
-      owned.or(wanted);
+    synchronized (owning) {
+      new HomeRebuild(home, completer).run(wanted, homeEpoch);
     }
     dispatcher.run();
   }
 
-  /** Says whether {@link #own} would change anything. */
+  /** Says whether {@link #own} would change nothing. */
   public boolean owns(int[] partitions) {
-    synchronized (owned) {
-      if (owned.cardinality() != partitions.length) {
-        return false;
-      }
-      for (int partition : partitions) {
-        if (!owned.get(partition)) {
-          return false;
-        }
-      }
-      return true;
-    }
-  }
-
-  private void requireOwned(String id) {
-    synchronized (owned) {
-      if (!owned.get(Locator.partition(id))) {
-        throw new TasksException(
-            TasksException.Code.NOT_HOME, "this node is not the home of task " + id);
-      }
-    }
+    BitSet owned = home.owned;
+    return owned.cardinality() == partitions.length
+        && Arrays.stream(partitions).allMatch(owned::get);
   }
 
   @Override
   public SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
-    records.forEach(record -> requireOwned(record.id));
     SubmitAnswer answer = inserter.submit(records, origin, repeated);
     timers.etaMayBeSooner();
     return answer;
@@ -122,7 +112,7 @@ public final class HomeRegistry implements HomeApi {
   @Override
   public void complete(long epoch, List<Outcome> outcomes) {
     for (Outcome outcome : outcomes) {
-      requireOwned(outcome.id());
+      home.requireOwned(outcome.id());
     }
     completer.complete(outcomes);
     for (Outcome outcome : outcomes) {
@@ -157,23 +147,33 @@ public final class HomeRegistry implements HomeApi {
     synchronized (home.lock) {
       WorkerSlots worker = home.state.worker(epoch);
       name = worker == null ? null : worker.info.name();
-      held = home.state.workerLeft(epoch);
+      held = home.state.workerLeft(epoch, home.nowMillis());
     }
-    completer.workerLost(held, name);
-    dispatcher.run();
+    try {
+      completer.workerLost(held, name);
+    } finally {
+      dispatcher.run();
+    }
   }
 
   /** Ends the leases of all workers of a node that has left the cluster. */
   public void nodeLeft(UUID node) {
     List<Long> epochs = new ArrayList<>();
     synchronized (home.lock) {
+      home.watchers.nodeLeft(node);
       for (WorkerSlots worker : home.state.workers()) {
         if (worker.info.node().equals(node)) {
           epochs.add(worker.info.epoch());
         }
       }
     }
-    epochs.forEach(this::workerLeft);
+    for (Long epoch : epochs) {
+      try {
+        workerLeft(epoch);
+      } catch (TasksException e) {
+        home.log("lost starts could not be written: the timer does it", e);
+      }
+    }
   }
 
   @Override
@@ -191,7 +191,7 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public WatchAnswer watch(List<String> ids, Origin origin) {
-    ids.forEach(this::requireOwned);
+    ids.forEach(home::requireOwned);
     // Interest first, look second: an end between the two is told twice rather than never.
     synchronized (home.lock) {
       ids.forEach(id -> home.watchers.add(id, origin));
@@ -207,7 +207,7 @@ public final class HomeRegistry implements HomeApi {
       } else if (r.expired) {
         expired.add(id);
       } else if (r.state.terminal()) {
-        done.add(new Completion(id, r.state.code(), r.payload, r.has(TaskFlags.RESULT_REF)));
+        done.add(home.completion(r));
       }
     }
     synchronized (home.lock) {
@@ -226,7 +226,7 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public List<TaskRecord> info(List<String> ids) {
-    ids.forEach(this::requireOwned);
+    ids.forEach(home::requireOwned);
     Map<String, TaskRecord> found = home.store.read(ids);
     List<TaskRecord> records = new ArrayList<>(ids.size());
     synchronized (home.lock) {
@@ -239,14 +239,15 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public int forget(List<String> ids) {
-    ids.forEach(this::requireOwned);
     return operations.forget(ids);
   }
 
   @Override
   public int[] revoke(List<String> ids, boolean terminate, String signal) {
-    ids.forEach(this::requireOwned);
-    return operations.revoke(ids, terminate, signal);
+    int[] states = revoker.revoke(ids, terminate, signal);
+    // Where a delivery was revoked before it was sent, a slot is free.
+    dispatcher.run();
+    return states;
   }
 
   @Override
@@ -285,5 +286,4 @@ public final class HomeRegistry implements HomeApi {
   public Map<String, Object> metrics() {
     return home.metrics.read();
   }
-
 }

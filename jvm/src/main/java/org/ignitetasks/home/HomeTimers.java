@@ -17,6 +17,10 @@ import org.ignitetasks.model.TasksException;
 final class HomeTimers {
   private static final long TICK_MILLIS = 250;
   private static final long PAUSE_MILLIS = 1_500;
+  private static final long STOP_MILLIS = 5_000;
+
+  /** Sheets deleted at a time. */
+  private static final int SHEETS = 256;
 
   private final HomeContext home;
   private final Completer completer;
@@ -27,6 +31,7 @@ final class HomeTimers {
   private final Object alarm = new Object();
   private volatile boolean stopped;
   private long wakeAtMillis;
+  private boolean sooner;
   private Thread ticker;
   private Thread sweeping;
 
@@ -49,10 +54,21 @@ final class HomeTimers {
     sweeping = daemon("home-sweeper", this::sweepUntilStopped);
   }
 
+  /** Stops both threads and waits for what they do; no interrupt, which could hit the storage. */
   void stop() {
     stopped = true;
-    ticker.interrupt();
-    sweeping.interrupt();
+    synchronized (alarm) {
+      alarm.notifyAll();
+    }
+    try {
+      for (Thread thread : new Thread[] {ticker, sweeping}) {
+        if (thread != null) {
+          thread.join(STOP_MILLIS);
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private static Thread daemon(String name, Runnable body) {
@@ -70,6 +86,7 @@ final class HomeTimers {
     }
     synchronized (alarm) {
       if (next < wakeAtMillis) {
+        sooner = true;
         alarm.notifyAll();
       }
     }
@@ -86,16 +103,16 @@ final class HomeTimers {
         tick(gap > PAUSE_MILLIS ? gap : 0);
       } catch (InterruptedException e) {
         return;
-      } catch (TasksException e) {
-        // The ledger was not to be had: everything is tried again at the next tick.
-        home.metrics.timerErrors.of(e.code().name()).increment();
-      } catch (RuntimeException e) {
-        home.log("the home's timer met an unexpected error", e);
       }
     }
   }
 
   private void rest() throws InterruptedException {
+    synchronized (alarm) {
+      // Whatever comes from now on is either seen below or sets the flag.
+      sooner = false;
+      wakeAtMillis = Long.MAX_VALUE;
+    }
     long next;
     synchronized (home.lock) {
       next = home.state.nextEtaMillis();
@@ -103,49 +120,72 @@ final class HomeTimers {
     synchronized (alarm) {
       long now = home.nowMillis();
       wakeAtMillis = Math.min(now + TICK_MILLIS, next);
-      if (wakeAtMillis > now) {
+      if (wakeAtMillis > now && !sooner && !stopped) {
         alarm.wait(wakeAtMillis - now);
       }
     }
   }
 
   private void tick(long pausedMillis) {
+    // Each by itself: what one step took out of the order must be dealt with whatever befalls another.
+    attempt(dispatcher::run);
+    attempt(() -> home.unmoved(() -> lookAfterLeases(pausedMillis)));
+    attempt(inserter::settleDoubts);
+    attempt(this::dropFinishedSheets);
+    attempt(dispatcher::run);
+  }
+
+  private void attempt(Runnable step) {
+    try {
+      step.run();
+    } catch (TasksException e) {
+      // The ledger was not to be had: everything is tried again at the next tick.
+      home.metrics.timerErrors.of(e.code().name()).increment();
+    } catch (RuntimeException e) {
+      home.log("the home's timer met an unexpected error", e);
+    }
+  }
+
+  private Void lookAfterLeases(long pausedMillis) {
     QueueState.Due due;
     synchronized (home.lock) {
       home.state.paused(pausedMillis * 1_000_000);
       due =
           home.state.tick(
-              home.nowMillis(),
-              home.nowNanos(),
-              home.settings.recordLeaseAfterMillis() * 1_000_000L);
+              home.nowNanos(), home.settings.recordLeaseAfterMillis() * 1_000_000L);
     }
     for (WorkerSlots silent : due.silentWorkers()) {
       home.log("worker " + silent.info.name() + " fell silent: its leases end", null);
       List<Entry> held;
       synchronized (home.lock) {
-        held = home.state.workerLeft(silent.info.epoch());
+        held = home.state.workerLeft(silent.info.epoch(), home.nowMillis());
       }
-      completer.workerLost(held, silent.info.name());
+      attempt(() -> completer.workerLost(held, silent.info.name()));
     }
-    completer.workerLost(due.orphans(), null);
-    operations.endWaiting(
-        due.unregistered(),
-        TaskState.FAILURE,
-        Failures.NOT_REGISTERED,
-        "no worker that listens to its queue has a task of this name");
-    recordLeases(due.longRunning());
-    inserter.settleDoubts();
-    dropFinishedSheets();
-    dispatcher.run();
+    attempt(() -> completer.workerLost(due.orphans(), null));
+    attempt(
+        () ->
+            operations.endWaiting(
+                due.unregistered(),
+                TaskState.FAILURE,
+                Failures.NOT_REGISTERED,
+                "no worker that listens to its queue has a task of this name"));
+    attempt(() -> recordLeases(due.longRunning()));
+    return null;
   }
 
   private void dropFinishedSheets() {
-    List<String> keys = new ArrayList<>();
-    for (String key = home.sheets.nextFinished(); key != null; key = home.sheets.nextFinished()) {
-      keys.add(key);
+    List<String> keys = home.sheets.finished(SHEETS);
+    if (keys.isEmpty()) {
+      return;
     }
-    // One whose deletion fails is found without open tasks by the next rebuild.
-    home.store.delete(keys);
+    boolean done = false;
+    try {
+      home.store.deleteSheets(keys);
+      done = true;
+    } finally {
+      home.sheets.deleted(keys, done);
+    }
   }
 
   /** Puts deliveries on record that have run for a while: a start that would be lost is counted. */
@@ -157,7 +197,10 @@ final class HomeTimers {
     List<TaskRecord> rows = new ArrayList<>(entries.size());
     synchronized (home.lock) {
       for (Entry entry : entries) {
-        if (entry.record != null && home.state.completing(entry.id, entry.fence) != null) {
+        // An end may have been written already where the last write is in doubt.
+        if (entry.record != null
+            && !entry.unsure
+            && home.state.completing(entry.id, entry.fence) != null) {
           TaskRecord row = entry.record.copy();
           WorkerSlots worker = home.state.worker(entry.epoch);
           row.fence = entry.fence;
@@ -174,10 +217,13 @@ final class HomeTimers {
     } finally {
       synchronized (home.lock) {
         for (int i = 0; i < claimed.size(); i++) {
-          claimed.get(i).leaseOnRecord = written;
-          claimed.get(i).ownRow |= written;
-          home.state.completionFailed(claimed.get(i));
+          Entry entry = claimed.get(i);
+          entry.leaseOnRecord = written;
+          entry.ownRow |= written;
+          entry.unsure |= !written;
+          home.release(entry);
         }
+        home.claimsReleased();
       }
     }
   }
@@ -185,14 +231,17 @@ final class HomeTimers {
   private void sweepUntilStopped() {
     while (!stopped) {
       try {
-        Thread.sleep(home.settings.sweepMillis());
-        sweeper.run();
+        synchronized (alarm) {
+          long end = home.nowNanos() + home.settings.sweepMillis() * 1_000_000;
+          for (long left = 1; left > 0 && !stopped; left = (end - home.nowNanos()) / 1_000_000) {
+            alarm.wait(Math.max(1, (end - home.nowNanos()) / 1_000_000));
+          }
+        }
       } catch (InterruptedException e) {
         return;
-      } catch (TasksException e) {
-        home.metrics.timerErrors.of(e.code().name()).increment();
-      } catch (RuntimeException e) {
-        home.log("the sweeper met an unexpected error", e);
+      }
+      if (!stopped) {
+        attempt(sweeper::run);
       }
     }
   }

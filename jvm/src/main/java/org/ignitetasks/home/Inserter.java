@@ -3,13 +3,14 @@ package org.ignitetasks.home;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
-import org.ignitetasks.model.TasksException;
+import org.ignitetasks.model.TaskState;
+import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.SubmitAnswer;
 
@@ -18,9 +19,22 @@ import org.ignitetasks.protocol.SubmitAnswer;
  * reserved, so that a repeat of the same call waits for the first and then finds what it wrote.
  */
 final class Inserter {
+  /** Doubts that are looked at together. */
+  private static final int BATCH = 500;
+
+  /** What a call comes to. */
+  private static final class Plan {
+    List<TaskRecord> fresh = new ArrayList<>();
+    final List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
+
+    /** Of those that were there: tasks that are in no order, since their last write was in doubt. */
+    Map<String, Doubts.Doubt> doubts = Map.of();
+
+    Map<String, TaskRecord> found = Map.of();
+  }
+
   private final HomeContext home;
   private final Dispatcher dispatcher;
-  private final Set<String> reserved = new HashSet<>();
 
   Inserter(HomeContext home, Dispatcher dispatcher) {
     this.home = home;
@@ -29,47 +43,96 @@ final class Inserter {
 
   SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
     List<String> ids = records.stream().map(r -> r.id).toList();
-    Collection<WorkerSlots> touched;
-    SubmitAnswer answer;
-    reserve(ids);
-    try {
-      List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
-      List<TaskRecord> toQueue = absent(records, repeated, exceptions);
-      int created = records.size() - exceptions.size();
-      List<TaskRecord> fresh = created == toQueue.size() ? toQueue : toQueue.subList(0, created);
-      List<RecordStore.Run> runs = insert(fresh);
-      touched = enqueue(toQueue, origin, runs);
-      answer = new SubmitAnswer(created, exceptions);
-      home.metrics.submitted(fresh);
-    } finally {
-      release(ids);
-    }
+    List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
+    Collection<WorkerSlots> touched =
+        home.unmoved(
+            () -> {
+              ids.forEach(home::requireOwned);
+              boolean distinct = home.reservations.take(ids);
+              try {
+                Plan plan = plan(records, repeated, distinct);
+                exceptions.addAll(plan.exceptions);
+                return perform(plan, origin);
+              } finally {
+                home.reservations.release(ids);
+              }
+            });
+    int created = records.size() - exceptions.size();
     dispatcher.flush(touched);
-    return answer;
+    return new SubmitAnswer(created, exceptions);
   }
 
-  private List<RecordStore.Run> insert(List<TaskRecord> fresh) {
-    long start = home.nowNanos();
-    List<RecordStore.Run> runs;
+  private Plan plan(List<TaskRecord> records, boolean repeated, boolean distinct) {
+    Plan plan = new Plan();
+    List<String> check = new ArrayList<>();
+    for (TaskRecord record : records) {
+      if (repeated || record.has(TaskFlags.CHECK_EXISTS)) {
+        check.add(record.id);
+      }
+    }
+    if (check.isEmpty() && distinct) {
+      plan.fresh = records;
+      return plan;
+    }
+    plan.doubts = home.doubts.take(check);
+    plan.found = read(plan.doubts, check);
+    Map<String, TaskRecord> there = new HashMap<>(plan.found);
+    there.values().removeIf(r -> r.expired);
+    for (int i = 0; i < records.size(); i++) {
+      TaskRecord record = records.get(i);
+      TaskRecord known = there.get(record.id);
+      if (known == null) {
+        plan.fresh.add(record);
+        if (!distinct) {
+          there.put(record.id, record);
+        }
+      } else {
+        int code = sameCall(record, known) ? SubmitAnswer.EXISTS : SubmitAnswer.CONFLICT;
+        plan.exceptions.add(new SubmitAnswer.Exception(i, code, known.state.code()));
+      }
+    }
+    return plan;
+  }
+
+  private Map<String, TaskRecord> read(Map<String, Doubts.Doubt> doubts, List<String> others) {
     try {
-      runs = home.store.insert(fresh);
-    } catch (TasksException e) {
-      // Whether it is durable is open: if it is, the task must get its turn without the client.
-      home.doubts.add(fresh);
+      if (doubts.isEmpty()) {
+        return home.store.read(others);
+      }
+      Map<String, TaskRecord> found = new HashMap<>(home.store.readSettled(doubts.keySet()));
+      found.putAll(home.store.read(others.stream().filter(id -> !doubts.containsKey(id)).toList()));
+      return found;
+    } catch (RuntimeException e) {
+      home.doubts.putBack(doubts);
       throw e;
     }
-    home.metrics.committed(start);
-    return runs;
   }
 
-  private Collection<WorkerSlots> enqueue(
-      List<TaskRecord> records, Origin origin, List<RecordStore.Run> runs) {
-    List<Entry> entries = new ArrayList<>(records.size());
-    for (TaskRecord record : records) {
-      entries.add(new Entry(record, record.has(TaskFlags.IGNORE_RESULT) ? null : origin));
+  private static boolean sameCall(TaskRecord a, TaskRecord b) {
+    return a.fingerprint == null
+        || b.fingerprint == null
+        || Arrays.equals(a.fingerprint, b.fingerprint);
+  }
+
+  private Collection<WorkerSlots> perform(Plan plan, Origin origin) {
+    settleOrPutBack(plan.doubts, plan.found);
+    List<RecordStore.Run> runs;
+    try {
+      long start = home.nowNanos();
+      runs = home.store.insert(plan.fresh);
+      if (!plan.fresh.isEmpty()) {
+        home.metrics.committed(start);
+        home.metrics.submitted(plan.fresh);
+      }
+    } catch (RuntimeException e) {
+      // Whether it is durable is open: if it is, the task must get its turn without the client.
+      home.doubts.add(entries(plan.fresh, origin), null);
+      throw e;
     }
+    List<Entry> entries = entries(plan.fresh, origin);
     for (RecordStore.Run run : runs) {
-      SheetUse.Use use = home.sheets.add(run.key(), run.to() - run.from());
+      SheetUse.Use use = new SheetUse.Use(run.key(), run.to() - run.from());
+      home.sheets.add(use);
       entries.subList(run.from(), run.to()).forEach(entry -> entry.sheet = use);
     }
     long now = home.nowMillis();
@@ -82,93 +145,102 @@ final class Inserter {
     }
   }
 
-  /** Gives records whose insert was in doubt rows of their own: their sheet is then not needed. */
-  private void detach(List<TaskRecord> stray) {
-    stray.forEach(r -> home.sheets.hold(r.id));
-    home.store.write(stray);
-  }
-
-  /**
-   * Returns the records to insert, followed by those that turned out to be in the ledger but in no
-   * order (their first insert's outcome was open): these are queued only.
-   */
-  private List<TaskRecord> absent(
-      List<TaskRecord> records, boolean repeated, List<SubmitAnswer.Exception> exceptions) {
-    List<String> check = new ArrayList<>();
+  private static List<Entry> entries(List<TaskRecord> records, Origin origin) {
+    List<Entry> entries = new ArrayList<>(records.size());
     for (TaskRecord record : records) {
-      if (repeated || record.has(TaskFlags.CHECK_EXISTS)) {
-        check.add(record.id);
-      }
+      entries.add(new Entry(record, record.has(TaskFlags.IGNORE_RESULT) ? null : origin));
     }
-    if (check.isEmpty()) {
-      return records;
-    }
-    Map<String, TaskRecord> found = home.store.read(check);
-    Set<String> open = home.doubts.take(check);
-    List<TaskRecord> fresh = new ArrayList<>(records.size());
-    List<TaskRecord> stray = new ArrayList<>();
-    for (int i = 0; i < records.size(); i++) {
-      TaskRecord record = records.get(i);
-      TaskRecord there = found.get(record.id);
-      if (there == null || there.expired) {
-        fresh.add(record);
-        continue;
-      }
-      int code = sameCall(record, there) ? SubmitAnswer.EXISTS : SubmitAnswer.CONFLICT;
-      exceptions.add(new SubmitAnswer.Exception(i, code, there.state.code()));
-      if (open.contains(record.id) && !there.state.terminal()) {
-        stray.add(there);
-      }
-    }
-    detach(stray);
-    fresh.addAll(stray);
-    return fresh;
-  }
-
-  private static boolean sameCall(TaskRecord a, TaskRecord b) {
-    return a.fingerprint == null
-        || b.fingerprint == null
-        || Arrays.equals(a.fingerprint, b.fingerprint);
+    return entries;
   }
 
   /** Looks at the ids whose last write is open, and queues those that are there and unfinished. */
   void settleDoubts() {
-    List<String> ids = home.doubts.ids();
+    List<String> ids = home.doubts.ids(BATCH);
     if (ids.isEmpty()) {
       return;
     }
-    Collection<WorkerSlots> touched;
-    reserve(ids);
+    home.unmoved(
+        () -> {
+          home.reservations.take(ids);
+          try {
+            Map<String, Doubts.Doubt> taken = home.doubts.take(ids);
+            settleOrPutBack(taken, read(taken, List.of()));
+          } finally {
+            home.reservations.release(ids);
+          }
+          return null;
+        });
+  }
+
+  private void settleOrPutBack(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
+    if (doubts.isEmpty()) {
+      return;
+    }
     try {
-      List<TaskRecord> stray = new ArrayList<>(home.store.read(ids).values());
-      Set<String> open = home.doubts.take(ids);
-      stray.removeIf(r -> r.expired || r.state.terminal() || !open.contains(r.id));
-      detach(stray);
-      touched = enqueue(stray, null, List.of());
-    } finally {
-      release(ids);
+      detach(doubts, found);
+    } catch (RuntimeException e) {
+      home.doubts.putBack(doubts);
+      throw e;
     }
-    dispatcher.flush(touched);
+    settle(doubts, found);
   }
 
-  private void reserve(List<String> ids) {
-    synchronized (reserved) {
-      while (ids.stream().anyMatch(reserved::contains)) {
-        try {
-          reserved.wait();
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          throw new TasksException(TasksException.Code.UNAVAILABLE, "the node is stopping");
-        }
+  /** Gives records whose insert was in doubt rows of their own: their sheet is then not needed. */
+  private void detach(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
+    List<TaskRecord> inserted = new ArrayList<>();
+    for (Doubts.Doubt doubt : doubts.values()) {
+      TaskRecord r = found.get(doubt.entry().id);
+      if (doubt.before() == null && r != null && !r.state.terminal()) {
+        home.sheets.hold(r.id);
+        inserted.add(r);
       }
-      reserved.addAll(ids);
+    }
+    home.store.write(inserted);
+  }
+
+  /** Puts tasks into the order, or tells of their end, as their settled records say. */
+  private void settle(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
+    List<Doubts.Doubt> waiting = new ArrayList<>();
+    Map<Origin, List<Completion>> mail = Watchers.mail();
+    for (Doubts.Doubt doubt : doubts.values()) {
+      TaskRecord r = found.get(doubt.entry().id);
+      if (r == null || r.expired) {
+        home.leftOrder(doubt.entry());
+      } else if (r.state.terminal()) {
+        ended(doubt, r, mail);
+      } else {
+        waiting.add(doubt);
+      }
+    }
+    home.tell(mail);
+    long now = home.nowMillis();
+    synchronized (home.lock) {
+      waiting.forEach(doubt -> enqueue(doubt, now));
     }
   }
 
-  private void release(List<String> ids) {
-    synchronized (reserved) {
-      ids.forEach(reserved::remove);
-      reserved.notifyAll();
+  private void ended(Doubts.Doubt doubt, TaskRecord r, Map<Origin, List<Completion>> mail) {
+    home.leftOrder(doubt.entry());
+    if (doubt.before() == TaskState.PENDING) {
+      // It waited, and the write in doubt has ended it: nobody has been told.
+      home.ended(r);
+      synchronized (home.lock) {
+        home.watchers.collect(home.completion(r), doubt.entry().origin, mail);
+      }
+    }
+  }
+
+  private void enqueue(Doubts.Doubt doubt, long now) {
+    Entry entry = doubt.entry();
+    entry.ownRow = true;
+    if (entry.seq == 0) {
+      home.state.submitted(entry, now);
+    } else {
+      home.state.restored(entry, now);
+    }
+    if (doubt.before() != null && doubt.before().terminal()) {
+      home.metrics.stored(Locator.partition(entry.id), doubt.before(), -1);
+      home.dead.remove(List.of(entry.id));
     }
   }
 }

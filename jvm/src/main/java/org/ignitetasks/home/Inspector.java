@@ -85,7 +85,7 @@ final class Inspector {
   }
 
   private Map<String, Object> queue(QueueState.Queue queue, long now) {
-    Entry oldest = queue.ready.peek();
+    Entry oldest = queue.first();
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("name", queue.name);
     map.put("pending", queue.waiting());
@@ -95,7 +95,7 @@ final class Inspector {
     int free = 0;
     for (WorkerSlots worker : home.state.workers()) {
       if (worker.info.queues().contains(queue.name)) {
-        free += Math.max(0, worker.free);
+        free += worker.freeSlots();
       }
     }
     map.put("workers", home.state.listeners(queue.name));
@@ -112,7 +112,7 @@ final class Inspector {
     map.put("queues", worker.info.queues());
     map.put("concurrency", worker.info.concurrency());
     map.put("pool", worker.info.pool());
-    map.put("free", Math.max(0, worker.free));
+    map.put("free", worker.freeSlots());
     map.put("running", worker.leased);
     map.put("done", worker.done);
     map.put("failed", worker.failed);
@@ -132,15 +132,14 @@ final class Inspector {
             TasksException.Code.BAD_REQUEST, "the scan's cursor has expired: start again");
       }
       List<TaskRecord> rows = new ArrayList<>();
-      while (rows.size() < limit && advance(scan)) {
-        Cache.Entry<String, byte[]> row = scan.rows.next();
-        if (Sheet.is(row.getValue())) {
-          addWaiting(Sheet.decode(row.getKey(), row.getValue()), rows);
-        } else {
-          add(RecordCodec.decode(row.getKey(), row.getValue()), rows);
-        }
+      boolean more;
+      try {
+        more = page(scan, limit, rows);
+      } catch (RuntimeException e) {
+        scans.remove(token);
+        close(scan);
+        throw e instanceof TasksException ? e : RecordStore.translated(e);
       }
-      boolean more = advance(scan);
       String next = more ? (token == null ? UUID.randomUUID().toString() : token) : null;
       if (more) {
         scan.usedNanos = home.nowNanos();
@@ -149,6 +148,25 @@ final class Inspector {
         scans.remove(token);
       }
       return new ScanPage(next, rows);
+    }
+  }
+
+  private boolean page(OpenScan scan, int limit, List<TaskRecord> rows) {
+    while (rows.size() < limit && advance(scan)) {
+      Cache.Entry<String, byte[]> row = scan.rows.next();
+      if (Sheet.is(row.getValue())) {
+        addWaiting(Sheet.decode(row.getKey(), row.getValue()), rows);
+      } else {
+        add(RecordCodec.decode(row.getKey(), row.getValue()), rows);
+      }
+    }
+    return advance(scan);
+  }
+
+  private static void close(OpenScan scan) {
+    if (scan.cursor != null) {
+      scan.cursor.close();
+      scan.cursor = null;
     }
   }
 
@@ -178,10 +196,7 @@ final class Inspector {
 
   private boolean advance(OpenScan scan) {
     while (scan.rows == null || !scan.rows.hasNext()) {
-      if (scan.cursor != null) {
-        scan.cursor.close();
-        scan.cursor = null;
-      }
+      close(scan);
       if (scan.next == scan.partitions.length) {
         return false;
       }
@@ -198,8 +213,8 @@ final class Inspector {
         .removeIf(
             scan -> {
               boolean idle = now - scan.usedNanos > CURSOR_TTL_NANOS;
-              if (idle && scan.cursor != null) {
-                scan.cursor.close();
+              if (idle) {
+                close(scan);
               }
               return idle;
             });

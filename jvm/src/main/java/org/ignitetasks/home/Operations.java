@@ -1,189 +1,185 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
-import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.Origin;
 
 /**
- * What is done to tasks from outside their normal course: revoke, purge, forget, dead letters, and
- * inserts whose outcome is open.
+ * What is done to tasks from outside their normal course: purge, expiry, forget, dead letters. See
+ * {@link Revoker} for revoke.
+ *
+ * <p>All of it works on small batches of reserved ids, and looks at the ledger only when they are
+ * reserved: then nobody else inserts, ends, revives or erases the same records.
  */
 final class Operations {
   /** Entries one purge call takes, so that it stays short; callers repeat it until nothing is left. */
   private static final int PURGE_BATCH = 10_000;
 
-  /** Below this many waiting tasks a revoked one is taken out of the order at once. */
-  private static final int SEARCHABLE = 20_000;
+  private static final int BATCH = 500;
 
   private final HomeContext home;
-  private final Completer completer;
 
-  Operations(HomeContext home, Completer completer) {
+  Operations(HomeContext home) {
     this.home = home;
-    this.completer = completer;
   }
 
   int forget(List<String> ids) {
+    return inBatches(ids, part -> delete(part, r -> r.state.terminal()));
+  }
+
+  /** Does something with reserved ids, some at a time; returns the sum of what it returns. */
+  private int inBatches(List<String> ids, Function<List<String>, Integer> action) {
+    int sum = 0;
+    for (int from = 0; from < ids.size(); from += BATCH) {
+      List<String> part = ids.subList(from, Math.min(ids.size(), from + BATCH));
+      sum +=
+          home.unmoved(
+              () -> {
+                part.forEach(home::requireOwned);
+                home.reservations.take(part);
+                try {
+                  return action.apply(part);
+                } finally {
+                  home.reservations.release(part);
+                }
+              });
+    }
+    return sum;
+  }
+
+  private int delete(List<String> ids, Predicate<TaskRecord> wanted) {
     List<TaskRecord> gone = new ArrayList<>();
     for (TaskRecord r : home.store.read(ids).values()) {
-      if (!r.expired && r.state.terminal()) {
+      if (!r.expired && wanted.test(r)) {
         gone.add(r);
       }
     }
-    delete(gone);
+    List<String> goneIds = gone.stream().map(r -> r.id).toList();
+    home.erase(goneIds);
+    gone.forEach(home::forgotten);
+    home.dead.remove(goneIds);
     return gone.size();
   }
 
-  private void delete(List<TaskRecord> gone) {
-    home.erase(gone.stream().map(r -> r.id).toList());
-    for (TaskRecord r : gone) {
-      home.metrics.stored(r.state, -1);
-      home.dropBlobsOf(r);
-    }
-    home.dead.remove(gone.stream().map(r -> r.id).toList());
+  /**
+   * Takes waiting entries that match out of the order and ends them, as revoked, expired or unknown.
+   *
+   * @param name the queue, or null for all
+   * @return how many were taken
+   */
+  int endWaiting(
+      String name,
+      int most,
+      Predicate<Entry> wanted,
+      TaskState state,
+      String errorType,
+      String message) {
+    return home.unmoved(
+        () -> {
+          List<Entry> taken;
+          synchronized (home.lock) {
+            taken = home.state.drain(name, most, wanted);
+          }
+          endWaiting(taken, state, errorType, message);
+          return taken.size();
+        });
   }
 
-  int[] revoke(List<String> ids, boolean terminate, String signal) {
-    int[] states = new int[ids.size()];
-    for (int i = 0; i < states.length; i++) {
-      states[i] = revokeOne(ids.get(i), terminate, signal);
-    }
-    return states;
-  }
-
-  private int revokeOne(String id, boolean terminate, String signal) {
-    TaskRecord found = home.store.read(List.of(id)).get(id);
-    if (found == null || found.expired) {
-      return -1;
-    }
-    if (found.state.terminal()) {
-      return found.state.code();
-    }
-    Entry held;
-    Entry waiting = null;
-    WorkerSlots worker = null;
-    long fence = 0;
-    synchronized (home.lock) {
-      held = home.state.lease(id);
-      if (held != null) {
-        worker = home.state.worker(held.epoch);
-        fence = held.fence;
-        if (terminate && home.state.completing(id, fence) == null) {
-          // Its end is being written at this moment: too late to revoke.
-          return found.state.code();
-        }
-      } else {
-        waiting = takeWaiting(id);
+  /** Ends waiting entries that were taken out of the order; in {@link HomeContext#unmoved} only. */
+  void endWaiting(List<Entry> entries, TaskState state, String errorType, String message) {
+    entries.forEach(home::unpark);
+    for (int from = 0; from < entries.size(); from += BATCH) {
+      List<Entry> part = entries.subList(from, Math.min(entries.size(), from + BATCH));
+      try {
+        endPart(part, state, errorType, message);
+      } catch (RuntimeException e) {
+        putBack(entries.subList(from + part.size(), entries.size()));
+        throw e;
       }
     }
-    if (held == null) {
-      revokeWaiting(found, waiting);
-      return TaskState.REVOKED.code();
-    }
-    if (terminate) {
-      completer.end(held, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran");
-    }
-    if (worker != null) {
-      home.workers.kill(
-          worker.info.node(), worker.info.epoch(), id, fence, terminate ? signal : null);
-    }
-    return terminate ? TaskState.REVOKED.code() : found.state.code();
   }
 
-  /** Takes a waiting task out of the order; returns its entry unless it was only marked. */
-  private Entry takeWaiting(String id) {
-    int waiting = 0;
-    for (QueueState.Queue queue : home.state.queues()) {
-      waiting += queue.waiting() + queue.delayed;
-    }
-    if (waiting <= SEARCHABLE) {
-      List<Entry> taken = home.state.drain(null, 1, e -> e.id.equals(id));
-      if (!taken.isEmpty()) {
-        return taken.get(0);
-      }
-    }
-    home.state.revokedWaiting(id);
-    return null;
-  }
-
-  private void revokeWaiting(TaskRecord found, Entry entry) {
-    TaskRecord row = found.copy();
-    Outcomes.fail(row, TaskState.REVOKED, Failures.REVOKED, "revoked", null, home.nowMillis());
+  private void endPart(List<Entry> part, TaskState state, String errorType, String message) {
+    List<String> ids = part.stream().map(e -> e.id).toList();
     try {
-      home.store.write(List.of(row));
-    } catch (TasksException e) {
-      home.doubts.add(List.of(found));
+      home.reservations.take(ids);
+    } catch (RuntimeException e) {
+      putBack(part);
       throw e;
     }
-    if (entry != null) {
-      home.sheets.ended(entry);
+    try {
+      Map<String, TaskRecord> found;
+      try {
+        found = home.store.read(ids);
+      } catch (RuntimeException e) {
+        putBack(part);
+        throw e;
+      }
+      home.doubts.take(ids);
+      List<TaskRecord> rows = new ArrayList<>(part.size());
+      Map<String, Entry> live = new LinkedHashMap<>();
+      for (Entry entry : part) {
+        TaskRecord r = found.get(entry.id);
+        if (r == null || r.expired || r.state.terminal()) {
+          home.leftOrder(entry);
+        } else {
+          Outcomes.fail(r, state, errorType, message, null, home.nowMillis());
+          rows.add(r);
+          live.put(r.id, entry);
+        }
+      }
+      writeEnds(rows, live);
+    } finally {
+      home.reservations.release(ids);
     }
-    tell(List.of(row), entry == null || entry.origin == null ? Map.of() : Map.of(row.id, entry.origin));
   }
 
-  private void tell(List<TaskRecord> rows, Map<String, Origin> origins) {
+  /** Writes the ends of tasks that were taken out of the order, and tells of them. */
+  void writeEnds(List<TaskRecord> rows, Map<String, Entry> entries) {
+    try {
+      home.store.write(rows);
+    } catch (RuntimeException e) {
+      home.doubts.add(entries.values(), TaskState.PENDING);
+      throw e;
+    }
     Map<Origin, List<Completion>> mail = Watchers.mail();
     synchronized (home.lock) {
       for (TaskRecord r : rows) {
-        home.watchers.collect(
-            new Completion(r.id, r.state.code(), r.payload, false), origins.get(r.id), mail);
+        home.watchers.collect(home.completion(r), entries.get(r.id).origin, mail);
       }
     }
-    mail.forEach(home.gateways::completed);
+    entries.values().forEach(home::leftOrder);
     rows.forEach(home::ended);
+    home.tell(mail);
   }
 
-  /** Ends waiting entries that were taken out of the order, as revoked, expired or unknown. */
-  void endWaiting(List<Entry> entries, TaskState state, String errorType, String message) {
-    if (entries.isEmpty()) {
-      return;
-    }
-    Map<String, TaskRecord> cold =
-        home.store.read(entries.stream().filter(e -> e.record == null).map(e -> e.id).toList());
+  /** Brings entries back that were taken out of the order and not changed. */
+  void putBack(Collection<Entry> entries) {
     long now = home.nowMillis();
-    List<TaskRecord> rows = new ArrayList<>(entries.size());
-    Map<String, Origin> origins = new HashMap<>();
-    for (Entry entry : entries) {
-      if (entry.record != null) {
-        home.unpark(entry);
-      }
-      TaskRecord r = entry.record != null ? entry.record.copy() : cold.get(entry.id);
-      if (r != null && !r.expired && !r.state.terminal()) {
-        Outcomes.fail(r, state, errorType, message, null, now);
-        rows.add(r);
-        if (entry.origin != null) {
-          origins.put(r.id, entry.origin);
-        }
+    synchronized (home.lock) {
+      for (Entry entry : entries) {
+        home.state.restored(entry, now);
+        home.park(entry);
       }
     }
-    try {
-      home.store.write(rows);
-    } catch (TasksException e) {
-      home.doubts.add(rows);
-      throw e;
-    }
-    entries.forEach(home.sheets::ended);
-    tell(rows, origins);
   }
 
   int purge(String queue) {
-    List<Entry> taken;
-    synchronized (home.lock) {
-      taken = home.state.drain(queue, PURGE_BATCH, e -> true);
-    }
-    for (int from = 0; from < taken.size(); from += 500) {
-      List<Entry> part = taken.subList(from, Math.min(taken.size(), from + 500));
-      endWaiting(part, TaskState.REVOKED, Failures.REVOKED, "purged from queue " + queue);
-    }
-    return taken.size();
+    String where = queue == null ? "with all queues" : "from queue " + queue;
+    return endWaiting(
+        queue, PURGE_BATCH, e -> true, TaskState.REVOKED, Failures.REVOKED, "purged " + where);
   }
 
   List<TaskRecord> deadList(int limit) {
@@ -192,51 +188,70 @@ final class Operations {
     return letters;
   }
 
+  private static boolean dead(TaskRecord r) {
+    return !r.expired && (r.state == TaskState.DEAD || r.state == TaskState.REJECTED);
+  }
+
   private Map<String, TaskRecord> deadRecords(List<String> ids) {
     Map<String, TaskRecord> found = new HashMap<>(home.store.read(ids));
-    found
-        .values()
-        .removeIf(
-            r -> r.expired || (r.state != TaskState.DEAD && r.state != TaskState.REJECTED));
+    found.values().removeIf(r -> !dead(r));
     return found;
   }
 
   int deadRetry(List<String> ids) {
+    return inBatches(ids == null ? allDead() : ids, this::revive);
+  }
+
+  private int revive(List<String> ids) {
+    Map<TaskState, List<Entry>> before = new HashMap<>();
     List<TaskRecord> rows = new ArrayList<>();
-    for (TaskRecord r : deadRecords(ids == null ? allDead() : ids).values()) {
-      home.metrics.stored(r.state, -1);
-      r.state = TaskState.PENDING;
-      r.deliveries = 0;
-      r.workerLosses = 0;
-      r.attempt = 0;
-      r.fence = 0;
-      r.etaMillis = 0;
-      r.expiresMillis = 0;
-      r.finishedMillis = 0;
-      r.startedMillis = 0;
-      r.errorType = null;
-      r.payload = null;
-      r.flag(TaskFlags.RESULT_REF, false);
+    for (TaskRecord r : deadRecords(ids).values()) {
+      TaskState was = r.state;
+      reopen(r);
       rows.add(r);
+      before.computeIfAbsent(was, key -> new ArrayList<>()).add(new Entry(r, null));
     }
-    home.store.write(rows);
+    try {
+      home.store.write(rows);
+    } catch (RuntimeException e) {
+      before.forEach((was, entries) -> home.doubts.add(entries, was));
+      throw e;
+    }
     home.dead.remove(rows.stream().map(r -> r.id).toList());
     long now = home.nowMillis();
     synchronized (home.lock) {
-      for (TaskRecord r : rows) {
-        Entry entry = new Entry(r, null);
-        home.park(entry);
-        home.state.submitted(entry, now);
-      }
+      before.forEach(
+          (was, entries) -> {
+            for (Entry entry : entries) {
+              home.metrics.stored(Locator.partition(entry.id), was, -1);
+              entry.ownRow = true;
+              home.park(entry);
+              home.state.submitted(entry, now);
+            }
+          });
     }
     return rows.size();
   }
 
+  private static void reopen(TaskRecord r) {
+    r.state = TaskState.PENDING;
+    r.deliveries = 0;
+    r.workerLosses = 0;
+    r.attempt = 0;
+    r.fence = 0;
+    r.etaMillis = 0;
+    r.expiresMillis = 0;
+    r.finishedMillis = 0;
+    r.startedMillis = 0;
+    r.runMicros = 0;
+    r.worker = null;
+    r.errorType = null;
+    r.payload = null;
+    r.flag(TaskFlags.RESULT_REF, false);
+  }
+
   int deadDrop(List<String> ids) {
-    List<TaskRecord> rows =
-        new ArrayList<>(deadRecords(ids == null ? allDead() : ids).values());
-    delete(rows);
-    return rows.size();
+    return inBatches(ids == null ? allDead() : ids, part -> delete(part, Operations::dead));
   }
 
   private List<String> allDead() {

@@ -27,7 +27,9 @@ final class Outcomes {
     /** Back into the queue; the record is as it was, nothing to write. */
     REQUEUE_UNCHANGED,
     /** It runs on; the record must be written. */
-    RUN_ON
+    RUN_ON,
+    /** The ledger says that the task has ended already: nothing to write. */
+    AS_FOUND
   }
 
   /** Changes {@code r} (a copy) by what the outcome says. */
@@ -67,7 +69,7 @@ final class Outcomes {
 
   /** Changes {@code r} by the loss of the worker or node that held it. */
   static Next workerLost(TaskRecord r, String worker, long now) {
-    if (r.has(TaskFlags.EARLY_ACK)) {
+    if (r.has(TaskFlags.EARLY_ACK) && r.state == TaskState.STARTED) {
       return lost(r, worker, now, "lost with its worker");
     }
     r.workerLosses++;

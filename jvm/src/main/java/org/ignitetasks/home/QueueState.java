@@ -47,6 +47,18 @@ final class QueueState {
       return ready.isEmpty() && parked.isEmpty();
     }
 
+    /** Returns the entry whose turn it is, whether or not somebody could run it; null if none. */
+    Entry first() {
+      Entry first = ready.peek();
+      for (Parked aside : parked.values()) {
+        Entry head = aside.order.peek();
+        if (head != null && (first == null || Entry.compare(head, first) < 0)) {
+          first = head;
+        }
+      }
+      return first;
+    }
+
     int waiting() {
       int sum = ready.size();
       for (Parked aside : parked.values()) {
@@ -62,7 +74,14 @@ final class QueueState {
     long unknownSinceNanos;
   }
 
-  /** What {@link #tick} found. */
+  /**
+   * What {@link #tick} found.
+   *
+   * @param silentWorkers workers unheard of for too long
+   * @param unregistered entries taken out of the order, since no listening worker knows their task
+   * @param longRunning leases that should be on record by now
+   * @param orphans leases of workers that are gone; claimed, as by {@link #workerLeft}
+   */
   record Due(
       List<WorkerSlots> silentWorkers,
       List<Entry> unregistered,
@@ -78,7 +97,8 @@ final class QueueState {
   private final Map<String, Entry> leases = new HashMap<>();
   private final Map<Long, WorkerSlots> workers = new LinkedHashMap<>();
   private final Map<String, List<WorkerSlots>> listeners = new HashMap<>();
-  private final Set<String> revokedWaiting = new HashSet<>();
+  /** Ids revoked while they waited, with the last arrival that is meant: an id may come again. */
+  private final Map<String, Long> revokedWaiting = new HashMap<>();
   private long nextSeq = 1;
   private long nextFence = 1;
   private long served;
@@ -115,10 +135,16 @@ final class QueueState {
     }
   }
 
+  /** Takes an entry back to the place its arrival gave it, after {@link #drain} or the like. */
+  void restored(Entry entry, long nowMillis) {
+    place(entry, nowMillis);
+  }
+
   /** Adopts a lease that a worker says it holds: used when a home is rebuilt. */
   void adopted(Entry entry, long epoch, long fence, long nowNanos) {
     entry.seq = nextSeq++;
     lease(entry, epoch, fence, nowNanos);
+    entry.sent = true;
     WorkerSlots worker = workers.get(epoch);
     if (worker != null) {
       worker.leased++;
@@ -132,18 +158,23 @@ final class QueueState {
     }
     WorkerSlots worker = new WorkerSlots(info, nowNanos);
     workers.put(info.epoch(), worker);
+    // A rebuilt home adopts leases before it hears of the worker itself.
+    worker.leased = (int) leases.values().stream().filter(e -> e.epoch == info.epoch()).count();
     for (String name : info.queues()) {
       listeners.computeIfAbsent(name, key -> new ArrayList<>()).add(worker);
     }
   }
 
   /**
-   * Removes a worker and returns the entries it had leased, still leased: the caller writes what the
-   * loss means and then calls {@link #requeue} or {@link #ended} for each.
+   * Removes a worker and returns the entries it had leased, still leased and claimed: the caller
+   * writes what the loss means and then calls {@link #requeue} or {@link #ended} for each. What had
+   * not been sent to it goes back at once. Claims of others are left to them; should they not end the
+   * lease, {@link #tick} finds it as an orphan.
    */
-  List<Entry> workerLeft(long epoch) {
+  List<Entry> workerLeft(long epoch, long nowMillis) {
     WorkerSlots worker = workers.remove(epoch);
     if (worker != null) {
+      worker.takeOutbound(Integer.MAX_VALUE).forEach(entry -> requeueCold(entry, nowMillis));
       for (String name : worker.info.queues()) {
         List<WorkerSlots> list = listeners.get(name);
         if (list != null && list.remove(worker) && list.isEmpty()) {
@@ -194,8 +225,8 @@ final class QueueState {
       Entry head = queue.idle() || !credit(queue.name) ? null : head(queue);
       if (head != null
           && (best == null
-              || head.priority > bestHead.priority
-              || (head.priority == bestHead.priority && queue.servedAt < best.servedAt))) {
+              || head.priority() > bestHead.priority()
+              || (head.priority() == bestHead.priority() && queue.servedAt < best.servedAt))) {
         best = queue;
         bestHead = head;
       }
@@ -267,11 +298,16 @@ final class QueueState {
   }
 
   private boolean passOver(Entry entry) {
-    boolean revoked = !revokedWaiting.isEmpty() && revokedWaiting.remove(entry.id);
-    if (revoked) {
-      passedOver.accept(entry);
+    if (revokedWaiting.isEmpty()) {
+      return false;
     }
-    return revoked;
+    Long last = revokedWaiting.get(entry.id);
+    if (last == null || entry.seq > last) {
+      return false;
+    }
+    revokedWaiting.remove(entry.id);
+    passedOver.accept(entry);
+    return true;
   }
 
   private void lease(Entry entry, long epoch, long fence, long nowNanos) {
@@ -279,23 +315,40 @@ final class QueueState {
     entry.epoch = epoch;
     entry.leasedNanos = nowNanos;
     entry.completing = false;
+    entry.sent = false;
     leases.put(entry.id, entry);
     queue(entry.queue).running++;
   }
 
-  /** Claims a lease for its completion; null if the fence is stale or somebody else completes it. */
+  /**
+   * Claims a lease for its completion; null if the fence is stale or somebody else has claimed it
+   * (see {@link #busy}). A delivery that has not been sent is then not sent any more.
+   */
   Entry completing(String id, long fence) {
     Entry entry = leases.get(id);
     if (entry == null || entry.fence != fence || entry.completing) {
       return null;
     }
     entry.completing = true;
+    WorkerSlots worker = entry.sent ? null : workers.get(entry.epoch);
+    if (worker != null) {
+      worker.withdraw(entry);
+    }
     return entry;
   }
 
-  /** Gives a claim back: the write failed and will be tried again. */
-  void completionFailed(Entry entry) {
+  /** Says whether this very delivery is claimed: it may end, or go on, in a moment. */
+  boolean busy(String id, long fence) {
+    Entry entry = leases.get(id);
+    return entry != null && entry.fence == fence && entry.completing;
+  }
+
+  /** Gives a claim back: the delivery goes on, or goes back where it was never sent. */
+  void released(Entry entry, long nowMillis) {
     entry.completing = false;
+    if (!entry.sent) {
+      requeueCold(entry, nowMillis);
+    }
   }
 
   /** Ends a lease whose task has a durable terminal state. */
@@ -303,24 +356,37 @@ final class QueueState {
     endLease(entry);
   }
 
+  /** Says that a worker was not sent this many deliveries that its credit was used for. */
+  void creditUnused(WorkerSlots worker, int deliveries) {
+    worker.free += deliveries;
+  }
+
   /**
    * Ends a lease and puts the task back: to its old place, or into the delayed ones by its eta. The
    * record may have given it another queue, priority or eta.
+   *
+   * @return false if the lease is gone, with its partition: then nothing is put anywhere
    */
-  void requeue(Entry entry, TaskRecord record, long nowMillis) {
-    endLease(entry);
+  boolean requeue(Entry entry, TaskRecord record, long nowMillis) {
+    if (!endLease(entry)) {
+      return false;
+    }
     entry.leaseOnRecord = false;
     entry.queue = record.queue;
-    entry.priority = record.priority;
+    entry.priority(record.priority);
     entry.etaMillis = record.etaMillis;
     entry.expiresMillis = record.expiresMillis;
     place(entry, nowMillis);
+    return true;
   }
 
-  /** As {@link #requeue}, for an entry whose record could not even be read. */
-  void requeueCold(Entry entry, long nowMillis) {
-    endLease(entry);
-    place(entry, nowMillis);
+  /** As {@link #requeue}, for an entry whose record is as it was, or could not even be read. */
+  boolean requeueCold(Entry entry, long nowMillis) {
+    boolean current = endLease(entry);
+    if (current) {
+      place(entry, nowMillis);
+    }
+    return current;
   }
 
   /** Forgets the leases of partitions that have another home now; returns how many. */
@@ -330,8 +396,9 @@ final class QueueState {
     return dropped.size();
   }
 
-  private void endLease(Entry entry) {
-    if (leases.remove(entry.id, entry)) {
+  private boolean endLease(Entry entry) {
+    boolean current = leases.remove(entry.id, entry);
+    if (current) {
       queue(entry.queue).running--;
       WorkerSlots worker = workers.get(entry.epoch);
       if (worker != null) {
@@ -339,7 +406,9 @@ final class QueueState {
       }
     }
     entry.fence = 0;
+    entry.sent = false;
     entry.completing = false;
+    return current;
   }
 
   /** Returns the lease on a task, or null. */
@@ -349,11 +418,19 @@ final class QueueState {
 
   /** Marks a waiting task whose record says REVOKED, so that it is passed over when its turn comes. */
   void revokedWaiting(String id) {
-    revokedWaiting.add(id);
+    revokedWaiting.put(id, nextSeq - 1);
+  }
+
+  /** Takes such a mark back. */
+  void notRevoked(String id) {
+    revokedWaiting.remove(id);
   }
 
   /** Finds workers gone silent, tasks nobody knows, leases that should be on record by now. */
-  Due tick(long nowMillis, long nowNanos, long recordLeaseAfterNanos) {
+  Due tick(long nowNanos, long recordLeaseAfterNanos) {
+    if (waiting() == 0) {
+      revokedWaiting.clear();
+    }
     List<WorkerSlots> silent = new ArrayList<>();
     for (WorkerSlots worker : workers.values()) {
       if (nowNanos - worker.heardNanos > leaseTtlNanos) {
@@ -363,33 +440,32 @@ final class QueueState {
     List<Entry> longRunning = new ArrayList<>();
     List<Entry> orphans = new ArrayList<>();
     for (Entry entry : leases.values()) {
-      if (!entry.completing && orphaned(entry, nowNanos)) {
-        entry.completing = true;
-        orphans.add(entry);
+      long age = nowNanos - entry.leasedNanos;
+      if (entry.completing || !entry.sent) {
         continue;
       }
-      if (!entry.leaseOnRecord
-          && !entry.completing
-          && !entry.earlyAck()
-          && nowNanos - entry.leasedNanos > recordLeaseAfterNanos) {
+      if (age > leaseTtlNanos && !workers.containsKey(entry.epoch)) {
+        entry.completing = true;
+        orphans.add(entry);
+      } else if (age > recordLeaseAfterNanos && !entry.leaseOnRecord && !entry.earlyAck()) {
         longRunning.add(entry);
       }
     }
     return new Due(silent, unregistered(nowNanos), longRunning, orphans);
   }
 
-  /**
-   * Says whether a lease's worker is unknown for good: one that an earlier home knew and that has not
-   * joined here, or one whose end could not be written when it left.
-   */
-  private boolean orphaned(Entry entry, long nowNanos) {
-    return !workers.containsKey(entry.epoch) && nowNanos - entry.leasedNanos > leaseTtlNanos;
-  }
-
   /** Says that this much time passed in which nobody could be heard: this very process was paused. */
   void paused(long nanos) {
+    if (nanos <= 0) {
+      return;
+    }
     for (WorkerSlots worker : workers.values()) {
       worker.heardNanos += nanos;
+    }
+    for (Entry entry : leases.values()) {
+      if (!workers.containsKey(entry.epoch)) {
+        entry.leasedNanos += nanos;
+      }
     }
   }
 
@@ -441,39 +517,36 @@ final class QueueState {
     List<Entry> out = new ArrayList<>();
     for (Queue queue : queues.values()) {
       if (name == null || name.equals(queue.name)) {
-        drainOrder(queue.ready, most, wanted, out);
-        queue.parked.values().forEach(aside -> drainOrder(aside.order, most, wanted, out));
+        queue.ready.drain(most, wanted, out);
+        queue.parked.values().forEach(aside -> aside.order.drain(most, wanted, out));
         queue.parked.values().removeIf(aside -> aside.order.isEmpty());
       }
     }
     if (out.size() < most) {
-      List<Entry> keep = new ArrayList<>();
-      for (Entry e = delayed.poll(); e != null; e = delayed.poll()) {
-        if (out.size() < most && (name == null || name.equals(e.queue)) && wanted.test(e)) {
-          queue(e.queue).delayed--;
-          out.add(e);
-        } else {
-          keep.add(e);
-        }
-      }
-      delayed.addAll(keep);
+      int before = out.size();
+      delayed.removeIf(
+          e ->
+              out.size() < most
+                  && (name == null || name.equals(e.queue))
+                  && wanted.test(e)
+                  && out.add(e));
+      out.subList(before, out.size()).forEach(e -> queue(e.queue).delayed--);
     }
     out.removeIf(this::passOver);
     return out;
   }
 
-  private static void drainOrder(
-      ReadyOrder order, int most, Predicate<Entry> wanted, List<Entry> out) {
-    List<Entry> keep = new ArrayList<>();
-    while (out.size() < most && !order.isEmpty()) {
-      Entry entry = order.poll();
-      (wanted.test(entry) ? out : keep).add(entry);
-    }
-    keep.forEach(order::add);
-  }
-
   Collection<Queue> queues() {
     return queues.values();
+  }
+
+  /** Returns how many entries wait, in all queues, delayed ones included. */
+  int waiting() {
+    int sum = delayed.size();
+    for (Queue queue : queues.values()) {
+      sum += queue.waiting();
+    }
+    return sum;
   }
 
   Collection<WorkerSlots> workers() {

@@ -1,8 +1,9 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.PriorityQueue;
-import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * The exact order of what may run now: priority (0 to 255, higher first), then arrival.
@@ -11,7 +12,7 @@ import java.util.function.Consumer;
  * them. All operations are O(1) but for entries that come back. Not thread-safe.
  */
 final class ReadyOrder {
-  private static final int PRIORITIES = 256;
+  static final int PRIORITIES = 256;
 
   private static final class Level {
     final ArrayDeque<Entry> fifo = new ArrayDeque<>();
@@ -49,9 +50,9 @@ final class ReadyOrder {
   }
 
   void add(Entry entry) {
-    Level level = levels[entry.priority];
+    Level level = levels[entry.priority()];
     if (level == null) {
-      level = levels[entry.priority] = new Level();
+      level = levels[entry.priority()] = new Level();
     }
     Entry last = level.fifo.peekLast();
     if (last == null || last.seq < entry.seq) {
@@ -59,7 +60,7 @@ final class ReadyOrder {
     } else {
       level.returned.add(entry);
     }
-    used[entry.priority >> 6] |= 1L << (entry.priority & 63);
+    used[entry.priority() >> 6] |= 1L << (entry.priority() & 63);
     size++;
   }
 
@@ -76,20 +77,31 @@ final class ReadyOrder {
     Level level = levels[top];
     Entry entry = level.peek();
     level.take(entry);
-    if (level.isEmpty()) {
-      levels[top] = null;
-      used[top >> 6] &= ~(1L << (top & 63));
-    }
+    clearIfEmpty(top);
     size--;
     return entry;
   }
 
-  void forEach(Consumer<Entry> action) {
-    for (Level level : levels) {
-      if (level != null) {
-        level.fifo.forEach(action);
-        level.returned.forEach(action);
+  /** Moves up to {@code most} entries that are wanted to {@code out}; the others keep their places. */
+  void drain(int most, Predicate<Entry> wanted, List<Entry> out) {
+    for (int priority = PRIORITIES - 1; priority >= 0 && out.size() < most; priority--) {
+      Level level = levels[priority];
+      if (level == null) {
+        continue;
       }
+      int before = out.size();
+      Predicate<Entry> taken = e -> out.size() < most && wanted.test(e) && out.add(e);
+      level.fifo.removeIf(taken);
+      level.returned.removeIf(taken);
+      size -= out.size() - before;
+      clearIfEmpty(priority);
+    }
+  }
+
+  private void clearIfEmpty(int priority) {
+    if (levels[priority].isEmpty()) {
+      levels[priority] = null;
+      used[priority >> 6] &= ~(1L << (priority & 63));
     }
   }
 

@@ -6,11 +6,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import javax.cache.Cache;
 import javax.cache.CacheException;
@@ -48,6 +50,9 @@ public final class RecordStore {
   private final ClusterNode local;
   private final BooleanSupplier alone;
 
+  /** Told of each step, by name, before and after it is taken: where tests let the storage fail. */
+  private final Consumer<String> failpoint;
+
   /** Sheets read lately: a backlog is read a few tasks at a time. */
   private final Map<String, List<TaskRecord>> recentSheets =
       new LinkedHashMap<>(32, 0.75f, true) {
@@ -59,12 +64,23 @@ public final class RecordStore {
         }
       };
 
+  private long sheetDeletions;
+
   /**
    * @param alone says whether this is the only data node, in which case nothing can move
    */
   public RecordStore(
       Ignite ignite, IgniteCache<String, byte[]> ledger, BooleanSupplier alone) {
+    this(ignite, ledger, alone, point -> {});
+  }
+
+  RecordStore(
+      Ignite ignite,
+      IgniteCache<String, byte[]> ledger,
+      BooleanSupplier alone,
+      Consumer<String> failpoint) {
     this.ignite = ignite;
+    this.failpoint = failpoint;
     this.ledger = ledger;
     this.affinity = ignite.affinity(ledger.getName());
     this.local = ignite.cluster().localNode();
@@ -73,13 +89,59 @@ public final class RecordStore {
 
   /** Returns the records that exist, by id (expired markers included). */
   public Map<String, TaskRecord> read(Collection<String> ids) {
+    Map<String, TaskRecord> records = readRows(ids);
+    if (records.size() < ids.size() && addFromSheets(ids, records)) {
+      // A sheet was not there: its last task may have got its row, and the sheet gone, meanwhile.
+      List<String> missing = ids.stream().filter(id -> !records.containsKey(id)).toList();
+      records.putAll(readRows(missing));
+    }
+    return records;
+  }
+
+  private Map<String, TaskRecord> readRows(Collection<String> ids) {
     Map<String, byte[]> stored = readStored(ids);
     Map<String, TaskRecord> records = new HashMap<>(ids.size() * 2);
     stored.forEach((id, bytes) -> records.put(id, RecordCodec.decode(id, bytes)));
-    if (records.size() < ids.size()) {
-      addFromSheets(ids, records);
-    }
     return records;
+  }
+
+  /**
+   * As {@link #read}, but waits for changes of these records that are under way, even such as were
+   * reported to have failed: what it returns is settled.
+   */
+  Map<String, TaskRecord> readSettled(Collection<String> ids) {
+    TreeSet<String> keys = new TreeSet<>(ids);
+    ids.stream().map(Sheet::keyOf).filter(Objects::nonNull).forEach(keys::add);
+    Map<String, TaskRecord> records = new HashMap<>();
+    inStorage(
+        "settle",
+        () -> {
+          try (Transaction tx =
+              ignite
+                  .transactions()
+                  .txStart(
+                      TransactionConcurrency.PESSIMISTIC, TransactionIsolation.REPEATABLE_READ)) {
+            Map<String, byte[]> stored = ledger.getAll(keys);
+            for (String id : ids) {
+              TaskRecord record = settled(id, stored);
+              if (record != null) {
+                records.put(id, record);
+              }
+            }
+            tx.commit();
+          }
+        });
+    return records;
+  }
+
+  private static TaskRecord settled(String id, Map<String, byte[]> stored) {
+    byte[] row = stored.get(id);
+    if (row != null) {
+      return RecordCodec.decode(id, row);
+    }
+    String key = Sheet.keyOf(id);
+    byte[] sheet = key == null ? null : stored.get(key);
+    return sheet == null ? null : onSheet(Sheet.decode(key, sheet), id);
   }
 
   /** Returns which of these ids have a row of their own. */
@@ -94,29 +156,40 @@ public final class RecordStore {
     return records;
   }
 
-  private void addFromSheets(Collection<String> ids, Map<String, TaskRecord> records) {
+  /** Adds what sheets hold of the ids that are missing; says whether there was none for some. */
+  private boolean addFromSheets(Collection<String> ids, Map<String, TaskRecord> records) {
     Map<String, List<TaskRecord>> sheets = new HashMap<>();
+    boolean absent = false;
     for (String id : ids) {
       String key = records.containsKey(id) ? null : Sheet.keyOf(id);
       if (key == null) {
         continue;
       }
-      List<TaskRecord> sheet = sheets.computeIfAbsent(key, this::sheet);
-      int place = Sheet.place(id);
-      if (place < sheet.size()) {
-        // A copy: the sheet may be kept for the next reader, and callers change what they get.
-        records.put(id, sheet.get(place).copy());
+      TaskRecord record = onSheet(sheets.computeIfAbsent(key, this::sheet), id);
+      if (record == null) {
+        absent = true;
+      } else {
+        records.put(id, record);
       }
     }
+    return absent;
+  }
+
+  private static TaskRecord onSheet(List<TaskRecord> sheet, String id) {
+    int place = Sheet.place(id);
+    // A copy: the sheet may be kept for the next reader, and callers change what they get.
+    return place < sheet.size() ? sheet.get(place).copy() : null;
   }
 
   /** Returns the records on a sheet as they were submitted; shared, not to be changed. */
   List<TaskRecord> sheet(String key) {
+    long deletions;
     synchronized (recentSheets) {
       List<TaskRecord> known = recentSheets.get(key);
       if (known != null) {
         return known;
       }
+      deletions = sheetDeletions;
     }
     byte[] stored = readStored(List.of(key)).get(key);
     if (stored == null) {
@@ -124,9 +197,29 @@ public final class RecordStore {
     }
     List<TaskRecord> sheet = Sheet.decode(key, stored);
     synchronized (recentSheets) {
-      recentSheets.put(key, sheet);
+      // One deleted between the read and now must not come to life again.
+      if (deletions == sheetDeletions) {
+        recentSheets.put(key, sheet);
+      }
     }
     return sheet;
+  }
+
+  /** Deletes sheets of which every task has a row of its own, or had one. */
+  void deleteSheets(List<String> keys) {
+    delete(keys);
+    synchronized (recentSheets) {
+      sheetDeletions++;
+      recentSheets.keySet().removeAll(keys);
+    }
+  }
+
+  /** Forgets what was read: another home may have changed it since. */
+  void forgetSheets() {
+    synchronized (recentSheets) {
+      sheetDeletions++;
+      recentSheets.clear();
+    }
   }
 
   /** A run of inserted records that share a sheet. */
@@ -159,14 +252,18 @@ public final class RecordStore {
   }
 
   private Map<String, byte[]> readStored(Collection<String> ids) {
+    if (ids.isEmpty()) {
+      return Map.of();
+    }
     try {
+      failpoint.accept("read");
       if (ids.size() == 1) {
         String id = ids.iterator().next();
         byte[] one = ledger.get(id);
         return one == null ? Map.of() : Map.of(id, one);
       }
       return ledger.getAll(new TreeSet<>(ids));
-    } catch (CacheException | IgniteException e) {
+    } catch (CacheException | IgniteException | IllegalStateException e) {
       throw translated(e);
     }
   }
@@ -190,9 +287,9 @@ public final class RecordStore {
             ? () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue())
             : () -> ledger.putAll(rows);
     if (alone.getAsBoolean()) {
-      inStorage(change);
+      inStorage("write", change);
     } else {
-      guarded(rows.keySet(), change);
+      guarded("write", rows.keySet(), change);
     }
   }
 
@@ -203,14 +300,15 @@ public final class RecordStore {
     }
     TreeSet<String> keys = new TreeSet<>(ids);
     if (alone.getAsBoolean()) {
-      inStorage(() -> ledger.removeAll(keys));
+      inStorage("delete", () -> ledger.removeAll(keys));
     } else {
-      guarded(keys, () -> ledger.removeAll(keys));
+      guarded("delete", keys, () -> ledger.removeAll(keys));
     }
   }
 
-  private void guarded(Collection<String> keys, Runnable change) {
+  private void guarded(String step, Collection<String> keys, Runnable change) {
     inStorage(
+        step,
         () -> {
           try (Transaction tx =
               ignite
@@ -237,7 +335,7 @@ public final class RecordStore {
           row.accept(entry.getKey(), entry.getValue());
         }
       }
-    } catch (CacheException | IgniteException e) {
+    } catch (CacheException | IgniteException | IllegalStateException e) {
       throw translated(e);
     }
   }
@@ -253,15 +351,19 @@ public final class RecordStore {
     return affinity.primaryPartitions(local);
   }
 
-  private static void inStorage(Runnable change) {
+  private void inStorage(String step, Runnable change) {
     try {
+      failpoint.accept(step);
       change.run();
-    } catch (CacheException | IgniteException e) {
+      failpoint.accept(step + " done");
+    } catch (CacheException | IgniteException | IllegalStateException e) {
+      // The last is how a node that stops refuses.
       throw translated(e);
     }
   }
 
-  private static TasksException translated(RuntimeException e) {
+  /** Returns what an exception of a cache, or of one of its cursors, means. */
+  static TasksException translated(RuntimeException e) {
     if (X.hasCause(e, IgniteOutOfMemoryException.class)) {
       return new TasksException(
           TasksException.Code.STORAGE_FULL,

@@ -1,5 +1,7 @@
 package org.ignitetasks.home;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,14 +31,11 @@ final class SheetUse {
   private final Queue<String> finished = new ConcurrentLinkedQueue<>();
 
   /** Notes a stored sheet; one without open tasks is finished at once. */
-  Use add(String key, int open) {
-    Use use = new Use(key, open);
-    if (open == 0) {
-      finished.add(key);
-    } else {
-      live.put(key, use);
+  void add(Use use) {
+    live.put(use.key, use);
+    if (use.open.get() == 0) {
+      finished.add(use.key);
     }
-    return use;
   }
 
   /** Notes that a task has ended, durably; harmless for a task that is on no sheet. */
@@ -44,7 +43,6 @@ final class SheetUse {
     Use use = entry.sheet;
     entry.sheet = null;
     if (use != null && use.open.decrementAndGet() == 0) {
-      live.remove(use.key);
       finished.add(use.key);
     }
   }
@@ -57,7 +55,10 @@ final class SheetUse {
     }
   }
 
-  /** Says whether the sheet that this id may be on is still there. */
+  /**
+   * Says whether the sheet that this id may be on is still there; it counts as there until its
+   * deletion is durable.
+   */
   boolean holds(String id) {
     String key = live.isEmpty() ? null : Sheet.keyOf(id);
     return key != null && live.containsKey(key);
@@ -69,8 +70,21 @@ final class SheetUse {
     finished.removeIf(gone);
   }
 
-  /** Returns the key of a sheet to delete, or null. */
-  String nextFinished() {
-    return finished.poll();
+  /** Returns the keys of up to {@code most} sheets to delete. */
+  List<String> finished(int most) {
+    List<String> keys = new ArrayList<>();
+    while (keys.size() < most && !finished.isEmpty()) {
+      keys.add(finished.poll());
+    }
+    return keys;
+  }
+
+  /** Notes that finished sheets were deleted, or could not be and are to be tried again. */
+  void deleted(List<String> keys, boolean done) {
+    if (done) {
+      keys.forEach(live::remove);
+    } else {
+      finished.addAll(keys);
+    }
   }
 }

@@ -1,9 +1,9 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.BitSet;
+import java.util.Collection;
 import java.util.List;
-import java.util.Set;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.Sheet;
@@ -27,6 +27,9 @@ final class Sweeper {
 
   private final HomeContext home;
   private final Operations operations;
+  /** A marker stays at least so long, or nobody would ever see it. */
+  private static final long LEAST_STAY_MILLIS = 60_000;
+
   private long restUntilNanos = Long.MIN_VALUE;
   private long blobsSweptNanos = System.nanoTime();
 
@@ -42,9 +45,10 @@ final class Sweeper {
       return;
     }
     long start = home.nowNanos();
-    for (int partition : home.store.primaryPartitions()) {
-      if (home.due.mayHave(partition, home.nowMillis())) {
-        sweep(partition);
+    BitSet owned = home.owned;
+    for (int at = owned.nextSetBit(0); at >= 0; at = owned.nextSetBit(at + 1)) {
+      if (home.due.mayHave(at, home.nowMillis())) {
+        look(at);
       }
     }
     restUntilNanos = home.nowNanos() + REST * (home.nowNanos() - start);
@@ -65,21 +69,33 @@ final class Sweeper {
       return;
     }
     long now = home.nowMillis();
-    List<Entry> late;
+    int late;
     do {
-      synchronized (home.lock) {
-        late = home.state.drain(null, BATCH, e -> e.expiresMillis > 0 && e.expiresMillis <= now);
-      }
-      operations.endWaiting(
-          late, TaskState.REVOKED, Failures.EXPIRED, "expired before it was started");
-    } while (late.size() == BATCH);
+      late =
+          operations.endWaiting(
+              null,
+              BATCH,
+              e -> e.expiresMillis > 0 && e.expiresMillis <= now,
+              TaskState.REVOKED,
+              Failures.EXPIRED,
+              "expired before it was started");
+    } while (late == BATCH);
+  }
+
+  private void look(int partition) {
+    home.due.reset(partition);
+    try {
+      sweep(partition);
+    } catch (RuntimeException e) {
+      home.due.lookAgain(partition);
+      throw e;
+    }
   }
 
   private void sweep(int partition) {
     long now = home.nowMillis();
-    home.due.reset(partition);
+    List<TaskRecord> expired = new ArrayList<>();
     List<TaskRecord> markers = new ArrayList<>();
-    List<String> gone = new ArrayList<>();
     home.store.scan(
         partition,
         stored -> {
@@ -92,36 +108,68 @@ final class Sweeper {
           if (due > now) {
             home.due.note(partition, due);
           } else if (record.expired) {
-            gone.add(id);
-          } else {
             markers.add(record);
+          } else {
+            expired.add(record);
           }
-          flush(markers, gone, false, now);
+          if (expired.size() == BATCH) {
+            reserved(expired, () -> expire(expired, now));
+          }
+          if (markers.size() == BATCH) {
+            reserved(markers, () -> erase(markers, now));
+          }
         });
-    flush(markers, gone, true, now);
+    reserved(expired, () -> expire(expired, now));
+    reserved(markers, () -> erase(markers, now));
   }
 
-  private void flush(List<TaskRecord> expired, List<String> gone, boolean all, long now) {
-    if (expired.size() >= BATCH || (all && !expired.isEmpty())) {
-      List<TaskRecord> markers = new ArrayList<>(expired.size());
-      Set<String> ids = new HashSet<>();
-      for (TaskRecord record : expired) {
+  private void reserved(List<TaskRecord> batch, Runnable action) {
+    if (batch.isEmpty()) {
+      return;
+    }
+    List<String> ids = batch.stream().map(r -> r.id).toList();
+    home.unmoved(
+        () -> {
+          ids.forEach(home::requireOwned);
+          home.reservations.take(ids);
+          try {
+            action.run();
+          } finally {
+            home.reservations.release(ids);
+          }
+          return null;
+        });
+    batch.clear();
+  }
+
+  /** Returns the records as they are now: since the scan some may have been forgotten or revived. */
+  private Collection<TaskRecord> now(List<TaskRecord> scanned) {
+    return home.store.read(scanned.stream().map(r -> r.id).toList()).values();
+  }
+
+  private void expire(List<TaskRecord> scanned, long now) {
+    List<TaskRecord> expired = new ArrayList<>(scanned.size());
+    List<TaskRecord> markers = new ArrayList<>(scanned.size());
+    for (TaskRecord record : now(scanned)) {
+      if (!record.expired && record.state.terminal() && record.dueMillis() <= now) {
         long stay = Math.min(home.settings.maxTombstoneMillis(), record.resultTtlMillis);
-        markers.add(home.marker(record.id, now + Math.max(60_000, stay)));
-        ids.add(record.id);
+        expired.add(record);
+        markers.add(home.marker(record.id, now + Math.max(LEAST_STAY_MILLIS, stay)));
       }
-      home.store.write(markers);
-      for (TaskRecord record : expired) {
-        home.metrics.stored(record.state, -1);
-        home.dropBlobsOf(record);
+    }
+    home.store.write(markers);
+    expired.forEach(home::forgotten);
+    home.dead.remove(expired.stream().map(r -> r.id).toList());
+    home.metrics.recordsExpired.add(expired.size());
+  }
+
+  private void erase(List<TaskRecord> scanned, long now) {
+    List<String> gone = new ArrayList<>(scanned.size());
+    for (TaskRecord record : now(scanned)) {
+      if (record.expired && record.finishedMillis <= now) {
+        gone.add(record.id);
       }
-      home.dead.remove(ids);
-      home.metrics.recordsExpired.add(expired.size());
-      expired.clear();
     }
-    if (gone.size() >= BATCH || (all && !gone.isEmpty())) {
-      home.erase(gone);
-      gone.clear();
-    }
+    home.erase(gone);
   }
 }

@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
+import java.util.function.Predicate;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.Origin;
 
@@ -31,6 +33,20 @@ final class Watchers {
 
   void sessionClosed(Origin origin) {
     byTask.values().removeIf(origins -> origins.remove(origin) && origins.isEmpty());
+  }
+
+  /** Forgets the sessions of a node that has left the cluster. */
+  void nodeLeft(UUID node) {
+    byTask
+        .values()
+        .removeIf(
+            origins ->
+                origins.removeIf(origin -> origin.node().equals(node)) && origins.isEmpty());
+  }
+
+  /** Forgets tasks that have another home now; sessions are told to ask again. */
+  void forget(Predicate<String> gone) {
+    byTask.keySet().removeIf(gone);
   }
 
   /** Adds a completion to the mail of everybody who waits for it, and forgets that they did. */

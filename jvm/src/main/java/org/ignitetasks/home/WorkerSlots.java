@@ -36,10 +36,22 @@ final class WorkerSlots {
     return tasks.contains(task);
   }
 
+  /** Slots that run nothing; credit is more where tasks are short, since those come in batches. */
+  int freeSlots() {
+    return Math.max(0, info.concurrency() - leased);
+  }
+
   void assign(Entry entry) {
     free--;
     leased++;
     outbound.addLast(entry);
+  }
+
+  /** Takes a delivery back that is decided but not sent. */
+  void withdraw(Entry entry) {
+    if (outbound.remove(entry)) {
+      free++;
+    }
   }
 
   int takeableOutbound() {

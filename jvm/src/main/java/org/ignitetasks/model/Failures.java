@@ -6,8 +6,8 @@ import org.msgpack.core.MessageBufferPacker;
 import org.msgpack.core.MessagePack;
 
 /**
- * Failures that the JVM itself concludes, in the form in which Python writes its own: the codec byte
- * 'm' and a msgpack map.
+ * Failures that the JVM itself concludes, in the form in which Python writes its own: the codec
+ * byte 'm' and a msgpack map.
  */
 public final class Failures {
   public static final String WORKER_LOST = "WorkerLostError";

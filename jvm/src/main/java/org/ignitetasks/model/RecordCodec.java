@@ -57,13 +57,38 @@ public final class RecordCodec {
     return w.done();
   }
 
-  /** Returns the state in a stored form without decoding the rest, or null for an expired marker. */
+  /**
+   * Returns the state in a stored form without decoding the rest, or null for an expired marker.
+   */
   public static TaskState peekState(byte[] stored) {
-    return stored[0] == EXPIRED ? null : TaskState.of(stored[1]);
+    if (stored[0] == EXPIRED) {
+      return null;
+    }
+    if (stored[0] != VERSION) {
+      throw unknownVersion("of a task", stored[0]);
+    }
+    return TaskState.of(stored[1]);
   }
 
   /** Returns the record with this id from its stored form. */
   public static TaskRecord decode(String id, byte[] stored) {
+    try {
+      return read(id, stored);
+    } catch (IndexOutOfBoundsException | IllegalArgumentException e) {
+      throw new TasksException(
+          TasksException.Code.INTERNAL,
+          "the record of task " + id + " is damaged (" + stored.length + " bytes)",
+          e);
+    }
+  }
+
+  private static TasksException unknownVersion(String whose, byte version) {
+    return new TasksException(
+        TasksException.Code.DATA_DIR_NEWER,
+        "the record " + whose + " has the unknown version " + version + ": upgrade ignitetasks");
+  }
+
+  private static TaskRecord read(String id, byte[] stored) {
     Reader in = new Reader(stored);
     TaskRecord r = new TaskRecord();
     r.id = id;
@@ -75,9 +100,7 @@ public final class RecordCodec {
       return r;
     }
     if (version != VERSION) {
-      throw new TasksException(
-          TasksException.Code.DATA_DIR_NEWER,
-          "the record of task " + id + " has the unknown version " + version);
+      throw unknownVersion("of task " + id, version);
     }
     r.state = TaskState.of(stored[in.at++]);
     r.task = in.text(true);
@@ -183,11 +206,24 @@ public final class RecordCodec {
         if (b >= 0) {
           return value;
         }
+        if (shift > 63) {
+          throw new IllegalArgumentException("a number does not end");
+        }
       }
     }
 
+    /** Returns the length of what follows, -1 if it is null. */
+    private int length() {
+      long length = number() - 1;
+      // Without this a cut record would seem to end with zeros.
+      if (length > bytes.length - at) {
+        throw new IndexOutOfBoundsException("a field of " + length + " bytes is cut");
+      }
+      return (int) length;
+    }
+
     byte[] blob() {
-      int length = (int) number() - 1;
+      int length = length();
       if (length < 0) {
         return null;
       }
@@ -197,7 +233,7 @@ public final class RecordCodec {
     }
 
     String text(boolean share) {
-      int length = (int) number() - 1;
+      int length = length();
       if (length < 0) {
         return null;
       }

@@ -45,7 +45,9 @@ public final class TaskRecord implements Cloneable {
   /** True for the marker that stays for a while where the record of a finished task expired. */
   public boolean expired;
 
-  /** Returns a copy that shares the opaque bytes: changes are made to copies until they are durable. */
+  /**
+   * Returns a copy that shares the opaque bytes: changes are made to copies until they are durable.
+   */
   public TaskRecord copy() {
     try {
       return (TaskRecord) clone();

@@ -1,6 +1,8 @@
 package org.ignitetasks.model;
 
+import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -20,6 +22,13 @@ public enum TaskState {
   IGNORED(8);
 
   private static final TaskState[] BY_CODE = values();
+  private static final Map<TaskState, Set<TaskState>> SUCCESSORS = new EnumMap<>(TaskState.class);
+
+  static {
+    for (TaskState state : BY_CODE) {
+      SUCCESSORS.put(state, successors(state));
+    }
+  }
 
   private final int code;
 
@@ -52,11 +61,11 @@ public enum TaskState {
    * be made PENDING again by an explicit "dead retry".
    */
   public boolean mayBecome(TaskState next) {
-    return successors().contains(next);
+    return SUCCESSORS.get(this).contains(next);
   }
 
-  private Set<TaskState> successors() {
-    return switch (this) {
+  private static Set<TaskState> successors(TaskState state) {
+    return switch (state) {
       case PENDING, STARTED, RETRY -> EnumSet.allOf(TaskState.class);
       case DEAD, REJECTED, FAILURE -> EnumSet.of(PENDING);
       case SUCCESS, REVOKED, IGNORED -> EnumSet.noneOf(TaskState.class);

@@ -18,11 +18,11 @@ import org.apache.ignite.internal.IgniteEx;
 /**
  * Finds out at once when the JVM of a worker or client has died.
  *
- * <p>Ignite waits for a client node to come back for its whole failure detection timeout, and blocks
- * whoever sends to it meanwhile, the coordinator's exchange of partitions included. Here a closed
- * connection is taken as a reason to look: where the kernel refuses a new one, nobody listens there any
- * more and the node is declared dead. A client that is paused, slow or cut off is not refused, and has
- * the whole timeout. Ignite's listener only enqueues; one thread here looks.
+ * <p>Ignite waits for a client node to come back for its whole failure detection timeout, and
+ * blocks whoever sends to it meanwhile, the coordinator's exchange of partitions included. Here a
+ * closed connection is taken as a reason to look: where the kernel refuses a new one, nobody
+ * listens there any more and the node is declared dead. A client that is paused, slow or cut off is
+ * not refused, and has the whole timeout. Ignite's listener only enqueues; one thread here looks.
  */
 final class DeadClients {
   private static final Logger LOG = Logger.getLogger("ignitetasks.topology");

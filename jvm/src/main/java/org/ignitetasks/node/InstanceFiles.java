@@ -120,4 +120,18 @@ final class InstanceFiles {
       // A stale file is recognised by its dead process.
     }
   }
+
+  /**
+   * Deletes the folder of the lane's socket where that had to be outside, its own path being short.
+   */
+  void removeLaneFolder() {
+    Path folder = Path.of(settings.lane).toAbsolutePath().getParent();
+    if (!folder.equals(settings.runDir().toAbsolutePath())) {
+      try {
+        Files.deleteIfExists(folder);
+      } catch (IOException e) {
+        // Somebody else's file is in it: it stays.
+      }
+    }
+  }
 }

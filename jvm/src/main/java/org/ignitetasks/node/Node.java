@@ -11,7 +11,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import java.util.regex.Pattern;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
@@ -36,17 +35,13 @@ import org.ignitetasks.worker.LaneServer;
 import org.ignitetasks.worker.WorkerNode;
 
 /**
- * One JVM put together: Ignite, the home (where there is data), the gateway and the lane, started in
- * the order in which they need each other and stopped in the reverse.
+ * One JVM put together: Ignite, the home (where there is data), the gateway and the lane, started
+ * in the order in which they need each other and stopped in the reverse.
  */
 final class Node {
   private static final Logger LOG = Logger.getLogger("ignitetasks.node");
   private static final long CALL_MILLIS = 10_000;
   private static final int TOKEN_BYTES = 32;
-
-  /** How Ignite says that a port is taken, where it keeps the cause to itself. */
-  private static final Pattern PORT_WORDS =
-      Pattern.compile("(?i)(bind|port is|port range|free port|any port)");
 
   /** Breaks the circle of home, which tells the gateway, and gateway, which asks the home. */
   private static final class LateSink implements CompletionSink {
@@ -91,7 +86,7 @@ final class Node {
     startIgnite();
     Topology.join(ignite, settings);
     LateSink sink = new LateSink();
-    ignite.getOrCreateCaches(List.copyOf(NodeConfigs.caches(settings)));
+    Topology.makeCaches(ignite, settings);
     IgniteCache<String, byte[]> ledger = cache(NodeConfigs.LEDGER);
     IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
     blobs = blobs();
@@ -101,7 +96,8 @@ final class Node {
     Workers links = new Workers(ignite, workers);
     RecordStore store = null;
     if (settings.hasData()) {
-      store = new RecordStore(ignite, ledger, () -> ignite.cluster().forServers().nodes().size() == 1);
+      store =
+          new RecordStore(ignite, ledger, () -> ignite.cluster().forServers().nodes().size() == 1);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       links.home(home);
     } else {
@@ -143,17 +139,19 @@ final class Node {
   }
 
   private TasksException startFailure(IgniteException e) {
-    if (X.hasCause(e, BindException.class) || PORT_WORDS.matcher(String.valueOf(e)).find()) {
-      return new TasksException(
-          Code.PORT_TAKEN, "a port of this node is taken: name others, or stop what uses them", e);
+    String trace = String.valueOf(X.getFullStackTrace(e));
+    if (X.hasCause(e, BindException.class) || trace.contains("Failed to bind")) {
+      return new TasksException(Code.PORT_TAKEN, Ports.taken(settings), e);
     }
     if (X.hasCause(e, IgniteSpiException.class) && !settings.hasData()) {
       return new TasksException(
           Code.CLUSTER_UNREACHABLE,
-          "no data node answers at " + settings.addresses + ": start one with `ignitetasks node run`",
+          "no data node answers at "
+              + settings.addresses
+              + ": start one with `ignitetasks node run`",
           e);
     }
-    if (String.valueOf(X.getFullStackTrace(e)).contains("No space left")) {
+    if (trace.contains("No space left")) {
       return new TasksException(
           Code.DISK_FULL, "the disk of " + settings.instanceDir + " is full: free some space", e);
     }
@@ -194,7 +192,7 @@ final class Node {
     facts.put("cluster_id", String.valueOf(ignite.cluster().id()));
     facts.put("node", settings.name);
     facts.put("namespace", settings.namespace);
-    facts.put("thin_port", Math.max(0, settings.thinPort));
+    facts.put("thin_port", settings.thinPort());
     facts.put("started_at", startedMillis);
     return facts;
   }
@@ -247,6 +245,7 @@ final class Node {
     quietly(topology == null ? null : topology::stop);
     quietly(deadClients == null ? null : deadClients::stop);
     quietly(() -> Ignition.stop("ignitetasks", true));
+    files.removeLaneFolder();
   }
 
   private static void quietly(Runnable step) {

@@ -25,8 +25,8 @@ import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 import org.apache.ignite.spi.discovery.tcp.ipfinder.vm.TcpDiscoveryVmIpFinder;
 
 /**
- * The only builder of Ignite configuration. Every default that loses data or opens a door is set here
- * by hand, with the reason beside it.
+ * The only builder of Ignite configuration. Every default that loses data or opens a door is set
+ * here by hand, with the reason beside it.
  */
 final class NodeConfigs {
   static final String LOOPBACK = "127.0.0.1";
@@ -52,14 +52,16 @@ final class NodeConfigs {
             .setMetricsLogFrequency(0)
             .setClientMode(!s.hasData())
             .setCommunicationSpi(communication(s))
-            // A client that is cut off without a word loses its place as soon as its leases end; one that
+            // A client that is cut off without a word loses its place as soon as its leases end;
+            // one that
             // dies is seen at once, see DeadClients.
             .setClientFailureDetectionTimeout(10_000)
             // A node whose store fails must end; its tasks are then run by others.
             .setFailureHandler(new StopNodeOrHaltFailureHandler(true, 5_000))
             .setTransactionConfiguration(
                 new TransactionConfiguration()
-                    // A paused client must not hold locks for ever, least of all against a new node.
+                    // A paused client must not hold locks for ever, least of all against a new
+                    // node.
                     .setDefaultTxTimeout(5_000)
                     .setTxTimeoutOnPartitionMapExchange(10_000));
     pools(config);
@@ -98,7 +100,7 @@ final class NodeConfigs {
   }
 
   private static void thinClients(IgniteConfiguration config, NodeSettings s) {
-    if (s.thinPort <= 0) {
+    if (s.thinPort() == 0) {
       config.setClientConnectorConfiguration(null);
       return;
     }
@@ -106,7 +108,7 @@ final class NodeConfigs {
         new ClientConnectorConfiguration()
             // Never another address: who reaches this port needs no password.
             .setHost(LOOPBACK)
-            .setPort(s.thinPort)
+            .setPort(s.thinPort())
             .setPortRange(0)
             .setJdbcEnabled(false)
             .setOdbcEnabled(false));
@@ -142,7 +144,8 @@ final class NodeConfigs {
         .setStoragePath(store.resolve("db").toString())
         .setWalPath(store.resolve("wal").toString())
         .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
-        // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process, and
+        // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process,
+        // and
         // of a machine only where another one holds a copy.
         .setWalMode(s.durability.equals("power") ? WALMode.FSYNC : WALMode.LOG_ONLY)
         .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))

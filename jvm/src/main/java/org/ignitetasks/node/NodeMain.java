@@ -16,8 +16,8 @@ import org.ignitetasks.model.TasksException;
 /**
  * The JVM's entry: {@code NodeMain --config FILE [--exit-when-ready]}.
  *
- * <p>Prints {@code READY port} when it can be used; on failure one line {@code ERROR CODE sentence} to
- * standard error and exit code 1. SIGTERM stops it cleanly; with a lifeline, so does the end of
+ * <p>Prints {@code READY port} when it can be used; on failure one line {@code ERROR CODE sentence}
+ * to standard error and exit code 1. SIGTERM stops it cleanly; with a lifeline, so does the end of
  * standard input, so that it never outlives the process that owns it.
  */
 public final class NodeMain {
@@ -132,5 +132,4 @@ public final class NodeMain {
     ignite.setLevel(Level.SEVERE);
     KEPT.addAll(List.of(root, ignite));
   }
-
 }

@@ -10,7 +10,9 @@ import java.util.List;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 
-/** What the launcher wrote for this JVM, as it is in the JSON file; checked once, then only read. */
+/**
+ * What the launcher wrote for this JVM, as it is in the JSON file; checked once, then only read.
+ */
 final class NodeSettings {
   String role = "embedded";
 
@@ -34,9 +36,8 @@ final class NodeSettings {
   @SerializedName("communication_port")
   int communicationPort;
 
-  /** Port for Ignite's own clients on the loopback interface; closed unless it is positive. */
   @SerializedName("thin_port")
-  int thinPort;
+  private int thinPort;
 
   @SerializedName("gateway_port")
   int gatewayPort;
@@ -82,6 +83,14 @@ final class NodeSettings {
 
   boolean hasData() {
     return !role.equals("client");
+  }
+
+  /**
+   * Returns the port for Ignite's own clients on the loopback interface; 0 for none. Only nodes with
+   * data have one: workers and clients of the same machine share its setting with them.
+   */
+  int thinPort() {
+    return hasData() ? Math.max(0, thinPort) : 0;
   }
 
   Path runDir() {

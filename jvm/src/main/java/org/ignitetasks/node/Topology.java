@@ -9,6 +9,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import javax.cache.CacheException;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
@@ -36,6 +37,7 @@ final class Topology {
   private static final long ACTIVE_LOOK_MILLIS = 50;
   private static final long ACTIVE_SAY_MILLIS = 5_000;
   private static final int JOIN_TRIES = 50;
+  private static final int CACHE_TRIES = 200;
   private static final long ADJUST_MILLIS = 60_000;
   private static final String EPOCH = "home-epoch";
 
@@ -87,8 +89,9 @@ final class Topology {
   }
 
   /**
-   * Waits until the cluster is active. After all data nodes were down it is so by itself once all of
-   * them are back, and not before: one that is still away may hold what the others have not seen.
+   * Waits until the cluster is active. After all data nodes were down it is so by itself once all
+   * of them are back, and not before: one that is still away may hold what the others have not
+   * seen.
    */
   private static void awaitActive(Ignite ignite) {
     long say = System.nanoTime();
@@ -98,6 +101,21 @@ final class Topology {
         say += ACTIVE_SAY_MILLIS * 1_000_000;
       }
       pause();
+    }
+  }
+
+  /** Makes the caches where they are not there yet; refused while another node joins the baseline. */
+  static void makeCaches(Ignite ignite, NodeSettings settings) {
+    for (int i = 1; ; i++) {
+      try {
+        ignite.getOrCreateCaches(List.copyOf(NodeConfigs.caches(settings)));
+        return;
+      } catch (CacheException | IgniteException e) {
+        if (settings.embedded() || i == CACHE_TRIES) {
+          throw e;
+        }
+        pause();
+      }
     }
   }
 
@@ -143,7 +161,9 @@ final class Topology {
       }
     }
     throw new TasksException(
-        TasksException.Code.UNAVAILABLE, "this node could not join the baseline: try again", failed);
+        TasksException.Code.UNAVAILABLE,
+        "this node could not join the baseline: try again",
+        failed);
   }
 
   /** A node that stays away is replaced by new copies elsewhere; one that restarts is not. */
@@ -226,8 +246,10 @@ final class Topology {
     }
     int[] partitions = store.primaryPartitions();
     if (!home.owns(partitions)) {
-      // The new placement can be seen before the partitions have been exchanged, that is before what
-      // the old home was committing is settled here. The epoch's transaction waits for the exchange.
+      // The new placement can be seen before the partitions have been exchanged, that is before
+      // what
+      // the old home was committing is settled here. The epoch's transaction waits for the
+      // exchange.
       long epoch = nextEpoch();
       home.own(partitions, epoch);
       gateways.homeMoved();

@@ -45,7 +45,8 @@ final class CreditSender {
   private void answered(Runnable get, int free) {
     try {
       get.run();
-    } catch (IgniteException e) {
+    } catch (RuntimeException e) {
+      // Whatever it is, it must not end the sending for ever.
       if (RemoteHome.translated(e).code() == TasksException.Code.NOT_FOUND) {
         joinAgain(free);
         return;
@@ -63,7 +64,7 @@ final class CreditSender {
                 synchronized (this) {
                   newest = newest < 0 ? free : newest;
                 }
-              } catch (TasksException e) {
+              } catch (RuntimeException e) {
                 // As above: the next heartbeat tries again.
               } finally {
                 send();

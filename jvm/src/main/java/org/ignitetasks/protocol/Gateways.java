@@ -42,7 +42,9 @@ public final class Gateways implements CompletionLink {
             });
   }
 
-  /** Tells all gateways that a home has moved to this node, where nobody knows who waits for what. */
+  /**
+   * Tells all gateways that a home has moved to this node, where nobody knows who waits for what.
+   */
   public void homeMoved() {
     local.mayHaveMissed();
     // Each by itself: one that is going away must not keep the word from the others.

@@ -7,7 +7,9 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Durations per bucket, in the layout of the "metrics" call. Thread-safe; not read as one whole. */
+/**
+ * Durations per bucket, in the layout of the "metrics" call. Thread-safe; not read as one whole.
+ */
 public final class Histogram {
   private final double[] boundsMillis;
   private final AtomicLongArray counts;

@@ -5,9 +5,9 @@ import java.util.Map;
 import org.ignitetasks.model.TaskRecord;
 
 /**
- * What homes answer. {@code HomeRouter} offers the same to gateways and workers for all homes of the
- * cluster: it finds the home of each id, calls it directly or by a compute job, and repeats a call
- * whose home has moved.
+ * What homes answer. {@code HomeRouter} offers the same to gateways and workers for all homes of
+ * the cluster: it finds the home of each id, calls it directly or by a compute job, and repeats a
+ * call whose home has moved.
  *
  * <p>Every call may arrive twice and is then harmless. Calls block for a commit at the most, never
  * for a task. All throw {@link org.ignitetasks.model.TasksException}.
@@ -22,8 +22,8 @@ public interface HomeApi {
   SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated);
 
   /**
-   * Ends deliveries; returns after the commit. Outcomes with a stale fence are dropped silently: the
-   * worker has nothing left to do about them. Slots are announced by {@link #credits} only.
+   * Ends deliveries; returns after the commit. Outcomes with a stale fence are dropped silently:
+   * the worker has nothing left to do about them. Slots are announced by {@link #credits} only.
    */
   void complete(long epoch, List<Outcome> outcomes);
 
@@ -42,7 +42,10 @@ public interface HomeApi {
   /** Forgets a session's interest. */
   void sessionClosed(Origin origin);
 
-  /** Returns records in the order of the ids: null if unknown, an expired marker's record if expired. */
+  /**
+   * Returns records in the order of the ids: null if unknown, an expired marker's record if
+   * expired.
+   */
   List<TaskRecord> info(List<String> ids);
 
   /** Deletes the records of finished tasks; returns how many. */
@@ -63,7 +66,9 @@ public interface HomeApi {
   /** Deletes dead letters (ids null: all); returns how many. */
   int deadDrop(List<String> ids);
 
-  /** Returns a page of records for SQL; cursor null starts, the page's cursor is null at the end. */
+  /**
+   * Returns a page of records for SQL; cursor null starts, the page's cursor is null at the end.
+   */
   ScanPage scan(String cursor, int limit);
 
   /** Queues, workers and counters of this home, as maps that go to the client as they are. */

@@ -3,6 +3,7 @@ package org.ignitetasks.protocol;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +23,8 @@ import org.ignitetasks.model.TasksException;
 
 /**
  * All homes of the cluster as one: finds the home of each id, calls it directly when it is in this
- * JVM, and repeats what failed for a reason that passes (a home that moves, a node that died) until a
- * deadline. Every call it repeats is harmless when it arrives twice.
+ * JVM, and repeats what failed for a reason that passes (a home that moves, a node that died) until
+ * a deadline. Every call it repeats is harmless when it arrives twice.
  */
 public final class HomeRouter implements HomeApi {
   private static final long FIRST_PAUSE_MILLIS = 5;
@@ -93,17 +94,19 @@ public final class HomeRouter implements HomeApi {
           List<Integer> again = new ArrayList<>();
           for (Map.Entry<ClusterNode, List<Integer>> group : byHome(left, idOf).entrySet()) {
             try {
-              call.on(
-                  at(group.getKey()), group.getValue().stream().mapToInt(i -> i).toArray());
+              call.on(at(group.getKey()), group.getValue().stream().mapToInt(i -> i).toArray());
             } catch (TasksException e) {
               if (!e.code().retryable()) {
                 throw e;
               }
               failed = e;
               again.addAll(group.getValue());
+            } catch (IgniteException | IllegalStateException e) {
+              failed = RemoteHome.translated(e);
+              again.addAll(group.getValue());
             }
           }
-          left.retainAll(again);
+          left.retainAll(new HashSet<>(again));
           if (failed != null) {
             throw failed;
           }
@@ -182,8 +185,7 @@ public final class HomeRouter implements HomeApi {
           synchronized (exceptions) {
             created[0] += answer.created();
             for (SubmitAnswer.Exception e : answer.exceptions()) {
-              exceptions.add(
-                  new SubmitAnswer.Exception(items[e.index()], e.code(), e.state()));
+              exceptions.add(new SubmitAnswer.Exception(items[e.index()], e.code(), e.state()));
             }
           }
         });
@@ -218,8 +220,17 @@ public final class HomeRouter implements HomeApi {
     for (ClusterNode node : servers()) {
       repeat(
           () -> {
-            if (ignite.cluster().node(node.id()) != null) {
+            if (ignite.cluster().node(node.id()) == null) {
+              return null;
+            }
+            try {
               action.accept(at(node));
+            } catch (TasksException e) {
+              // A node that is just starting has no home and no task yet: there is nothing to ask.
+              if (e.code() != TasksException.Code.NOT_HOME
+                  || affinity.primaryPartitions(node).length > 0) {
+                throw e;
+              }
             }
             return null;
           });
@@ -245,6 +256,9 @@ public final class HomeRouter implements HomeApi {
     if (worker == null) {
       return;
     }
+    if (creditSenders.size() > servers().size() * workers.size()) {
+      creditSenders.keySet().removeIf(key -> !alive(key));
+    }
     for (ClusterNode node : servers()) {
       if (local != null && node.id().equals(localNode.id())) {
         localCredits(worker, free);
@@ -266,6 +280,11 @@ public final class HomeRouter implements HomeApi {
   /** A client node that was cut off comes back under another id: homes must push to that. */
   private WorkerInfo here(WorkerInfo worker) {
     return worker.at(ignite.cluster().localNode().id());
+  }
+
+  private boolean alive(String senderKey) {
+    UUID node = UUID.fromString(senderKey.substring(0, senderKey.indexOf('/')));
+    return ignite.cluster().node(node) != null;
   }
 
   private void localCredits(WorkerInfo worker, int free) {
@@ -382,6 +401,9 @@ public final class HomeRouter implements HomeApi {
   @Override
   public ScanPage scan(String cursor, int limit) {
     List<ClusterNode> nodes = new ArrayList<>(servers());
+    if (nodes.isEmpty()) {
+      throw new TasksException(TasksException.Code.UNAVAILABLE, "there is no data node now");
+    }
     nodes.sort((a, b) -> a.id().compareTo(b.id()));
     int bar = cursor == null ? -1 : cursor.indexOf('|');
     String at = cursor == null ? nodes.get(0).id().toString() : cursor.substring(0, bar);

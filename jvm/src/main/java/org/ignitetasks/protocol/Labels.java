@@ -26,8 +26,8 @@ public final class Labels {
   }
 
   /**
-   * Returns the series of a label value, made when there is none; that of "other" when there are too
-   * many. Threads that meet the limit together may pass it by a few.
+   * Returns the series of a label value, made when there is none; that of "other" when there are
+   * too many. Threads that meet the limit together may pass it by a few.
    *
    * @param series by label value, not by label string: a lookup per task must not build a string
    */

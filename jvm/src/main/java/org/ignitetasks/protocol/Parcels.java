@@ -108,8 +108,7 @@ final class Parcels {
     List<Completion> ends = new ArrayList<>();
     for (Object item : (Object[]) parcel) {
       Object[] in = (Object[]) item;
-      ends.add(
-          new Completion((String) in[0], (Integer) in[1], (byte[]) in[2], (Boolean) in[3]));
+      ends.add(new Completion((String) in[0], (Integer) in[1], (byte[]) in[2], (Boolean) in[3]));
     }
     return ends;
   }

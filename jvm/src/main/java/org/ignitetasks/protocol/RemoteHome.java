@@ -68,8 +68,7 @@ final class RemoteHome implements HomeApi {
 
   @Override
   public SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
-    int[] flat =
-        (int[]) call("submit", Parcels.records(records), Parcels.origin(origin), repeated);
+    int[] flat = (int[]) call("submit", Parcels.records(records), Parcels.origin(origin), repeated);
     List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
     for (int at = 1; at < flat.length; at += 3) {
       exceptions.add(new SubmitAnswer.Exception(flat[at], flat[at + 1], flat[at + 2]));

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The status of several homes as one. A worker is known to all homes: its running numbers add up, its
- * free slots do not.
+ * The status of several homes as one. A worker is known to all homes: its running numbers add up,
+ * its free slots do not.
  */
 final class StatusSum {
   private static final Set<String> LARGEST = Set.of("free", "free_slots", "workers", "oldest_ms");
@@ -64,9 +64,7 @@ final class StatusSum {
   private static Object added(Object a, Object b) {
     if (a instanceof Map<?, ?>) {
       Map<String, Object> sum = new LinkedHashMap<>(map(a));
-      map(b)
-          .forEach(
-              (k, v) -> sum.merge(k, v, (x, y) -> k.equals("bounds_ms") ? x : added(x, y)));
+      map(b).forEach((k, v) -> sum.merge(k, v, (x, y) -> k.equals("bounds_ms") ? x : added(x, y)));
       return sum;
     }
     if (a instanceof List<?> list) {

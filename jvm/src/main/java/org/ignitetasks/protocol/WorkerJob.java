@@ -6,8 +6,8 @@ import org.apache.ignite.lang.IgniteCallable;
 import org.apache.ignite.resources.IgniteInstanceResource;
 
 /**
- * A short message to the worker side of another node: it finds the node's {@link WorkerApi} and calls
- * it, no more.
+ * A short message to the worker side of another node: it finds the node's {@link WorkerApi} and
+ * calls it, no more.
  */
 final class WorkerJob implements IgniteCallable<Object> {
   /** Where a node keeps its worker side, in Ignite's node-local map. */
@@ -44,9 +44,7 @@ final class WorkerJob implements IgniteCallable<Object> {
       }
       case "running" -> {
         List<WorkerApi.Running> running = worker == null ? List.of() : worker.running();
-        return running.stream()
-            .map(r -> new Object[] {r.epoch(), r.id(), r.fence()})
-            .toArray();
+        return running.stream().map(r -> new Object[] {r.epoch(), r.id(), r.fence()}).toArray();
       }
       default -> throw new IllegalArgumentException("this node does not know the call " + call);
     }

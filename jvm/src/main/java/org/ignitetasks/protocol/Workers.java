@@ -11,6 +11,7 @@ import org.apache.ignite.IgniteException;
 import org.apache.ignite.cluster.ClusterGroup;
 import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.lang.IgniteFuture;
+import org.ignitetasks.model.TasksException;
 
 /**
  * Homes' way to workers: a direct call where both are in one JVM, else a compute job that nobody
@@ -22,6 +23,9 @@ public final class Workers implements WorkerLink {
 
   private static final Logger LOG = Logger.getLogger("ignitetasks.workers");
   private static final long RUNNING_NANOS = 1_000_000_000;
+
+  private static final int GIVE_BACK_TRIES = 100;
+  private static final long GIVE_BACK_PAUSE_MILLIS = 200;
 
   private final Ignite ignite;
   private final WorkerApi local;
@@ -46,7 +50,8 @@ public final class Workers implements WorkerLink {
       return;
     }
     try {
-      IgniteFuture<Object> sent = at(node, new WorkerJob("push", epoch, Parcels.deliveries(deliveries)));
+      IgniteFuture<Object> sent =
+          at(node, new WorkerJob("push", epoch, Parcels.deliveries(deliveries)));
       sent.listen(
           future -> {
             try {
@@ -61,19 +66,37 @@ public final class Workers implements WorkerLink {
   }
 
   private void giveBack(long epoch, List<Delivery> deliveries, RuntimeException cause) {
-    LOG.log(Level.INFO, "a push of " + deliveries.size() + " deliveries failed: they go back", cause);
+    LOG.log(
+        Level.INFO, "a push of " + deliveries.size() + " deliveries failed: they go back", cause);
+    List<Outcome> back =
+        deliveries.stream()
+            .map(d -> Outcome.plain(d.record().id, d.fence(), Outcome.GIVE_BACK))
+            .toList();
     // Not on Ignite's thread: a home's call blocks for a commit.
-    Thread thread =
-        new Thread(
-            () ->
-                home.complete(
-                    epoch,
-                    deliveries.stream()
-                        .map(d -> Outcome.plain(d.record().id, d.fence(), Outcome.GIVE_BACK))
-                        .toList()),
-            "ignitetasks-give-back");
+    Thread thread = new Thread(() -> giveBack(epoch, back), "ignitetasks-give-back");
     thread.setDaemon(true);
     thread.start();
+  }
+
+  /** Tries until the home has taken them: nobody else would, as long as the worker lives. */
+  private void giveBack(long epoch, List<Outcome> back) {
+    for (int tries = 0; tries < GIVE_BACK_TRIES; tries++) {
+      try {
+        home.complete(epoch, back);
+        return;
+      } catch (TasksException e) {
+        if (!e.code().retryable()) {
+          LOG.log(Level.WARNING, "deliveries could not be given back", e);
+          return;
+        }
+      }
+      try {
+        Thread.sleep(GIVE_BACK_PAUSE_MILLIS);
+      } catch (InterruptedException e) {
+        return;
+      }
+    }
+    LOG.log(Level.WARNING, back.size() + " deliveries wait for the end of their worker");
   }
 
   @Override

@@ -1,0 +1,36 @@
+"""The one place that imports by name, at first use: what most programs that send tasks never need.
+
+Everything else imports at the top of its file. These parts are the exception because each would cost every
+``import ignitetasks`` more than all the rest (a web server, an event loop's worth of structlog and rich), or is a
+layer above its caller. This file must not grow a part that is needed by every send: that would only move the cost
+to the first one.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal
+
+Part = Literal["local_worker", "bar", "log_format", "exposition", "futures"]
+
+_MODULES: dict[Part, str] = {
+    # The app is a layer below the worker, whose supervisor, pools and metrics endpoint come with it.
+    "local_worker": "ignitetasks.worker.local",
+    # rich: only where a progress bar is asked for.
+    "bar": "ignitetasks.bar",
+    # structlog, which imports rich and asyncio: only where this package's log lines are to be formatted.
+    "log_format": "ignitetasks.logformat",
+    # prometheus_client, which imports http.server and ssl: only where somebody reads the metrics.
+    "exposition": "ignitetasks.exposition",
+    # asyncio: only where a result is awaited.
+    "futures": "ignitetasks.awaiting",
+}
+
+
+def load(part: Part) -> Any:
+    """Imports a part, the first time, and returns its module.
+
+    Args:
+        part: Which one.
+    """
+    return importlib.import_module(_MODULES[part])

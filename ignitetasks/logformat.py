@@ -1,0 +1,53 @@
+"""How a program that called `log.configure` writes log records: one JSON object per line, or text for people.
+
+The only file that imports structlog. Fixed keys: ``event``, ``timestamp``, ``level``, ``logger``, ``process`` (its
+id; JSON only) and ``exception``. This file must not choose levels or streams.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import structlog
+
+
+class Formatter(logging.Formatter):
+    """Renders our events and everybody else's lines in one shape.
+
+    Args:
+        field: Attribute of a record that has event and facts.
+        as_json: True for JSON, False for text.
+        colors: Whether text may be coloured.
+    """
+
+    def __init__(self, field: str, as_json: bool, colors: bool) -> None:
+        super().__init__()
+        render: Any = (
+            structlog.processors.JSONRenderer(default=repr, ensure_ascii=False)
+            if as_json
+            else structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)
+        )
+        self._field = field
+        self._as_json = as_json
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line of a record."""
+        event, facts = getattr(record, self._field, None) or (record.getMessage(), {})
+        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        fixed: dict[str, Any] = {
+            "event": event,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": f"{stamp}.{int(record.msecs):03d}",
+        }
+        if self._as_json:
+            fixed["process"] = record.process
+        if record.exc_info and record.exc_info[0] is not None:
+            fixed["exception"] = self.formatException(record.exc_info)
+        # What the program bound with structlog itself, e.g. the id of a web request, belongs to our lines too.
+        for key, value in {**structlog.contextvars.get_contextvars(), **facts}.items():
+            # A fact never hides a fixed key, nor is it lost to one.
+            fixed[f"{key}_" if key in fixed else key] = value
+        return cast("str", self._render(None, record.levelname.lower(), fixed))

@@ -1,0 +1,222 @@
+package org.ignitetasks.home;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
+
+/**
+ * Revokes tasks, wherever they are: one that waits leaves the order, one that runs is terminated or
+ * at least not run again.
+ *
+ * <p>What is to be revoked is claimed in memory first and looked up in the ledger then: the other way
+ * round, a task that ends between the two would be ended twice.
+ */
+final class Revoker {
+  private static final int BATCH = 500;
+
+  /** Up to so many waiting tasks the revoked ones are searched for; above, their ids are marked. */
+  private static final int SEARCHABLE = 200_000;
+
+  private static final long BUSY_NANOS = 10_000_000_000L;
+
+  /** A delivery whose worker is to be told. */
+  private record Kill(WorkerSlots worker, String id, long fence, String signal) {}
+
+  /** What was found of the ids of one batch, and taken. */
+  private static final class Taken {
+    final Map<String, Entry> waiting = new HashMap<>();
+    final Map<String, Entry> leased = new HashMap<>();
+    final Set<String> running = new HashSet<>();
+    final Set<String> marked = new HashSet<>();
+    final List<Kill> kills = new ArrayList<>();
+  }
+
+  private final HomeContext home;
+  private final Completer completer;
+  private final Operations operations;
+
+  Revoker(HomeContext home, Completer completer, Operations operations) {
+    this.home = home;
+    this.completer = completer;
+    this.operations = operations;
+  }
+
+  /** Returns the code of the state each task has afterwards, -1 if there is none. */
+  int[] revoke(List<String> ids, boolean terminate, String signal) {
+    List<String> different = List.copyOf(new LinkedHashSet<>(ids));
+    Map<String, Integer> states = new HashMap<>();
+    for (int from = 0; from < different.size(); from += BATCH) {
+      List<String> part = different.subList(from, Math.min(different.size(), from + BATCH));
+      home.unmoved(
+          () -> {
+            part.forEach(home::requireOwned);
+            home.reservations.take(part);
+            try {
+              states.putAll(revokeReserved(part, terminate, signal));
+            } finally {
+              home.reservations.release(part);
+            }
+            return null;
+          });
+    }
+    return ids.stream().mapToInt(states::get).toArray();
+  }
+
+  private Map<String, Integer> revokeReserved(List<String> ids, boolean terminate, String signal) {
+    Taken taken;
+    synchronized (home.lock) {
+      taken = take(ids, terminate, signal);
+    }
+    Map<String, TaskRecord> found;
+    try {
+      found = home.store.read(ids);
+    } catch (RuntimeException e) {
+      undo(taken);
+      throw e;
+    }
+    Map<String, Integer> states = new HashMap<>();
+    List<TaskRecord> rows = new ArrayList<>();
+    for (String id : ids) {
+      TaskRecord r = found.get(id);
+      if (r == null || r.expired) {
+        states.put(id, -1);
+      } else if (r.state.terminal() || taken.running.contains(id)) {
+        states.put(id, r.state.code());
+      } else {
+        states.put(id, TaskState.REVOKED.code());
+        if (!taken.leased.containsKey(id)) {
+          rows.add(r);
+        }
+      }
+    }
+    endWaiting(taken, rows);
+    endLeased(taken, found);
+    return states;
+  }
+
+  /** Claims leases that are to end, takes waiting entries out; call with the lock. */
+  private Taken take(List<String> ids, boolean terminate, String signal) {
+    long deadline = home.nowNanos() + BUSY_NANOS;
+    while (ids.stream().anyMatch(id -> busy(id, terminate))) {
+      completer.awaitClaims(deadline);
+    }
+    Taken taken = new Taken();
+    Set<String> unleased = new HashSet<>();
+    for (String id : ids) {
+      Entry entry = home.state.lease(id);
+      if (entry == null) {
+        unleased.add(id);
+        continue;
+      }
+      WorkerSlots worker = home.state.worker(entry.epoch);
+      if (entry.sent && worker != null) {
+        taken.kills.add(new Kill(worker, id, entry.fence, terminate ? signal : null));
+      }
+      if (ends(entry, terminate)) {
+        home.state.completing(id, entry.fence);
+        taken.leased.put(id, entry);
+      } else {
+        entry.revokeAsked = true;
+        taken.running.add(id);
+      }
+    }
+    takeWaiting(unleased, taken);
+    return taken;
+  }
+
+  private static boolean ends(Entry entry, boolean terminate) {
+    return terminate || !entry.sent;
+  }
+
+  private boolean busy(String id, boolean terminate) {
+    Entry entry = home.state.lease(id);
+    return entry != null && entry.completing && ends(entry, terminate);
+  }
+
+  private void takeWaiting(Set<String> ids, Taken taken) {
+    if (ids.isEmpty()) {
+      return;
+    }
+    if (home.state.waiting() <= SEARCHABLE) {
+      for (Entry entry : home.state.drain(null, ids.size(), e -> ids.contains(e.id))) {
+        home.unpark(entry);
+        taken.waiting.put(entry.id, entry);
+      }
+      return;
+    }
+    ids.forEach(home.state::revokedWaiting);
+    taken.marked.addAll(ids);
+  }
+
+  private void undo(Taken taken) {
+    synchronized (home.lock) {
+      taken.leased.values().forEach(home::release);
+      taken.marked.forEach(home.state::notRevoked);
+      home.claimsReleased();
+    }
+    operations.putBack(List.copyOf(taken.waiting.values()));
+  }
+
+  private void endWaiting(Taken taken, List<TaskRecord> live) {
+    Map<String, Entry> entries = new LinkedHashMap<>();
+    List<TaskRecord> rows = new ArrayList<>();
+    long now = home.nowMillis();
+    for (TaskRecord r : live) {
+      Entry entry = taken.waiting.remove(r.id);
+      entries.put(r.id, entry == null ? new Entry(r, null) : entry);
+      taken.marked.remove(r.id);
+      TaskRecord row = r.copy();
+      Outcomes.fail(row, TaskState.REVOKED, Failures.REVOKED, "revoked", null, now);
+      rows.add(row);
+    }
+    synchronized (home.lock) {
+      // What is left of these has no record that waits.
+      taken.marked.forEach(home.state::notRevoked);
+      taken.waiting.values().forEach(home::leftOrder);
+    }
+    try {
+      operations.writeEnds(rows, entries);
+    } catch (RuntimeException e) {
+      synchronized (home.lock) {
+        taken.leased.values().forEach(home::release);
+        home.claimsReleased();
+      }
+      throw e;
+    }
+  }
+
+  private void endLeased(Taken taken, Map<String, TaskRecord> found) {
+    List<Entry> leased = new ArrayList<>();
+    synchronized (home.lock) {
+      for (Entry entry : taken.leased.values()) {
+        TaskRecord r = entry.record == null ? found.get(entry.id) : entry.record;
+        if (r == null || r.state.terminal()) {
+          home.state.ended(entry);
+          home.leftOrder(entry);
+        } else {
+          leased.add(entry);
+        }
+      }
+    }
+    if (!leased.isEmpty()) {
+      completer.end(leased, found, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran");
+    }
+    for (Kill kill : taken.kills) {
+      try {
+        home.workers.kill(
+            kill.worker.info.node(), kill.worker.info.epoch(), kill.id, kill.fence, kill.signal);
+      } catch (RuntimeException e) {
+        // Its result will be refused all the same.
+        home.log("task " + kill.id + " could not be terminated", e);
+      }
+    }
+  }
+}
