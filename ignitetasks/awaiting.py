@@ -137,13 +137,16 @@ async def in_thread(work: Callable[[], None]) -> None:
     await asyncio.get_running_loop().run_in_executor(None, work)
 
 
-async def completion_of(hub: ResultHub, task_id: str, epoch: Epoch | None) -> Completion:
+async def completion_of(
+    hub: ResultHub, task_id: str, epoch: Epoch | None, look: Callable[[], Completion | None] = lambda: None
+) -> Completion:
     """Awaits one completion.
 
     Args:
         hub: Whose.
         task_id: The task.
         epoch: As for `ResultHub.register`.
+        look: Asked once it is registered: whether somebody else was given the completion before.
 
     Raises:
         NotConnected: The node could not be reached for longer than the hub's patience.
@@ -158,7 +161,7 @@ async def completion_of(hub: ResultHub, task_id: str, epoch: Epoch | None) -> Co
             await loop.run_in_executor(None, hub.register, waiting, (task_id,), epoch)
         else:
             hub.register(waiting, (task_id,), epoch)
-        return await waiting.future
+        return look() or await waiting.future
     finally:
         hub.unregister(waiting, (task_id,))
         pump.done(waiting)

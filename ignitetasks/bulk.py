@@ -23,6 +23,8 @@ from ignitetasks.sending import choose_id, conflict_text, prepare, with_ancestry
 
 CHUNK_ITEMS = 2 * BLOCK
 CHUNK_BYTES = 2 * 1024 * 1024
+#: The gateway takes 1,000 groups in a submit.
+CHUNK_GROUPS = 900
 
 #: How to send, positional and keyword arguments, encoded arguments.
 Call = tuple[Plan, Sequence[Any], Mapping[str, Any], bytes]
@@ -64,13 +66,18 @@ class _Bulk:
     def add(self, calls: Iterator[Call]) -> None:
         """Sends calls, chunk by chunk."""
         inline = self._client.settings.inline_limit
-        pending, size = self._calls, 0
+        pending, size, groups = self._calls, 0, 0
+        last: Plan | None = None
         for call in calls:
             pending.append(call)
             size += min(len(call[3]), inline) + 64
-            if len(pending) >= CHUNK_ITEMS or size >= CHUNK_BYTES:
+            if call[0] is not last and call[0] != last:
+                last, groups = call[0], groups + 1
+            if len(call[3]) > inline:
+                groups += 2  # its own, and one for what follows
+            if len(pending) >= CHUNK_ITEMS or size >= CHUNK_BYTES or groups >= CHUNK_GROUPS:
                 self.flush()
-                size = 0
+                size, groups, last = 0, 0, None
         self.flush()
 
     def flush(self) -> None:
@@ -83,7 +90,7 @@ class _Bulk:
         while start < len(calls):
             # A run of calls that are sent alike is one group; runs and not classes, so that order is kept.
             plan, end = calls[start][0], start + 1
-            while end < len(calls) and calls[end][0] is plan:
+            while end < len(calls) and (calls[end][0] is plan or calls[end][0] == plan):
                 end += 1
             self._add_run(groups, plan, calls[start:end])
             start = end

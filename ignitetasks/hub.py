@@ -40,15 +40,17 @@ class Waiter:
         sink: Gets each completion, under the hub's lock: it must be quick and must not call the hub.
 
     Attributes:
+        asked: True when the node was asked for some of its ids; else it relies on an `Epoch`.
         left: Completions still missing.
         enough: `ResultHub.wait` returns when no more than so many are missing.
     """
 
-    __slots__ = ("__weakref__", "enough", "left", "sink", "wake")
+    __slots__ = ("__weakref__", "asked", "enough", "left", "sink", "wake")
 
     def __init__(self, count: int, sink: Callable[[Completion], None]) -> None:
         self.left = count
         self.enough = 0
+        self.asked = False
         self.sink = sink
         self.wake = threading.Event()
 
@@ -100,6 +102,8 @@ class ResultHub:
         self._interest: dict[str, tuple[Waiter, ...]] = {}
         self._unclaimed: OrderedDict[str, Completion] = OrderedDict()
         self._unclaimed_bytes = 0
+        # Given to somebody who asked. Whoever submitted these relies on an epoch, and would wait in vain.
+        self._elsewhere: set[str] = set()
         self._followers: dict[Waiter, None] = {}
         self._leading = False
         self._epoch: Epoch | None = None
@@ -113,7 +117,10 @@ class ResultHub:
     def claim(self, task_id: str) -> Completion | None:
         """Returns a completion that has already arrived, and forgets it; never calls the node."""
         with self._lock:
-            return self._take(task_id)
+            known = self._take(task_id)
+            if known is not None:
+                self._note_elsewhere(task_id)
+            return known
 
     def epoch(self, session: Session) -> Epoch | None:
         """Returns the token that spares `register` its questions, for ids that a session has just submitted."""
@@ -140,14 +147,17 @@ class ResultHub:
             self._current_session()
         asked: list[str] = []
         with self._lock:
+            waiter.asked = waiter.asked or epoch is None or epoch is not self._epoch
             for task_id in ids:
                 known = self._take(task_id)
                 if known is not None:
                     self._hand(waiter, known)
+                    if waiter.asked:
+                        self._note_elsewhere(task_id)
                     continue
                 others = self._interest.get(task_id)
                 self._interest[task_id] = (waiter,) if others is None else (*others, waiter)
-                if epoch is None or epoch is not self._epoch:
+                if waiter.asked or task_id in self._elsewhere:
                     asked.append(task_id)
             self._quiet = _QUIET_SECONDS
         for start in range(0, len(asked), WATCH_BATCH):
@@ -157,15 +167,26 @@ class ResultHub:
         """Stops collecting for a waiter."""
         with self._lock:
             for task_id in ids:
-                waiters = self._interest.get(task_id)
-                if waiters is None or waiter not in waiters:
-                    continue
-                rest = tuple(one for one in waiters if one is not waiter)
-                if rest:
-                    self._interest[task_id] = rest
-                else:
-                    del self._interest[task_id]
+                self._withdraw(waiter, task_id)
             self._followers.pop(waiter, None)
+
+    def offer(self, waiter: Waiter, completions: Iterable[Completion]) -> None:
+        """Gives a registered waiter what somebody else was given before; what it does not miss is left out."""
+        with self._lock:
+            for completion in completions:
+                if self._withdraw(waiter, completion.id):
+                    self._hand(waiter, completion)
+
+    def _withdraw(self, waiter: Waiter, task_id: str) -> bool:
+        waiters = self._interest.get(task_id, ())
+        if waiter not in waiters:
+            return False
+        rest = tuple(one for one in waiters if one is not waiter)
+        if rest:
+            self._interest[task_id] = rest
+        else:
+            del self._interest[task_id]
+        return True
 
     def wait(self, waiter: Waiter, timeout: float | None) -> bool:
         """Waits until a waiter has enough.
@@ -363,6 +384,8 @@ class ResultHub:
                     continue
                 for waiter in waiters:
                     self._hand(waiter, completion)
+                if all(waiter.asked for waiter in waiters):
+                    self._note_elsewhere(completion.id)
         for state, number in counts.items():
             if state in self._counters:
                 self._counters[state].inc(number)
@@ -372,6 +395,12 @@ class ResultHub:
         waiter.sink(completion)
         if waiter.left <= waiter.enough:
             waiter.wake.set()
+
+    def _note_elsewhere(self, task_id: str) -> None:
+        self._elsewhere.add(task_id)
+        if len(self._elsewhere) > UNCLAIMED_ITEMS:
+            self._elsewhere.clear()
+            self._begin_epoch()
 
     def _keep(self, completion: Completion) -> None:
         """Keeps what nobody has asked for yet, within bounds: the node can be asked for the rest."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ignitetasks import deferred, states
 from ignitetasks.client import Client, ResultSource, shared_client
@@ -52,6 +52,13 @@ def set_default_source(source: ResultSource) -> None:
     """Names the app whose client is used by handles that were made without one."""
     global _default_source
     _default_source = source
+
+
+class Siblings(Protocol):
+    """What a handle needs of the list it is from."""
+
+    def completion_at(self, index: int) -> Completion | None:
+        """Returns what the list was given for one place; from now on it collects for all of them."""
 
 
 def _is_text(value: object) -> bool:
@@ -106,7 +113,7 @@ class AsyncResult(Generic[R]):
         task_name: The task's name where known, else None.
     """
 
-    __slots__ = ("_completion", "_epoch", "_opened", "_source", "created", "id", "queue", "task_name")
+    __slots__ = ("_completion", "_epoch", "_opened", "_place", "_source", "created", "id", "queue", "task_name")
 
     def __init__(
         self,
@@ -117,6 +124,7 @@ class AsyncResult(Generic[R]):
         queue: str | None = None,
         created: bool = True,
         epoch: Epoch | None = None,
+        place: tuple[Siblings, int] | None = None,
     ) -> None:
         if not _is_text(id):
             raise RequestError(f"a task id is a text that is not empty, not {id!r}")
@@ -126,6 +134,7 @@ class AsyncResult(Generic[R]):
         self.task_name = task_name
         self._source = app
         self._epoch = epoch
+        self._place = place
         self._completion: Completion | None = None
         self._opened: tuple[bool, Any] = _UNSET
 
@@ -177,13 +186,24 @@ class AsyncResult(Generic[R]):
     def _set(self, completion: Completion) -> None:
         self._completion = completion
 
+    def _look(self) -> Completion | None:
+        """Looks whether the list this handle is from has been given the completion: it comes only once."""
+        if self._completion is None and self._place is not None:
+            self._completion = self._place[0].completion_at(self._place[1])
+        return self._completion
+
     def _wait(self, timeout: float | None) -> None:
+        if self._look():
+            return
         client = self.source.client
         waiter = Waiter(1, self._set)
         start = monotonic()
         hub = client.hub
         try:
             hub.register(waiter, (self.id,), self._epoch)
+            # The list may have got it between the look and the registering; what comes now goes to both.
+            if self._look():
+                return
             first = _WARN_AFTER_SECONDS if timeout is None else min(timeout, _WARN_AFTER_SECONDS)
             if hub.wait(waiter, first):
                 return
@@ -193,7 +213,7 @@ class AsyncResult(Generic[R]):
                 if hub.wait(waiter, left):
                     return
         finally:
-            if self._completion is None:
+            if waiter.left:
                 hub.unregister(waiter, (self.id,))
         raise ResultTimeout(explain_timeout(client, self.id, timeout or 0.0))
 
@@ -203,8 +223,12 @@ class AsyncResult(Generic[R]):
 
     async def _await(self) -> R:
         futures = deferred.load("futures")
-        if self._completion is None:
-            self._completion = await futures.completion_of(self.source.client.hub, self.id, self._epoch)
+        hub = self.source.client.hub
+        if self._place is not None and (self._epoch is None or not hub.is_current(self._epoch)):
+            await futures.in_thread(self._look)  # the list asks the node, for a moment
+        if not self._look():
+            self._completion = await futures.completion_of(hub, self.id, self._epoch, self._look)
+        assert self._completion is not None  # noqa: S101  # looked up or awaited
         if self._opened is _UNSET and self._completion.flags & COMPLETION_REF:
             await futures.in_thread(self._open)
         return self._give(True)
@@ -228,9 +252,8 @@ class AsyncResult(Generic[R]):
             return True
 
     def _state_code(self) -> int:
-        if self._completion is None:
-            client = self.source.client
-            self._completion = client.hub.claim(self.id)
+        if not self._look():
+            self._completion = self.source.client.hub.claim(self.id)
         if self._completion is None:
             try:
                 record = self.info_map()
@@ -293,7 +316,7 @@ class AsyncResult(Generic[R]):
     def forget(self) -> None:
         """Deletes the task's record, and with it the result; a running task is not stopped."""
         self.source.client.transport.call("forget", [self.id])
-        self._completion, self._opened = None, _UNSET
+        self._completion, self._opened, self._place = None, _UNSET, None
 
     def revoke(self, terminate: bool = False, signal: str = "SIGTERM") -> str:
         """Keeps the task from running.

@@ -6,6 +6,7 @@ file must not send tasks.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +125,9 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         self._queue = queue
         self._task_name = task_name
         self._collector: _Collector | None = None
-        self._known: list[Completion] = []
+        self._starting = threading.Lock()
+        #: The list this one is a part of, and the places there.
+        self._whole: tuple[ResultList[R], Sequence[int]] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,10 +148,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
                 queue=self._queue,
                 task_name=self._task_name,
             )
-            if self._collector is not None:
-                # What has arrived here will not arrive a second time.
-                known = [self._collector.at(old) for old in places]
-                part._known = [one for one in known if one is not None]
+            part._whole = (self, places)
             return part
         return self._handle(range(len(self))[index])
 
@@ -163,29 +163,42 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
             queue=self._queue,
             created=index not in self.existing,
             epoch=self._epoch,
+            place=(self, index),
         )
-        if self._known:
-            self._collect()
         completion = self._collector.at(index) if self._collector is not None else None
         if completion is not None:
             result._set(completion)
         return result
 
+    def completion_at(self, index: int) -> Completion | None:
+        """Returns what has arrived for one place; collects for all of them from now on.
+
+        A completion comes once, so whatever is made of this list (handles, parts) looks here before it waits.
+        """
+        return self._collect().at(index)
+
     def _collect(self) -> _Collector:
         """Starts collecting, once."""
-        if self._collector is None:
-            hub = self._source.client.hub
-            collector = _Collector(self.ids)
-            for completion in {one.id: one for one in self._known}.values():
-                collector.left -= 1
-                collector.sink(completion)
-            self._known = []
-            ids = list(collector.order)
-            self._collector = collector
-            # The hub's hold on the collector ends with this list, not with the process.
-            weakref.finalize(self, hub.unregister, collector, ids).atexit = False
-            hub.register(collector, ids, self._epoch)
-        return self._collector
+        if self._collector is not None:
+            return self._collector
+        with self._starting:
+            if self._collector is None:
+                whole = self._whole[0]._collect() if self._whole is not None else None
+                hub = self._source.client.hub
+                collector = _Collector(self.ids)
+                ids = list(collector.order)
+                # The hub's hold on the collector ends with this list, not with the process.
+                weakref.finalize(self, hub.unregister, collector, ids).atexit = False
+                try:
+                    hub.register(collector, ids, self._epoch)
+                    if whole is not None and self._whole is not None:
+                        # After registering: what comes now goes to both.
+                        known = [whole.at(place) for place in self._whole[1]]
+                        hub.offer(collector, [one for one in known if one is not None])
+                finally:
+                    # Also when the node could not be asked: the collector has its interest in the hub.
+                    self._collector = collector
+            return self._collector
 
     def get(self, timeout: float | None = None, propagate: bool = True, progress: bool = False) -> list[R]:
         """Waits for all tasks and returns their results in order.
@@ -288,7 +301,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
     def forget(self) -> int:
         """Deletes the tasks' records; returns how many there were."""
         count = self._in_batches("forget")
-        collector, self._collector, self._known, self._epoch = self._collector, None, [], None
+        collector, self._collector, self._whole, self._epoch = self._collector, None, None, None
         if collector is not None:
             self._source.client.hub.unregister(collector, list(collector.order))
         return count

@@ -61,6 +61,9 @@ def jvm_flags(spec: NodeSpec, java: Java) -> list[str]:
     flags = [
         # One collector thread and no remembered sets: half of G1's resident size on a heap this small.
         "-XX:+UseSerialGC",
+        # The quick compiler only: on few cores the optimising one takes up to 40 % of a young node's CPU for
+        # minutes, and gains less than that afterwards, since a task's cost is copying and page access, not loops.
+        "-XX:TieredStopAtLevel=1",
         f"-Xms{min(_START_HEAP_MB, spec.heap_mb)}m",
         f"-Xmx{spec.heap_mb}m",
         # A JVM without memory must end, not limp: its work is then taken over.

@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from ignitetasks import log, metrics
-from ignitetasks.errors import ConnectionCut, NotConnected, OperationalError, OutcomeUnknown, UnknownSession
+from ignitetasks.errors import (
+    ConnectionCut,
+    NodeError,
+    NotConnected,
+    OperationalError,
+    OutcomeUnknown,
+    UnknownSession,
+)
 from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
@@ -123,6 +130,11 @@ class RetryingTransport(Transport):
             return retrying(lambda: run.attempt(work))
         except OperationalError as error:
             raise run.verdict(error) from error.__cause__
+        except NodeError as error:
+            # The node died during an earlier try and cannot be started again: that it cannot is not the whole truth.
+            if run.maybe_changed:
+                raise run.unknown(error) from error
+            raise
 
 
 def _pause(state: RetryCallState, deadline: float) -> float:
@@ -170,12 +182,24 @@ class _Repeated:
         metrics.call_failures.labels(self._op, type(last).__name__).inc()
         if not last.retryable or isinstance(last, UnknownSession):
             return last
-        tries = "once" if self._attempts == 1 else f"{self._attempts} times"
-        if self._maybe_done and self._op in _CHANGING:
-            return OutcomeUnknown(
-                f"{self._op} was tried {tries} and its outcome is unknown ({last}); "
-                "repeat it with the same task id or idempotency key to settle it"
-            )
+        if self.maybe_changed:
+            return self.unknown(last)
         if isinstance(last, (NotConnected, ConnectionCut)):
-            return NotConnected(f"{self._op} was tried {tries} without an answer ({last}); nothing was changed")
+            return NotConnected(f"{self._op} was tried {self._tries} without an answer ({last}); nothing was changed")
         return last
+
+    @property
+    def maybe_changed(self) -> bool:
+        """True when something may have been changed by a try whose answer is missing."""
+        return self._maybe_done and self._op in _CHANGING
+
+    def unknown(self, last: Exception) -> OutcomeUnknown:
+        """Returns the error for a call that may have been done."""
+        return OutcomeUnknown(
+            f"{self._op} was tried {self._tries} and its outcome is unknown ({last}); "
+            "repeat it with the same task id or idempotency key to settle it"
+        )
+
+    @property
+    def _tries(self) -> str:
+        return "once" if self._attempts == 1 else f"{self._attempts} times"

@@ -73,7 +73,7 @@ class Load:
         except OperationalError as error:
             self._journal.write("submit", "info", ns=ns, error=repr(error))
         else:
-            made = [[n, result.id, result.created] for n, result in zip(ns, results)]
+            made = [[n, result.id, result.created] for n, result in zip(ns, results, strict=True)]
             self._journal.write("submit", "ok", made=made)
             self._made += [result.id for result in results]
 

@@ -1,11 +1,11 @@
-"""One fault test: loads and workers that are started, killed and healed, and the judgement over what they wrote down."""
+"""One fault test: loads and workers that are started, killed and healed, and the judgement over what they wrote."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +109,9 @@ class Drill:
         for start in range(0, len(ids), _READ_BATCH):
             part = ids[start : start + _READ_BATCH]
             records = self.app.transport.call("info", part)
-            ended = [task_id for task_id, record in zip(part, records) if _is_success(record)]
-            results = dict(zip(ended, ResultList(ended, self.app).get(timeout=60)))
-            for task_id, record in zip(part, records):
+            ended = [task_id for task_id, record in zip(part, records, strict=True) if _is_success(record)]
+            results = dict(zip(ended, ResultList(ended, self.app).get(timeout=60), strict=True))
+            for task_id, record in zip(part, records, strict=True):
                 state = states.name_of(record["state"]) if isinstance(record, Mapping) else repr(record)
                 read = {"f": "read", "k": "ok", "id": task_id, "v": state, "final": True}
                 reads.append({**read, "result": results[task_id]} if task_id in results else read)
@@ -141,15 +141,3 @@ def kill_worker(worker: Running) -> None:
     orphans = children_of(worker.pid)
     worker.kill()
     until(lambda: not any(is_alive(pid) for pid in orphans), "the end of a dead worker's children", timeout=5)
-
-
-def retrying(question: Callable[[], Any], on: type[Exception]) -> Callable[[], Any]:
-    """Returns a function that answers None where the question raises."""
-
-    def ask() -> Any:
-        try:
-            return question()
-        except on:
-            return None
-
-    return ask

@@ -17,6 +17,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,44 @@ class _Task:
         self.final: Event | None = None
 
 
+class _Book:
+    """A history by task and by number."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.tasks: dict[str, _Task] = defaultdict(_Task)
+        self.asked: dict[int, set[str]] = defaultdict(set)  # what the calls for n came to
+        self.ids: dict[int, set[str]] = defaultdict(set)
+        self.created: dict[int, int] = defaultdict(int)
+        for event in events:
+            if event["f"] == "submit":
+                self._submit(event)
+            else:
+                self._task(self.tasks[event["id"]], event)
+
+    def _submit(self, event: Event) -> None:
+        for n in event.get("ns", ()):
+            self.asked[n].add(event["k"])
+        for n, task_id, new in event.get("made", ()):
+            self.asked[n].add("ok")
+            self.ids[n].add(task_id)
+            self.created[n] += new
+            self.tasks[task_id].acked = True
+            self.tasks[task_id].numbers.add(n)
+
+    def _task(self, task: _Task, event: Event) -> None:
+        if event["f"] == "start":
+            task.starts.append(event)
+            task.numbers.add(event["n"])
+            self.ids[event["n"]].add(event["id"])
+        elif event["f"] == "end":
+            task.ends[event["fence"]] = event["t"]
+        elif event["f"] == "cancel":
+            task.cancelled |= event["v"] == "REVOKED"
+        elif event["f"] == "read":
+            task.states.add(event["v"])
+            task.final = event if event.get("final") else task.final
+
+
 def check(events: Iterable[Event], budget: int) -> Verdict:
     """Judges a history that ends with a final read of every acknowledged and every started id.
 
@@ -88,87 +127,70 @@ def check(events: Iterable[Event], budget: int) -> Verdict:
         events: In the order of time.
         budget: Most starts a task may have had under the faults that were made.
     """
-    tasks: dict[str, _Task] = defaultdict(_Task)
-    asked: dict[int, set[str]] = defaultdict(set)  # what the calls for n came to
-    ids: dict[int, set[str]] = defaultdict(set)
-    created: dict[int, int] = defaultdict(int)
-    for event in events:
-        if event["f"] == "submit":
-            if event["k"] != "ok":
-                for n in event["ns"]:
-                    asked[n].add(event["k"])
-            for n, task_id, new in event.get("made", ()):
-                asked[n].add("ok")
-                ids[n].add(task_id)
-                created[n] += new
-                tasks[task_id].acked = True
-                tasks[task_id].numbers.add(n)
-            continue
-        task = tasks[event["id"]]
-        if event["f"] == "start":
-            task.starts.append(event)
-            task.numbers.add(event["n"])
-            ids[event["n"]].add(event["id"])
-        elif event["f"] == "end":
-            task.ends[event["fence"]] = event["t"]
-        elif event["f"] == "cancel":
-            task.cancelled |= event["v"] == "REVOKED"
-        elif event["f"] == "read":
-            task.states.add(event["v"])
-            if event.get("final"):
-                task.final = event
-    verdict = Verdict()
-    for n, own in ids.items():
-        if len(own) > 1:
-            verdict.broken.append(f"I3 {n} became {len(own)} tasks: {sorted(own)}")
-        if created[n] > 1:
-            verdict.broken.append(f"I3 {n} was new {created[n]} times")
-    for task_id, task in tasks.items():
-        verdict.broken += [f"{what} ({task_id}, n={sorted(task.numbers)})" for what in _judge(task, asked, budget)]
-    verdict.figures = {
-        "acked": sum(task.acked for task in tasks.values()),
-        "unknown": sum(1 for outcomes in asked.values() if "info" in outcomes and "ok" not in outcomes),
-        "recovered": sum(1 for n, outcomes in asked.items() if "ok" not in outcomes and ids[n]),
-        "repeats": sum(max(0, len(task.starts) - 1) for task in tasks.values()),
-        "overlaps": sum(_overlaps(task) for task in tasks.values()),
-        **{state: sum(1 for task in tasks.values() if task.final and task.final["v"] == state) for state in TERMINAL},
+    book = _Book(events)
+    broken = [f"I3 {n} became {len(ids)} tasks: {sorted(ids)}" for n, ids in book.ids.items() if len(ids) > 1]
+    broken += [f"I3 {n} was new {times} times" for n, times in book.created.items() if times > 1]
+    for task_id, task in book.tasks.items():
+        found = [*_ends(task), *_ghost(task, book.asked), *_leases(task, budget), *_result(task)]
+        broken += [f"{what} ({task_id}, n={sorted(task.numbers)})" for what in found]
+    tasks = list(book.tasks.values())
+    unsure = [n for n, outcomes in book.asked.items() if "ok" not in outcomes]
+    figures = {
+        "acked": sum(task.acked for task in tasks),
+        "unknown": sum("info" in book.asked[n] for n in unsure),
+        "recovered": sum(bool(book.ids[n]) for n in unsure),
+        "repeats": sum(max(0, len(task.starts) - 1) for task in tasks),
+        "overlaps": sum(_overlaps(task) for task in tasks),
+        **{state: sum(1 for task in tasks if task.final and task.final["v"] == state) for state in sorted(TERMINAL)},
     }
-    return verdict
+    return Verdict(broken, figures)
 
 
-def _judge(task: _Task, asked: Mapping[int, set[str]], budget: int) -> Iterable[str]:
-    final = task.final or {"v": "never read"}
-    fences = [start["fence"] for start in task.starts]
-    if final["v"] not in TERMINAL and (task.acked or task.starts):
-        yield f"I1 lost: its last state is {final['v']}"
-    for n in task.numbers:
-        if "invoke" not in asked.get(n, ()):
-            yield "I2 ghost: nobody asked for it"
-        elif not asked[n] & {"ok", "info"} and fences and len(asked[n]) > 1:
-            yield "I2 ghost: the caller was told that it was not done"
+def _ends(task: _Task) -> Iterable[str]:
+    last = task.final["v"] if task.final else "never read"
+    if last not in TERMINAL:
+        yield f"I1 lost: its last state is {last}"
     ends = task.states & TERMINAL
-    if len(ends) > 1 or (task.final and ends - {final["v"]}):
+    if len(ends) > 1:
         yield f"I4/I8 more than one end was seen: {sorted(ends)}"
+    if task.cancelled and last != "REVOKED":
+        yield f"I12 its revocation was acknowledged and it ended as {last}"
+
+
+def _ghost(task: _Task, asked: Mapping[int, set[str]]) -> Iterable[str]:
+    for n in task.numbers:
+        outcomes = asked.get(n, set())
+        if not outcomes:
+            yield "I2 ghost: nobody asked for it"
+        elif task.starts and outcomes == {"invoke", "fail"}:
+            yield "I2 ghost: the caller was told that it was not done"
+
+
+def _leases(task: _Task, budget: int) -> Iterable[str]:
+    fences = [start["fence"] for start in task.starts]
     if len(set(fences)) < len(fences):
         yield f"I5 one fence was run twice: {fences}"
     if len(fences) > budget:
         yield f"I6 {len(fences)} starts, allowed are {budget}"
-    if task.cancelled and final["v"] != "REVOKED":
-        yield f"I12 its revocation was acknowledged and it ended as {final['v']}"
-    if final["v"] == "SUCCESS":
-        n, crc, fence = final["result"]
-        if task.numbers != {n} or crc != answer(n):
-            yield f"I9 its result is that of {n}"
-        if fence not in task.ends:
-            yield f"I2 its result came from a delivery that did not run to its end: {fence}"
-        if fences and fence != max(fences):
-            yield f"I5 the result of fence {fence} was taken although {max(fences)} had been given out"
+
+
+def _result(task: _Task) -> Iterable[str]:
+    if not task.final or task.final["v"] != "SUCCESS":
+        return
+    n, crc, fence = task.final["result"]
+    if task.numbers != {n} or crc != answer(n):
+        yield f"I9 its result is that of {n}"
+    if fence not in task.ends:
+        yield f"I2 its result came from a delivery that did not run to its end: {fence}"
+    # Once a result is taken nothing is given out any more, so the fence of the result is the last one.
+    if any(start["fence"] > fence for start in task.starts):
+        yield f"I5 the result of fence {fence} was taken although a later one had been given out"
 
 
 def _overlaps(task: _Task) -> int:
     # An execution that was killed has no end on record; when it stopped to exist is not known, so it counts not.
     spans = sorted((one["t"], task.ends[one["fence"]]) for one in task.starts if one["fence"] in task.ends)
-    return sum(1 for before, after in zip(spans, spans[1:]) if after[0] < before[1])
+    return sum(1 for before, after in pairwise(spans) if after[0] < before[1])
 
 
 def longest_call(events: Iterable[Event], process: int | None = None) -> float:

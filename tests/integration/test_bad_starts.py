@@ -69,7 +69,9 @@ def test_a_port_that_is_taken(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused(start(IGNITETASKS_GATEWAY_PORT=port), port, "choose another port or stop what uses it")
-        refused(start(IGNITETASKS_THIN_PORT=port), "taken", "name others")
+        refused(
+            start(IGNITETASKS_THIN_PORT=port), f"port {port} (thin_port) is taken: name another, or stop what uses it"
+        )
 
 
 def test_a_data_directory_of_a_newer_version(start, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import suite_tasks as suite
 from counting import CountingTransport
@@ -49,6 +51,7 @@ def test_ten_thousand_calls_are_a_few_submits(counted, queue):
     assert sum(calls.values()) == calls["submit"]
     values = sent.get(timeout=PATIENCE)
     assert values == [2 * one for one in range(10_000)]
+    assert sent.forget() == 10_000
 
 
 def test_fifty_thousand_results_are_a_few_calls(counted, node):
@@ -60,6 +63,7 @@ def test_fifty_thousand_results_are_a_few_calls(counted, node):
     assert sent.get(timeout=PATIENCE) == list(range(count))
     # All have ended, so each call brings as much as fits; 100 is far above what that takes, and far below 50,000.
     assert sum(calls.values()) <= 100, calls
+    assert sent.forget() == count
 
 
 def test_results_of_another_session_are_a_few_calls(counted):
@@ -69,6 +73,7 @@ def test_results_of_another_session_are_a_few_calls(counted):
     assert elsewhere.get(timeout=PATIENCE) == list(range(10_000))
     assert calls["watch"] <= 4
     assert calls["poll"] <= 2_000, calls  # as they end; each brings at least one, and under load hundreds
+    sent.forget()
 
 
 def test_mixed_signatures_keep_their_order_and_options(app, queue, node):
@@ -129,6 +134,36 @@ def test_one_key_cannot_stand_for_many_calls():
 def test_iter_completed_yields_each_once(label):
     sent = suite.echo.bulk(range(100))
     assert sorted(one.get() for one in sent.iter_completed(timeout=PATIENCE)) == list(range(100))
+
+
+def test_a_completion_that_came_once_is_there_for_everybody(counted):
+    """Handles, parts and the list itself share what arrives: nobody waits for what another one has been given."""
+    app, calls = counted
+    for first in ("handle", "part", "list", "state", "await", "iteration"):
+        sent = app.bulk(app.signature("suite_tasks.echo", (number,)) for number in range(10))
+        old, part = list(sent), sent[2:8][1:4]
+        if first == "handle":
+            assert sent[4].get(timeout=PATIENCE) == 4
+        elif first == "part":
+            assert part.get(timeout=PATIENCE) == [3, 4, 5]
+        elif first == "state":
+            until(lambda: sent[4].state == "SUCCESS", "the result")  # noqa: B023  # called at once
+        elif first == "await":
+            assert asyncio.run(_await(sent[4])) == 4
+        elif first == "iteration":
+            assert [one.get(timeout=PATIENCE) for one in sent] == list(range(10))
+        assert sent.get(timeout=PATIENCE) == list(range(10))
+        calls.clear()
+        assert part.get(timeout=PATIENCE) == [3, 4, 5]
+        assert [one.get(timeout=PATIENCE) for one in sent] == list(range(10))
+        assert [one.get(timeout=PATIENCE) for one in old] == list(range(10))
+        assert [one.state for one in sent[3:]] == ["SUCCESS"] * 7
+        assert asyncio.run(_await(old[9])) == 9
+        assert not calls, (first, calls)
+
+
+async def _await(result):
+    return await result
 
 
 def test_errors_of_a_bulk_are_raised_or_listed():

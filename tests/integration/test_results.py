@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 
 import pytest
 import suite_tasks as suite
+from counting import CountingTransport
 from support import until
 
-from ignitetasks import AsyncResult, ResultExpired, ResultTimeout
+from ignitetasks import AsyncResult, IgniteTasks, ResultExpired, ResultTimeout
 from ignitetasks.errors import RequestError, UnknownResult
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -67,6 +68,27 @@ def test_a_handle_is_its_id(app):
     assert suite.add.AsyncResult(sent.id).get(timeout=PATIENCE) == 3
     with pytest.raises(RequestError, match="a task id is a text"):
         AsyncResult("")
+
+
+def test_handles_of_one_task_do_not_take_its_end_from_each_other(node, label):
+    """Whoever is asked first, by whatever handle: the next one asks the node at most once, and never waits."""
+    with IgniteTasks("several", **node.overrides) as app:
+        transport = CountingTransport(app.settings)
+        app.use_transport(transport)
+        for turn, ask in enumerate((AsyncResult.get, lambda one: until(one.ready, "the result"), _await_now)):
+            options = {"idempotency_key": f"{label}.{turn}"}
+            first = app.send_task("suite_tasks.add", (turn, 1), **options)
+            again = app.send_task("suite_tasks.add", (turn, 1), **options)
+            ask(again)
+            ask(AsyncResult(first.id, app))
+            assert again.get(timeout=PATIENCE) == turn + 1
+            transport.calls.clear()
+            assert first.get(timeout=PATIENCE) == turn + 1
+            assert transport.calls.total() <= 3, transport.calls
+
+
+def _await_now(result):
+    return asyncio.run(_get(result))
 
 
 def test_several_may_wait_for_one_task(app, label, door):

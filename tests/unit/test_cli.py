@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class Answers:
 
     def call(self, op: str, *args: Any) -> Any:
         self.asked.append((op, *args))
-        return self.answers[op]
+        answer = self.answers[op]
+        return next(answer) if isinstance(answer, Iterator) else answer
 
     def close(self) -> None:
         return
@@ -154,12 +156,12 @@ def test_status_as_json(answers: Answers, capsys: pytest.CaptureFixture[str]) ->
 def test_purge_asks_first(
     answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers.answers["purge"] = 5
+    answers.answers["purge"] = iter([3, 2, 0])
     monkeypatch.setattr("click.confirm", lambda text, abort: (_ for _ in ()).throw(KeyboardInterrupt()))
     assert main(["purge"]) == 130
     assert answers.asked == []
     assert main(["purge", "-f", "-Q", "mail"]) == 0
-    assert answers.asked == [("purge", "mail")]
+    assert answers.asked == [("purge", "mail")] * 3
     assert "5 removed" in capsys.readouterr().out
 
 

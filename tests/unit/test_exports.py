@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import ignitetasks
-from ignitetasks import errors, exceptions
+from ignitetasks import deferred, errors, exceptions
 
 
 def test_all_is_complete_and_sorted():
@@ -15,7 +17,7 @@ def test_all_is_complete_and_sorted():
         for name, value in vars(ignitetasks).items()
         if name[0].isupper() and getattr(value, "__module__", "").startswith("ignitetasks.")
     }
-    assert public - {"LocalWorker"} <= set(ignitetasks.__all__)
+    assert public <= set(ignitetasks.__all__)
     assert list(ignitetasks.__all__) == sorted(ignitetasks.__all__)
     assert all(hasattr(ignitetasks, name) for name in ignitetasks.__all__)
 
@@ -25,6 +27,28 @@ def test_celery_names():
     assert exceptions.TimeoutError is errors.ResultTimeout
     assert issubclass(exceptions.TimeoutError, TimeoutError)
     assert issubclass(exceptions.NotRegistered, KeyError)
+
+
+@pytest.mark.parametrize("module", ["ignitetasks", "ignitetasks.app", "ignitetasks.control"])
+def test_import_leaves_out_what_most_programs_never_use(module):
+    heavy = [
+        "asyncio",
+        "http.server",
+        "ssl",
+        "structlog",
+        "rich",
+        "prometheus_client",
+        "pyignite",
+        "ignitetasks.worker",
+    ]
+    code = f"import sys, {module}; print([one for one in {heavy} if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("part", list(deferred._MODULES))
+def test_what_is_left_out_can_be_loaded(part):
+    assert deferred.load(part).__name__ == deferred._MODULES[part]
 
 
 def test_import_starts_nothing_and_reads_no_settings():

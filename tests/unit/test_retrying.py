@@ -90,6 +90,15 @@ def test_once_sent_means_unknown(inner, transport, first):
         transport.submit([GROUP])
 
 
+def test_a_node_that_cannot_be_started_again_does_not_hide_what_may_have_been_done(inner, transport):
+    inner.errors = [ConnectionCut("cut"), NodeError("the disk is full", "DISK_FULL")]
+    with pytest.raises(OutcomeUnknown, match="the disk is full"):
+        transport.submit([GROUP])
+    inner.errors = [NotConnected("refused"), NodeError("the disk is full", "DISK_FULL")]
+    with pytest.raises(NodeError):
+        transport.submit([GROUP])
+
+
 def test_reading_has_no_unknown_outcome(inner, transport):
     inner.errors = [ConnectionCut("cut") for _ in range(500)]
     with pytest.raises(NotConnected):

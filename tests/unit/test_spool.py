@@ -8,6 +8,7 @@ import struct
 
 import pytest
 
+from ignitetasks import frames
 from ignitetasks.errors import GatewayError, ResultExpired, SerializationError
 from ignitetasks.message import BlobRef
 from ignitetasks.transport.lane import BlobLane
@@ -75,9 +76,7 @@ class _Connection:
 
 @pytest.fixture
 def lane(tmp_path, monkeypatch):
-    from ignitetasks.transport import lane as module
-
-    monkeypatch.setattr(module.frames.LaneConnection, "open", lambda *args: _Connection(tmp_path))
+    monkeypatch.setattr(frames.LaneConnection, "open", lambda *args: _Connection(tmp_path))
     return BlobLane(lambda: ("socket", "token"))
 
 

@@ -16,9 +16,10 @@ import org.ignitetasks.protocol.Outcome;
 /**
  * Ends deliveries: claim the leases, write what the outcomes mean in one transaction, then tell.
  *
- * <p>The order is the promise: nobody hears of an end that is not durable, and a lease is held until
- * its end is. A failed write gives the claims back, so that the same outcomes can come again; since it
- * may have happened all the same, the next write for such a task looks at the ledger first.
+ * <p>The order is the promise: nobody hears of an end that is not durable, and a lease is held
+ * until its end is. A failed write gives the claims back, so that the same outcomes can come again;
+ * since it may have happened all the same, the next write for such a task looks at the ledger
+ * first.
  */
 final class Completer {
   /** How long an outcome waits for a claim of somebody else on its delivery. */
@@ -45,8 +46,8 @@ final class Completer {
   }
 
   /**
-   * Ends the deliveries whose fence is current; others are dropped. A delivery that somebody else has
-   * claimed, if only to put it on record, is waited for: an outcome is not sent twice.
+   * Ends the deliveries whose fence is current; others are dropped. A delivery that somebody else
+   * has claimed, if only to put it on record, is waited for: an outcome is not sent twice.
    */
   void complete(List<Outcome> outcomes) {
     long deadline = home.nowNanos() + BUSY_MILLIS * 1_000_000;
@@ -84,6 +85,10 @@ final class Completer {
         }
         continue;
       }
+      if (startedAlready(entry, outcome)) {
+        home.release(entry);
+        continue;
+      }
       try {
         steps.add(step(entry, outcome, now));
       } catch (RuntimeException e) {
@@ -97,6 +102,12 @@ final class Completer {
       }
     }
     return steps;
+  }
+
+  private static boolean startedAlready(Entry entry, Outcome outcome) {
+    return outcome.kind() == Outcome.STARTED
+        && entry.record.state == TaskState.STARTED
+        && entry.record.fence == outcome.fence();
   }
 
   /** Waits until some claim ends; call with the lock. */

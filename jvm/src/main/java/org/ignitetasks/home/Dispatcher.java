@@ -23,8 +23,8 @@ final class Dispatcher {
   private static final int BATCH = 512;
 
   /**
-   * One delivery on its way out. Fence and record are those of the moment it was taken: the entry may
-   * get others as soon as the lock is free.
+   * One delivery on its way out. Fence and record are those of the moment it was taken: the entry
+   * may get others as soon as the lock is free.
    */
   private static final class Sending {
     final Entry entry;

@@ -36,6 +36,9 @@ final class Entry {
   /** The delivery was handed to the worker, or is about to be: it may have started. */
   boolean sent;
 
+  /** The worker that holds this delivery has left: whoever has claimed it may still end it. */
+  boolean workerGone;
+
   /** The last write for this task failed with its outcome open: look before writing again. */
   boolean unsure;
 
@@ -48,7 +51,9 @@ final class Entry {
   /** The open delivery is on record, so that a start survives the death of the whole machine. */
   boolean leaseOnRecord;
 
-  /** The sheet this task was submitted on, until it ends; null if it has had a row from the start. */
+  /**
+   * The sheet this task was submitted on, until it ends; null if it has had a row from the start.
+   */
   SheetUse.Use sheet;
 
   /** The ledger has a row for this task alone; until then its record is on the sheet. */

@@ -32,7 +32,9 @@ import org.ignitetasks.protocol.WorkerLink;
  * during I/O or a call to another part of the system.
  */
 final class HomeContext {
-  /** Opaque bytes of waiting tasks that may stay on the heap, so that they need not be read again. */
+  /**
+   * Opaque bytes of waiting tasks that may stay on the heap, so that they need not be read again.
+   */
   static final long HOT_BYTES = 24L << 20;
 
   /** Heap of a record beside its opaque bytes, roughly. */
@@ -125,7 +127,9 @@ final class HomeContext {
     sheets.ended(entry);
   }
 
-  /** Deletes a blob when there is time for it; its loss to a crash is made good by its own expiry. */
+  /**
+   * Deletes a blob when there is time for it; its loss to a crash is made good by its own expiry.
+   */
   void dropBlobLater(String blobId) {
     blobsToDrop.add(blobId);
   }
@@ -133,6 +137,18 @@ final class HomeContext {
   /** Returns the next blob to delete, or null. */
   String nextBlobToDrop() {
     return blobsToDrop.poll();
+  }
+
+  /** Notes that a task in doubt turned out to wait. */
+  void waitsAgain(Doubts.Doubt doubt) {
+    Entry entry = doubt.entry();
+    entry.ownRow = true;
+    if (doubt.before() == null) {
+      sheets.hold(entry.id);
+    } else if (doubt.before().terminal()) {
+      metrics.stored(Locator.partition(entry.id), doubt.before(), -1);
+      dead.remove(List.of(entry.id));
+    }
   }
 
   /** Returns what waiting sessions are told of a terminal record. */
@@ -175,7 +191,9 @@ final class HomeContext {
     List<TaskRecord> markers = new ArrayList<>();
     for (String id : ids) {
       if (sheets.holds(id)) {
-        markers.add(marker(id, nowMillis() + settings.maxTombstoneMillis()));
+        TaskRecord marker = marker(id, nowMillis() + settings.maxTombstoneMillis());
+        marker.forgotten = true;
+        markers.add(marker);
       } else {
         free.add(id);
       }
@@ -197,7 +215,6 @@ final class HomeContext {
   private void dropBlobsOf(TaskRecord r) {
     if (r.has(TaskFlags.BODY_REF)) {
       BlobRef.of(r.body).ifPresent(ref -> dropBlobLater(ref.blobId()));
-      dropBlobLater(r.id + "/a");
     }
     if (r.has(TaskFlags.RESULT_REF)) {
       BlobRef.of(r.payload).ifPresent(ref -> dropBlobLater(ref.blobId()));

@@ -20,9 +20,10 @@ import org.ignitetasks.protocol.WorkerApi;
  * Changes the set of partitions that this node is the home of: gives up those it no longer has, and
  * builds the order of those it has gained, from the ledger alone.
  *
- * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is adopted
- * with its fence, so that its result is accepted; what was on record as running and is not, is a lost
- * start. Until the last step nothing is changed, so that a rebuild that fails can be tried again.
+ * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is
+ * adopted with its fence, so that its result is accepted; what was on record as running and is not,
+ * is a lost start. Until the last step nothing is changed, so that a rebuild that fails can be
+ * tried again.
  */
 final class HomeRebuild {
   /** What one partition holds: sheets first seen as keys, rows as their tasks' latest truth. */
@@ -121,9 +122,7 @@ final class HomeRebuild {
         BitSet owned = (BitSet) home.owned.clone();
         owned.and(wanted);
         home.owned = owned;
-        home.state
-            .drain(null, Integer.MAX_VALUE, e -> gone.test(e.id))
-            .forEach(home::unpark);
+        home.state.drain(null, Integer.MAX_VALUE, e -> gone.test(e.id)).forEach(home::unpark);
         home.state.dropLeases(e -> gone.test(e.id));
         home.watchers.forget(gone);
         home.claimsReleased();

@@ -182,7 +182,8 @@ public final class HomeRegistry implements HomeApi {
     synchronized (home.lock) {
       if (!home.state.credits(epoch, free, home.nowNanos())) {
         throw new TasksException(
-            TasksException.Code.NOT_FOUND, "this home does not know the worker: it must join again");
+            TasksException.Code.NOT_FOUND,
+            "this home does not know the worker: it must join again");
       }
       touched = home.state.dispatch(home.nowMillis(), home.nowNanos());
     }
@@ -202,7 +203,7 @@ public final class HomeRegistry implements HomeApi {
     List<String> expired = new ArrayList<>();
     for (String id : ids) {
       TaskRecord r = found.get(id);
-      if (r == null) {
+      if (r == null || r.forgotten) {
         unknown.add(id);
       } else if (r.expired) {
         expired.add(id);
@@ -231,7 +232,8 @@ public final class HomeRegistry implements HomeApi {
     List<TaskRecord> records = new ArrayList<>(ids.size());
     synchronized (home.lock) {
       for (String id : ids) {
-        records.add(inspector.live(found.get(id)));
+        TaskRecord record = found.get(id);
+        records.add(record == null || record.forgotten ? null : inspector.live(record));
       }
     }
     return records;

@@ -11,8 +11,8 @@ import org.ignitetasks.model.TasksException;
  * The home's clock: one thread wakes delayed tasks on time and looks after leases, one sweeps what
  * has expired.
  *
- * <p>A pause of this whole process (SIGSTOP, a long collection) is noticed by the ticker's own delay
- * and is not held against the workers.
+ * <p>A pause of this whole process (SIGSTOP, a long collection) is noticed by the ticker's own
+ * delay and is not held against the workers.
  */
 final class HomeTimers {
   private static final long TICK_MILLIS = 250;
@@ -127,7 +127,8 @@ final class HomeTimers {
   }
 
   private void tick(long pausedMillis) {
-    // Each by itself: what one step took out of the order must be dealt with whatever befalls another.
+    // Each by itself: what one step took out of the order must be dealt with whatever befalls
+    // another.
     attempt(dispatcher::run);
     attempt(() -> home.unmoved(() -> lookAfterLeases(pausedMillis)));
     attempt(inserter::settleDoubts);
@@ -150,9 +151,7 @@ final class HomeTimers {
     QueueState.Due due;
     synchronized (home.lock) {
       home.state.paused(pausedMillis * 1_000_000);
-      due =
-          home.state.tick(
-              home.nowNanos(), home.settings.recordLeaseAfterMillis() * 1_000_000L);
+      due = home.state.tick(home.nowNanos(), home.settings.recordLeaseAfterMillis() * 1_000_000L);
     }
     for (WorkerSlots silent : due.silentWorkers()) {
       home.log("worker " + silent.info.name() + " fell silent: its leases end", null);

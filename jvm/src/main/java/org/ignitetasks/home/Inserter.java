@@ -6,7 +6,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -15,8 +14,8 @@ import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.SubmitAnswer;
 
 /**
- * Inserts records that are absent, exactly once whatever is repeated: ids that one thread inserts are
- * reserved, so that a repeat of the same call waits for the first and then finds what it wrote.
+ * Inserts records that are absent, exactly once whatever is repeated: ids that one thread inserts
+ * are reserved, so that a repeat of the same call waits for the first and then finds what it wrote.
  */
 final class Inserter {
   /** Doubts that are looked at together. */
@@ -27,7 +26,9 @@ final class Inserter {
     List<TaskRecord> fresh = new ArrayList<>();
     final List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
 
-    /** Of those that were there: tasks that are in no order, since their last write was in doubt. */
+    /**
+     * Of those that were there: tasks that are in no order, since their last write was in doubt.
+     */
     Map<String, Doubts.Doubt> doubts = Map.of();
 
     Map<String, TaskRecord> found = Map.of();
@@ -232,15 +233,11 @@ final class Inserter {
 
   private void enqueue(Doubts.Doubt doubt, long now) {
     Entry entry = doubt.entry();
-    entry.ownRow = true;
+    home.waitsAgain(doubt);
     if (entry.seq == 0) {
       home.state.submitted(entry, now);
     } else {
       home.state.restored(entry, now);
-    }
-    if (doubt.before() != null && doubt.before().terminal()) {
-      home.metrics.stored(Locator.partition(entry.id), doubt.before(), -1);
-      home.dead.remove(List.of(entry.id));
     }
   }
 }

@@ -58,7 +58,7 @@ final class Inspector {
     long running = 0;
     synchronized (home.lock) {
       long now = home.nowMillis();
-      for (QueueState.Queue queue : home.state.queues()) {
+      for (WaitingOrder.Queue queue : home.state.queues()) {
         waiting += queue.waiting();
         delayed += queue.delayed;
         running += queue.running;
@@ -84,7 +84,7 @@ final class Inspector {
     return status;
   }
 
-  private Map<String, Object> queue(QueueState.Queue queue, long now) {
+  private Map<String, Object> queue(WaitingOrder.Queue queue, long now) {
     Entry oldest = queue.first();
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("name", queue.name);

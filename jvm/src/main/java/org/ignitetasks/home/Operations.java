@@ -24,7 +24,9 @@ import org.ignitetasks.protocol.Origin;
  * reserved: then nobody else inserts, ends, revives or erases the same records.
  */
 final class Operations {
-  /** Entries one purge call takes, so that it stays short; callers repeat it until nothing is left. */
+  /**
+   * Entries one purge call takes, so that it stays short; callers repeat it until nothing is left.
+   */
   private static final int PURGE_BATCH = 10_000;
 
   private static final int BATCH = 500;
@@ -74,7 +76,8 @@ final class Operations {
   }
 
   /**
-   * Takes waiting entries that match out of the order and ends them, as revoked, expired or unknown.
+   * Takes waiting entries that match out of the order and ends them, as revoked, expired or
+   * unknown.
    *
    * @param name the queue, or null for all
    * @return how many were taken

@@ -38,7 +38,8 @@ final class Outcomes {
       case Outcome.SUCCESS -> end(r, TaskState.SUCCESS, o, worker, now);
       case Outcome.FAILURE -> end(r, TaskState.FAILURE, o, worker, now);
       case Outcome.IGNORE -> end(r, TaskState.IGNORED, o, worker, now);
-      case Outcome.REVOKED -> fail(r, TaskState.REVOKED, Failures.REVOKED, "terminated", worker, now);
+      case Outcome.REVOKED ->
+          fail(r, TaskState.REVOKED, Failures.REVOKED, "terminated", worker, now);
       case Outcome.REJECT -> {
         if (o.requeue()) {
           return lost(r, worker, now, "rejected with requeue");

@@ -4,11 +4,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -22,58 +20,11 @@ import org.ignitetasks.protocol.WorkerInfo;
  * and as the outbound lists of workers. No Ignite, no I/O, no clock, no threads: the caller holds a
  * lock. What is durable is written by the caller, before or after, as each method says.
  *
- * <p>Invariants: an entry is in exactly one of ready, parked, delayed, leased; a fence is handed out
- * once; a lease ends by {@link #ended} or {@link #requeue} and by nothing else; a worker never has
- * more deliveries assigned than the credit it announced.
+ * <p>Invariants: an entry is in exactly one of ready, parked, delayed, leased; a fence is handed
+ * out once; a lease ends by {@link #ended} or {@link #requeue} and by nothing else; a worker never
+ * has more deliveries assigned than the credit it announced.
  */
 final class QueueState {
-  /** One queue of this home. */
-  static final class Queue {
-    final String name;
-    final ReadyOrder ready = new ReadyOrder();
-
-    /** Tasks that no worker with a free slot knows: set aside by task, still in order. */
-    final Map<String, Parked> parked = new LinkedHashMap<>();
-
-    int delayed;
-    int running;
-    long servedAt;
-
-    Queue(String name) {
-      this.name = name;
-    }
-
-    boolean idle() {
-      return ready.isEmpty() && parked.isEmpty();
-    }
-
-    /** Returns the entry whose turn it is, whether or not somebody could run it; null if none. */
-    Entry first() {
-      Entry first = ready.peek();
-      for (Parked aside : parked.values()) {
-        Entry head = aside.order.peek();
-        if (head != null && (first == null || Entry.compare(head, first) < 0)) {
-          first = head;
-        }
-      }
-      return first;
-    }
-
-    int waiting() {
-      int sum = ready.size();
-      for (Parked aside : parked.values()) {
-        sum += aside.order.size();
-      }
-      return sum;
-    }
-  }
-
-  /** Entries of one task set aside, and since when no worker at all has known it. */
-  static final class Parked {
-    final ReadyOrder order = new ReadyOrder();
-    long unknownSinceNanos;
-  }
-
   /**
    * What {@link #tick} found.
    *
@@ -89,29 +40,22 @@ final class QueueState {
       List<Entry> orphans) {}
 
   private final long leaseTtlNanos;
-  private final long unknownGraceNanos;
-  private final Consumer<Entry> passedOver;
-  private final Map<String, Queue> queues = new LinkedHashMap<>();
-  private final PriorityQueue<Entry> delayed =
-      new PriorityQueue<>((a, b) -> Long.compare(a.etaMillis, b.etaMillis));
+  private final WaitingOrder waiting;
   private final Map<String, Entry> leases = new HashMap<>();
   private final Map<Long, WorkerSlots> workers = new LinkedHashMap<>();
   private final Map<String, List<WorkerSlots>> listeners = new HashMap<>();
-  /** Ids revoked while they waited, with the last arrival that is meant: an id may come again. */
-  private final Map<String, Long> revokedWaiting = new HashMap<>();
-  private long nextSeq = 1;
   private long nextFence = 1;
   private long served;
 
   /**
    * @param leaseTtlNanos a worker unheard of for this long has lost its leases
    * @param unknownGraceNanos a task that no listening worker knows fails after this long
-   * @param passedOver told of entries that were revoked while they waited, when they leave the order
+   * @param passedOver told of entries that were revoked while they waited, when they leave the
+   *     order
    */
   QueueState(long leaseTtlNanos, long unknownGraceNanos, Consumer<Entry> passedOver) {
-    this.passedOver = passedOver;
     this.leaseTtlNanos = leaseTtlNanos;
-    this.unknownGraceNanos = unknownGraceNanos;
+    this.waiting = new WaitingOrder(unknownGraceNanos, passedOver);
   }
 
   /** Makes all fences from now on greater than any a home of an earlier epoch has handed out. */
@@ -121,28 +65,18 @@ final class QueueState {
 
   /** Takes a task whose record is durable. */
   void submitted(Entry entry, long nowMillis) {
-    entry.seq = nextSeq++;
-    place(entry, nowMillis);
-  }
-
-  private void place(Entry entry, long nowMillis) {
-    Queue queue = queue(entry.queue);
-    if (entry.etaMillis > nowMillis) {
-      delayed.add(entry);
-      queue.delayed++;
-    } else {
-      queue.ready.add(entry);
-    }
+    waiting.arrived(entry);
+    waiting.place(entry, nowMillis);
   }
 
   /** Takes an entry back to the place its arrival gave it, after {@link #drain} or the like. */
   void restored(Entry entry, long nowMillis) {
-    place(entry, nowMillis);
+    waiting.place(entry, nowMillis);
   }
 
   /** Adopts a lease that a worker says it holds: used when a home is rebuilt. */
   void adopted(Entry entry, long epoch, long fence, long nowNanos) {
-    entry.seq = nextSeq++;
+    waiting.arrived(entry);
     lease(entry, epoch, fence, nowNanos);
     entry.sent = true;
     WorkerSlots worker = workers.get(epoch);
@@ -168,8 +102,8 @@ final class QueueState {
   /**
    * Removes a worker and returns the entries it had leased, still leased and claimed: the caller
    * writes what the loss means and then calls {@link #requeue} or {@link #ended} for each. What had
-   * not been sent to it goes back at once. Claims of others are left to them; should they not end the
-   * lease, {@link #tick} finds it as an orphan.
+   * not been sent to it goes back at once. Claims of others are left to them; should they not end
+   * the lease, {@link #tick} finds it as an orphan.
    */
   List<Entry> workerLeft(long epoch, long nowMillis) {
     WorkerSlots worker = workers.remove(epoch);
@@ -184,7 +118,11 @@ final class QueueState {
     }
     List<Entry> held = new ArrayList<>();
     for (Entry entry : leases.values()) {
-      if (entry.epoch == epoch && !entry.completing) {
+      if (entry.epoch != epoch) {
+        continue;
+      }
+      entry.workerGone = true;
+      if (!entry.completing) {
         entry.completing = true;
         held.add(entry);
       }
@@ -204,11 +142,13 @@ final class QueueState {
     return true;
   }
 
-  /** Gives ready tasks to workers with credit; returns the workers that now have something outbound. */
+  /**
+   * Gives ready tasks to workers with credit; returns the workers that now have something outbound.
+   */
   Collection<WorkerSlots> dispatch(long nowMillis, long nowNanos) {
-    wakeDelayed(nowMillis);
+    waiting.wakeDelayed(nowMillis);
     Set<WorkerSlots> touched = new HashSet<>();
-    for (Queue queue = best(); queue != null; queue = best()) {
+    for (WaitingOrder.Queue queue = best(); queue != null; queue = best()) {
       WorkerSlots worker = dispatchOne(queue, nowNanos);
       if (worker != null) {
         touched.add(worker);
@@ -218,11 +158,11 @@ final class QueueState {
   }
 
   /** Returns the queue to serve next: highest priority first, then the one served longest ago. */
-  private Queue best() {
-    Queue best = null;
+  private WaitingOrder.Queue best() {
+    WaitingOrder.Queue best = null;
     Entry bestHead = null;
-    for (Queue queue : queues.values()) {
-      Entry head = queue.idle() || !credit(queue.name) ? null : head(queue);
+    for (WaitingOrder.Queue queue : waiting.queues()) {
+      Entry head = queue.idle() || !credit(queue.name) ? null : waiting.next(queue, canRun(queue));
       if (head != null
           && (best == null
               || head.priority() > bestHead.priority()
@@ -234,6 +174,10 @@ final class QueueState {
     return best;
   }
 
+  private Predicate<String> canRun(WaitingOrder.Queue queue) {
+    return task -> pick(queue, task) != null;
+  }
+
   private boolean credit(String queue) {
     for (WorkerSlots worker : listeners.getOrDefault(queue, List.of())) {
       if (worker.free > 0) {
@@ -243,35 +187,8 @@ final class QueueState {
     return false;
   }
 
-  /** Returns the first entry that a worker with credit could run; sets aside what none could. */
-  private Entry head(Queue queue) {
-    ReadyOrder from = source(queue);
-    return from == null ? null : from.peek();
-  }
-
-  private ReadyOrder source(Queue queue) {
-    Entry first = queue.ready.peek();
-    while (first != null && pick(queue, first.task) == null) {
-      queue.ready.poll();
-      queue.parked.computeIfAbsent(first.task, task -> new Parked()).order.add(first);
-      first = queue.ready.peek();
-    }
-    ReadyOrder from = first == null ? null : queue.ready;
-    if (!queue.parked.isEmpty()) {
-      for (Map.Entry<String, Parked> aside : queue.parked.entrySet()) {
-        Entry head = aside.getValue().order.peek();
-        if (head != null
-            && pick(queue, aside.getKey()) != null
-            && (from == null || Entry.compare(head, from.peek()) < 0)) {
-          from = aside.getValue().order;
-        }
-      }
-    }
-    return from;
-  }
-
   /** Returns the worker with the most credit that listens to the queue and knows the task. */
-  private WorkerSlots pick(Queue queue, String task) {
+  private WorkerSlots pick(WaitingOrder.Queue queue, String task) {
     WorkerSlots best = null;
     for (WorkerSlots worker : listeners.getOrDefault(queue.name, List.of())) {
       if (worker.free > 0 && (best == null || worker.free > best.free) && worker.knows(task)) {
@@ -281,13 +198,9 @@ final class QueueState {
     return best;
   }
 
-  private WorkerSlots dispatchOne(Queue queue, long nowNanos) {
-    ReadyOrder from = source(queue);
-    Entry entry = from.poll();
-    if (from.isEmpty() && from != queue.ready) {
-      queue.parked.remove(entry.task);
-    }
-    if (passOver(entry)) {
+  private WorkerSlots dispatchOne(WaitingOrder.Queue queue, long nowNanos) {
+    Entry entry = waiting.take(queue, canRun(queue));
+    if (entry == null) {
       return null;
     }
     queue.servedAt = ++served;
@@ -297,27 +210,15 @@ final class QueueState {
     return worker;
   }
 
-  private boolean passOver(Entry entry) {
-    if (revokedWaiting.isEmpty()) {
-      return false;
-    }
-    Long last = revokedWaiting.get(entry.id);
-    if (last == null || entry.seq > last) {
-      return false;
-    }
-    revokedWaiting.remove(entry.id);
-    passedOver.accept(entry);
-    return true;
-  }
-
   private void lease(Entry entry, long epoch, long fence, long nowNanos) {
     entry.fence = fence;
     entry.epoch = epoch;
     entry.leasedNanos = nowNanos;
     entry.completing = false;
     entry.sent = false;
+    entry.workerGone = false;
     leases.put(entry.id, entry);
-    queue(entry.queue).running++;
+    waiting.queue(entry.queue).running++;
   }
 
   /**
@@ -376,7 +277,7 @@ final class QueueState {
     entry.priority(record.priority);
     entry.etaMillis = record.etaMillis;
     entry.expiresMillis = record.expiresMillis;
-    place(entry, nowMillis);
+    waiting.place(entry, nowMillis);
     return true;
   }
 
@@ -384,7 +285,7 @@ final class QueueState {
   boolean requeueCold(Entry entry, long nowMillis) {
     boolean current = endLease(entry);
     if (current) {
-      place(entry, nowMillis);
+      waiting.place(entry, nowMillis);
     }
     return current;
   }
@@ -399,7 +300,7 @@ final class QueueState {
   private boolean endLease(Entry entry) {
     boolean current = leases.remove(entry.id, entry);
     if (current) {
-      queue(entry.queue).running--;
+      waiting.queue(entry.queue).running--;
       WorkerSlots worker = workers.get(entry.epoch);
       if (worker != null) {
         worker.leased--;
@@ -416,21 +317,22 @@ final class QueueState {
     return leases.get(id);
   }
 
-  /** Marks a waiting task whose record says REVOKED, so that it is passed over when its turn comes. */
+  /**
+   * Marks a waiting task whose record says REVOKED, so that it is passed over when its turn comes.
+   */
   void revokedWaiting(String id) {
-    revokedWaiting.put(id, nextSeq - 1);
+    waiting.revoked(id);
   }
 
   /** Takes such a mark back. */
   void notRevoked(String id) {
-    revokedWaiting.remove(id);
+    waiting.notRevoked(id);
   }
 
   /** Finds workers gone silent, tasks nobody knows, leases that should be on record by now. */
   Due tick(long nowNanos, long recordLeaseAfterNanos) {
-    if (waiting() == 0) {
-      revokedWaiting.clear();
-    }
+    waiting.forgetMarks();
+    waiting.forgetEmpty(listeners::containsKey);
     List<WorkerSlots> silent = new ArrayList<>();
     for (WorkerSlots worker : workers.values()) {
       if (nowNanos - worker.heardNanos > leaseTtlNanos) {
@@ -444,17 +346,19 @@ final class QueueState {
       if (entry.completing || !entry.sent) {
         continue;
       }
-      if (age > leaseTtlNanos && !workers.containsKey(entry.epoch)) {
+      if (entry.workerGone || (age > leaseTtlNanos && !workers.containsKey(entry.epoch))) {
         entry.completing = true;
         orphans.add(entry);
       } else if (age > recordLeaseAfterNanos && !entry.leaseOnRecord && !entry.earlyAck()) {
         longRunning.add(entry);
       }
     }
-    return new Due(silent, unregistered(nowNanos), longRunning, orphans);
+    return new Due(silent, waiting.unregistered(nowNanos, this::known), longRunning, orphans);
   }
 
-  /** Says that this much time passed in which nobody could be heard: this very process was paused. */
+  /**
+   * Says that this much time passed in which nobody could be heard: this very process was paused.
+   */
   void paused(long nanos) {
     if (nanos <= 0) {
       return;
@@ -469,84 +373,28 @@ final class QueueState {
     }
   }
 
-  private List<Entry> unregistered(long nowNanos) {
-    List<Entry> gone = new ArrayList<>();
-    for (Queue queue : queues.values()) {
-      List<WorkerSlots> here = listeners.getOrDefault(queue.name, List.of());
-      Iterator<Map.Entry<String, Parked>> all = queue.parked.entrySet().iterator();
-      while (all.hasNext()) {
-        Map.Entry<String, Parked> aside = all.next();
-        boolean known = here.isEmpty() || here.stream().anyMatch(w -> w.knows(aside.getKey()));
-        Parked parked = aside.getValue();
-        if (known) {
-          parked.unknownSinceNanos = 0;
-        } else if (parked.unknownSinceNanos == 0) {
-          parked.unknownSinceNanos = nowNanos;
-        } else if (nowNanos - parked.unknownSinceNanos > unknownGraceNanos) {
-          for (Entry e = parked.order.poll(); e != null; e = parked.order.poll()) {
-            if (!passOver(e)) {
-              gone.add(e);
-            }
-          }
-          all.remove();
-        }
-      }
-    }
-    return gone;
+  private boolean known(String queue, String task) {
+    List<WorkerSlots> here = listeners.getOrDefault(queue, List.of());
+    return here.isEmpty() || here.stream().anyMatch(worker -> worker.knows(task));
   }
 
-  private void wakeDelayed(long nowMillis) {
-    while (!delayed.isEmpty() && delayed.peek().etaMillis <= nowMillis) {
-      Entry entry = delayed.poll();
-      Queue queue = queue(entry.queue);
-      queue.delayed--;
-      queue.ready.add(entry);
-    }
-  }
-
-  /** Returns the wall-clock time at which the next delayed task is due, or Long.MAX_VALUE. */
+  /** See {@link WaitingOrder#nextEtaMillis}. */
   long nextEtaMillis() {
-    return delayed.isEmpty() ? Long.MAX_VALUE : delayed.peek().etaMillis;
+    return waiting.nextEtaMillis();
   }
 
-  /**
-   * Removes up to {@code most} waiting entries that match, and returns them; null for a queue means
-   * all queues.
-   */
+  /** See {@link WaitingOrder#drain}. */
   List<Entry> drain(String name, int most, Predicate<Entry> wanted) {
-    List<Entry> out = new ArrayList<>();
-    for (Queue queue : queues.values()) {
-      if (name == null || name.equals(queue.name)) {
-        queue.ready.drain(most, wanted, out);
-        queue.parked.values().forEach(aside -> aside.order.drain(most, wanted, out));
-        queue.parked.values().removeIf(aside -> aside.order.isEmpty());
-      }
-    }
-    if (out.size() < most) {
-      int before = out.size();
-      delayed.removeIf(
-          e ->
-              out.size() < most
-                  && (name == null || name.equals(e.queue))
-                  && wanted.test(e)
-                  && out.add(e));
-      out.subList(before, out.size()).forEach(e -> queue(e.queue).delayed--);
-    }
-    out.removeIf(this::passOver);
-    return out;
-  }
-
-  Collection<Queue> queues() {
-    return queues.values();
+    return waiting.drain(name, most, wanted);
   }
 
   /** Returns how many entries wait, in all queues, delayed ones included. */
   int waiting() {
-    int sum = delayed.size();
-    for (Queue queue : queues.values()) {
-      sum += queue.waiting();
-    }
-    return sum;
+    return waiting.size();
+  }
+
+  Collection<WaitingOrder.Queue> queues() {
+    return waiting.queues();
   }
 
   Collection<WorkerSlots> workers() {
@@ -566,10 +414,6 @@ final class QueueState {
   }
 
   int revokedWaitingCount() {
-    return revokedWaiting.size();
-  }
-
-  private Queue queue(String name) {
-    return queues.computeIfAbsent(name, Queue::new);
+    return waiting.revokedCount();
   }
 }

@@ -82,7 +82,9 @@ final class ReadyOrder {
     return entry;
   }
 
-  /** Moves up to {@code most} entries that are wanted to {@code out}; the others keep their places. */
+  /**
+   * Moves up to {@code most} entries that are wanted to {@code out}; the others keep their places.
+   */
   void drain(int most, Predicate<Entry> wanted, List<Entry> out) {
     for (int priority = PRIORITIES - 1; priority >= 0 && out.size() < most; priority--) {
       Level level = levels[priority];

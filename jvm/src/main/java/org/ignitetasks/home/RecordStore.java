@@ -36,10 +36,10 @@ import org.ignitetasks.model.TasksException;
 /**
  * The only class that touches the ledger. One call, one transaction.
  *
- * <p>Which home may write a record is decided by Ignite's primary for its partition. A decision made
- * in memory could be old by the time it is written (the partition moved while this thread slept), so
- * on a cluster the check is repeated inside the transaction, after its locks pin the topology: a home
- * that lost a partition can then not overwrite what the new home has written.
+ * <p>Which home may write a record is decided by Ignite's primary for its partition. A decision
+ * made in memory could be old by the time it is written (the partition moved while this thread
+ * slept), so on a cluster the check is repeated inside the transaction, after its locks pin the
+ * topology: a home that lost a partition can then not overwrite what the new home has written.
  */
 public final class RecordStore {
   private static final int RECENT_SHEETS = 8;
@@ -69,8 +69,7 @@ public final class RecordStore {
   /**
    * @param alone says whether this is the only data node, in which case nothing can move
    */
-  public RecordStore(
-      Ignite ignite, IgniteCache<String, byte[]> ledger, BooleanSupplier alone) {
+  public RecordStore(Ignite ignite, IgniteCache<String, byte[]> ledger, BooleanSupplier alone) {
     this(ignite, ledger, alone, point -> {});
   }
 

@@ -10,8 +10,8 @@ import org.ignitetasks.model.TasksException;
  * revokes, revives or erases records looks at them first, and between the look and the write nobody
  * else may do the same. What a lease's claim guards needs no reservation. Thread-safe.
  *
- * <p>All ids of a call are taken at once and by no thread twice, so that none waits for another in a
- * circle.
+ * <p>All ids of a call are taken at once and by no thread twice, so that none waits for another in
+ * a circle.
  */
 final class Reservations {
   private final Set<String> held = new HashSet<>();

@@ -16,8 +16,8 @@ import org.ignitetasks.model.TaskState;
  * Revokes tasks, wherever they are: one that waits leaves the order, one that runs is terminated or
  * at least not run again.
  *
- * <p>What is to be revoked is claimed in memory first and looked up in the ledger then: the other way
- * round, a task that ends between the two would be ended twice.
+ * <p>What is to be revoked is claimed in memory first and looked up in the ledger then: the other
+ * way round, a task that ends between the two would be ended twice.
  */
 final class Revoker {
   private static final int BATCH = 500;
@@ -77,7 +77,7 @@ final class Revoker {
     }
     Map<String, TaskRecord> found;
     try {
-      found = home.store.read(ids);
+      found = look(ids, taken);
     } catch (RuntimeException e) {
       undo(taken);
       throw e;
@@ -100,6 +100,37 @@ final class Revoker {
     endWaiting(taken, rows);
     endLeased(taken, found);
     return states;
+  }
+
+  /**
+   * Reads the records; of tasks that are in no order, since their last write was in doubt, for
+   * sure.
+   */
+  private Map<String, TaskRecord> look(List<String> ids, Taken taken) {
+    Map<String, Doubts.Doubt> doubts = home.doubts.take(ids);
+    Map<String, TaskRecord> found = new HashMap<>();
+    try {
+      found.putAll(home.store.read(ids));
+      if (!doubts.isEmpty()) {
+        found.keySet().removeAll(doubts.keySet());
+        found.putAll(home.store.readSettled(doubts.keySet()));
+      }
+    } catch (RuntimeException e) {
+      home.doubts.putBack(doubts);
+      throw e;
+    }
+    Map<String, Doubts.Doubt> others = new HashMap<>(doubts);
+    for (Doubts.Doubt doubt : doubts.values()) {
+      TaskRecord r = found.get(doubt.entry().id);
+      if (r != null && !r.state.terminal()) {
+        home.waitsAgain(doubt);
+        taken.waiting.put(r.id, doubt.entry());
+        others.remove(r.id);
+      }
+    }
+    // Whatever else their writes came to, the timer sees to it.
+    home.doubts.putBack(others);
+    return found;
   }
 
   /** Claims leases that are to end, takes waiting entries out; call with the lock. */

@@ -27,6 +27,7 @@ final class Sweeper {
 
   private final HomeContext home;
   private final Operations operations;
+
   /** A marker stays at least so long, or nobody would ever see it. */
   private static final long LEAST_STAY_MILLIS = 60_000;
 
@@ -142,7 +143,9 @@ final class Sweeper {
     batch.clear();
   }
 
-  /** Returns the records as they are now: since the scan some may have been forgotten or revived. */
+  /**
+   * Returns the records as they are now: since the scan some may have been forgotten or revived.
+   */
   private Collection<TaskRecord> now(List<TaskRecord> scanned) {
     return home.store.read(scanned.stream().map(r -> r.id).toList()).values();
   }

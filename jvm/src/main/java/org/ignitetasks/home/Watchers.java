@@ -40,8 +40,7 @@ final class Watchers {
     byTask
         .values()
         .removeIf(
-            origins ->
-                origins.removeIf(origin -> origin.node().equals(node)) && origins.isEmpty());
+            origins -> origins.removeIf(origin -> origin.node().equals(node)) && origins.isEmpty());
   }
 
   /** Forgets tasks that have another home now; sessions are told to ask again. */

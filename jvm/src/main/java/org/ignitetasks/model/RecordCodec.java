@@ -14,6 +14,7 @@ import java.util.Arrays;
 public final class RecordCodec {
   private static final byte VERSION = 1;
   private static final byte EXPIRED = 0x7f;
+  private static final byte FORGOTTEN = 0x7e;
 
   private RecordCodec() {}
 
@@ -21,7 +22,7 @@ public final class RecordCodec {
   public static byte[] encode(TaskRecord r) {
     Writer w = new Writer(160 + r.opaqueSize());
     if (r.expired) {
-      w.bytes[w.size++] = EXPIRED;
+      w.bytes[w.size++] = r.forgotten ? FORGOTTEN : EXPIRED;
       w.number(r.finishedMillis);
       return w.done();
     }
@@ -61,7 +62,7 @@ public final class RecordCodec {
    * Returns the state in a stored form without decoding the rest, or null for an expired marker.
    */
   public static TaskState peekState(byte[] stored) {
-    if (stored[0] == EXPIRED) {
+    if (marker(stored[0])) {
       return null;
     }
     if (stored[0] != VERSION) {
@@ -93,8 +94,9 @@ public final class RecordCodec {
     TaskRecord r = new TaskRecord();
     r.id = id;
     byte version = stored[in.at++];
-    if (version == EXPIRED) {
+    if (marker(version)) {
       r.expired = true;
+      r.forgotten = version == FORGOTTEN;
       r.state = TaskState.IGNORED;
       r.finishedMillis = in.number();
       return r;
@@ -131,6 +133,10 @@ public final class RecordCodec {
     r.body = in.blob();
     r.payload = in.blob();
     return r;
+  }
+
+  private static boolean marker(byte version) {
+    return version == EXPIRED || version == FORGOTTEN;
   }
 
   /** Appends numbers, texts and blobs. */

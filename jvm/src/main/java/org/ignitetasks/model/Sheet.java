@@ -137,14 +137,28 @@ public final class Sheet {
 
   /** Returns the records on a sheet, in the order of their places. */
   public static List<TaskRecord> decode(String key, byte[] stored) {
+    try {
+      return read(key, stored);
+    } catch (IndexOutOfBoundsException | IllegalArgumentException e) {
+      throw new TasksException(
+          TasksException.Code.INTERNAL,
+          "the sheet of task " + key + " is damaged (" + stored.length + " bytes)",
+          e);
+    }
+  }
+
+  private static List<TaskRecord> read(String key, byte[] stored) {
     RecordCodec.Reader in = new RecordCodec.Reader(stored);
     in.skipMark();
     TaskRecord template = RecordCodec.decode(key, in.blob());
-    int count = (int) in.number();
+    long count = in.number();
+    if (count < 0 || count > BLOCK) {
+      throw new IllegalArgumentException(count + " tasks on a sheet");
+    }
     String head = key.substring(0, COUNTER_AT);
     String tail = key.substring(LOCATOR_AT, key.length() - SUFFIX.length());
     long counter = counter(key);
-    List<TaskRecord> records = new ArrayList<>(count);
+    List<TaskRecord> records = new ArrayList<>((int) count);
     for (int place = 0; place < count; place++) {
       TaskRecord r = template.copy();
       r.id = head + hex8(counter + place) + tail;

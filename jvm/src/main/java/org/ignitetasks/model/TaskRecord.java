@@ -45,6 +45,9 @@ public final class TaskRecord implements Cloneable {
   /** True for the marker that stays for a while where the record of a finished task expired. */
   public boolean expired;
 
+  /** True for a marker whose task was to be forgotten: nobody is to hear of it any more. */
+  public boolean forgotten;
+
   /**
    * Returns a copy that shares the opaque bytes: changes are made to copies until they are durable.
    */

@@ -7,8 +7,10 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
@@ -84,9 +86,9 @@ final class Node {
   int start() {
     files.open();
     startIgnite();
-    Topology.join(ignite, settings);
+    Joining.join(ignite, settings);
     LateSink sink = new LateSink();
-    Topology.makeCaches(ignite, settings);
+    Joining.makeCaches(ignite, settings);
     IgniteCache<String, byte[]> ledger = cache(NodeConfigs.LEDGER);
     IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
     blobs = blobs();
@@ -104,7 +106,7 @@ final class Node {
       links.home(router);
     }
     router.publish(home, workers, workers::metrics);
-    topology = new Topology(ignite, settings, meta, store, home, sink, gateways);
+    topology = new Topology(ignite, settings, meta, store, home, sink, gateways, router);
     topology.start();
     if (home != null) {
       home.start();
@@ -163,7 +165,7 @@ final class Node {
     Map<String, Object> facts = facts();
     gateway =
         new Gateway(
-            router, () -> ignite.cluster().localNode().id(), this::info, stopAsked::countDown);
+            router, () -> inCluster(this::id), () -> inCluster(this::info), stopAsked::countDown);
     sink.gateway = gateway;
     int port = gateway.start("127.0.0.1", settings.gatewayPort, token);
     lane = new LaneServer(Path.of(settings.lane), token, workers, blobs);
@@ -173,6 +175,20 @@ final class Node {
     facts.put("lane", settings.lane);
     files.publish(facts);
     return port;
+  }
+
+  private UUID id() {
+    return ignite.cluster().localNode().id();
+  }
+
+  /** A client node that is cut off does not even know itself: callers shall try again. */
+  private static <T> T inCluster(Supplier<T> question) {
+    try {
+      return question.get();
+    } catch (IgniteException | IllegalStateException e) {
+      throw new TasksException(
+          Code.UNAVAILABLE, "this node has lost its cluster and looks for it: try again", e);
+    }
   }
 
   private static String token() {

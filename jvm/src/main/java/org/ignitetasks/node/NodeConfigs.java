@@ -117,6 +117,11 @@ final class NodeConfigs {
   private static TcpCommunicationSpi communication(NodeSettings s) {
     TcpCommunicationSpi spi = new TcpCommunicationSpi();
     spi.setLocalAddress(s.localHost);
+    if (s.embedded()) {
+      // There is nobody to talk to: no port at all.
+      spi.setLocalPort(-1);
+      return spi;
+    }
     spi.setLocalPort(s.communicationPort > 0 ? s.communicationPort : COMMUNICATION_PORT);
     spi.setSlowClientQueueLimit(10_000);
     return spi;

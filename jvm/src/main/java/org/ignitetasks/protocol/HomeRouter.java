@@ -35,7 +35,8 @@ public final class HomeRouter implements HomeApi {
   }
 
   private final Ignite ignite;
-  private final Affinity<String> affinity;
+  private final String ledger;
+  private volatile Affinity<String> affinity;
   private volatile HomeApi local;
   private volatile Supplier<Map<String, Object>> workerMetrics = Map::of;
   private final ClusterNode localNode;
@@ -49,6 +50,7 @@ public final class HomeRouter implements HomeApi {
    */
   public HomeRouter(Ignite ignite, String ledger, long deadlineMillis) {
     this.ignite = ignite;
+    this.ledger = ledger;
     this.affinity = ignite.affinity(ledger);
     this.localNode = ignite.cluster().localNode();
     this.deadlineMillis = deadlineMillis;
@@ -68,6 +70,11 @@ public final class HomeRouter implements HomeApi {
       local = home;
       ignite.cluster().nodeLocalMap().put(HomeJob.LOCAL_KEY, home);
     }
+  }
+
+  /** Takes note that this client node is back in its cluster, whose caches it has opened anew. */
+  public void reconnected() {
+    affinity = ignite.affinity(ledger);
   }
 
   private HomeApi at(ClusterNode node) {
@@ -217,7 +224,7 @@ public final class HomeRouter implements HomeApi {
   }
 
   private void everywhere(Consumer<HomeApi> action) {
-    for (ClusterNode node : servers()) {
+    for (ClusterNode node : repeat(this::servers)) {
       repeat(
           () -> {
             if (ignite.cluster().node(node.id()) == null) {
@@ -256,9 +263,6 @@ public final class HomeRouter implements HomeApi {
     if (worker == null) {
       return;
     }
-    if (creditSenders.size() > servers().size() * workers.size()) {
-      creditSenders.keySet().removeIf(key -> !alive(key));
-    }
     for (ClusterNode node : servers()) {
       if (local != null && node.id().equals(localNode.id())) {
         localCredits(worker, free);
@@ -280,11 +284,6 @@ public final class HomeRouter implements HomeApi {
   /** A client node that was cut off comes back under another id: homes must push to that. */
   private WorkerInfo here(WorkerInfo worker) {
     return worker.at(ignite.cluster().localNode().id());
-  }
-
-  private boolean alive(String senderKey) {
-    UUID node = UUID.fromString(senderKey.substring(0, senderKey.indexOf('/')));
-    return ignite.cluster().node(node) != null;
   }
 
   private void localCredits(WorkerInfo worker, int free) {
@@ -400,7 +399,7 @@ public final class HomeRouter implements HomeApi {
   /** Cursors are "node id|cursor of that node"; nodes are visited in the order of their ids. */
   @Override
   public ScanPage scan(String cursor, int limit) {
-    List<ClusterNode> nodes = new ArrayList<>(servers());
+    List<ClusterNode> nodes = new ArrayList<>(repeat(this::servers));
     if (nodes.isEmpty()) {
       throw new TasksException(TasksException.Code.UNAVAILABLE, "there is no data node now");
     }

@@ -11,7 +11,7 @@ import java.util.Set;
  * its free slots do not.
  */
 final class StatusSum {
-  private static final Set<String> LARGEST = Set.of("free", "free_slots", "workers", "oldest_ms");
+  private static final Set<String> LARGEST = Set.of("workers", "oldest_ms");
   private static final Set<String> SAME =
       Set.of("epoch", "pid", "concurrency", "started_ms", "tasks");
 
@@ -19,8 +19,11 @@ final class StatusSum {
 
   static Map<String, Object> of(List<Map<String, Object>> parts) {
     Map<String, Object> all = new LinkedHashMap<>();
-    all.put("queues", merged(parts, "queues", "name"));
-    all.put("workers", merged(parts, "workers", "epoch"));
+    List<Map<String, Object>> queues = merged(parts, "queues", "name");
+    List<Map<String, Object>> workers = merged(parts, "workers", "epoch");
+    countFree(queues, workers);
+    all.put("queues", queues);
+    all.put("workers", workers);
     Map<String, Object> states = new LinkedHashMap<>();
     for (Map<String, Object> part : parts) {
       map(part.get("states")).forEach((name, n) -> states.merge(name, n, StatusSum::plus));
@@ -29,7 +32,28 @@ final class StatusSum {
     return all;
   }
 
-  private static List<Object> merged(List<Map<String, Object>> parts, String list, String key) {
+  /** A home knows only what runs for itself: what is free follows from the sum. */
+  private static void countFree(
+      List<Map<String, Object>> queues, List<Map<String, Object>> workers) {
+    for (Map<String, Object> worker : workers) {
+      worker.put("free", Math.max(0, number(worker, "concurrency") - number(worker, "running")));
+    }
+    for (Map<String, Object> queue : queues) {
+      long free = 0;
+      for (Map<String, Object> worker : workers) {
+        boolean here = ((List<?>) worker.get("queues")).contains(queue.get("name"));
+        free += here ? number(worker, "free") : 0;
+      }
+      queue.put("free_slots", free);
+    }
+  }
+
+  private static long number(Map<String, Object> row, String field) {
+    return row.get(field) instanceof Number n ? n.longValue() : 0;
+  }
+
+  private static List<Map<String, Object>> merged(
+      List<Map<String, Object>> parts, String list, String key) {
     Map<Object, Map<String, Object>> rows = new LinkedHashMap<>();
     for (Map<String, Object> part : parts) {
       for (Object item : (List<?>) part.get(list)) {

@@ -39,4 +39,9 @@ final class MemoryBlobs implements BlobStore {
     seals.remove(blobId);
     chunks.keySet().removeIf(key -> key.startsWith(blobId + "/"));
   }
+
+  @Override
+  public int sweep(long nowMillis) {
+    return 0;
+  }
 }

@@ -1,0 +1,125 @@
+package org.ignitetasks.node;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.logging.Logger;
+import javax.cache.CacheException;
+import org.apache.ignite.Ignite;
+import org.apache.ignite.IgniteException;
+import org.apache.ignite.cluster.BaselineNode;
+import org.apache.ignite.cluster.ClusterState;
+import org.ignitetasks.model.TasksException;
+
+/** What a node does before it takes part: activation, baseline, caches. Several may do so at once. */
+final class Joining {
+  private static final Logger LOG = Logger.getLogger("ignitetasks.topology");
+  private static final long PAUSE_MILLIS = 50;
+  private static final long SAY_NANOS = 5_000_000_000L;
+  private static final int BASELINE_TRIES = 50;
+  private static final int CACHE_TRIES = 200;
+  private static final long ADJUST_MILLIS = 60_000;
+
+  private Joining() {}
+
+  /** Activates a cluster that never was, and joins the baseline of one that is. */
+  static void join(Ignite ignite, NodeSettings settings) {
+    boolean never = ignite.cluster().currentBaselineTopology() == null;
+    if (settings.embedded() || (never && settings.hasData())) {
+      ignite.cluster().state(ClusterState.ACTIVE);
+    }
+    if (settings.embedded()) {
+      return;
+    }
+    awaitActive(ignite);
+    if (settings.hasData()) {
+      joinBaseline(ignite);
+    }
+  }
+
+  /**
+   * Waits until the cluster is active. After all data nodes were down it is so by itself once all
+   * of them are back, and not before: one that is still away may hold what the others have not
+   * seen.
+   */
+  static void awaitActive(Ignite ignite) {
+    long say = System.nanoTime();
+    while (!ignite.cluster().state().active()) {
+      if (System.nanoTime() >= say) {
+        LOG.info("the cluster waits for its other data nodes: " + missing(ignite));
+        say += SAY_NANOS;
+      }
+      pause();
+    }
+  }
+
+  /** Makes the caches where they are not there yet; refused while another node joins the baseline. */
+  static void makeCaches(Ignite ignite, NodeSettings settings) {
+    for (int i = 1; ; i++) {
+      try {
+        ignite.getOrCreateCaches(List.copyOf(NodeConfigs.caches(settings)));
+        return;
+      } catch (CacheException | IgniteException e) {
+        if (settings.embedded() || i == CACHE_TRIES) {
+          throw e;
+        }
+        pause();
+      }
+    }
+  }
+
+  private static List<String> missing(Ignite ignite) {
+    List<String> names = new ArrayList<>();
+    Collection<BaselineNode> baseline = ignite.cluster().currentBaselineTopology();
+    for (BaselineNode node : baseline == null ? List.<BaselineNode>of() : baseline) {
+      if (ignite.cluster().forServers().nodes().stream()
+          .noneMatch(n -> n.consistentId().equals(node.consistentId()))) {
+        names.add(String.valueOf(node.consistentId()));
+      }
+    }
+    return names;
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(PAUSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TasksException(TasksException.Code.UNAVAILABLE, "the node is stopping", e);
+    }
+  }
+
+  /** Joins the baseline; several nodes may do so at once, and then overwrite each other's. */
+  private static void joinBaseline(Ignite ignite) {
+    Object own = ignite.cluster().localNode().consistentId();
+    IgniteException failed = null;
+    for (int i = 0; i < BASELINE_TRIES; i++) {
+      Collection<BaselineNode> baseline = ignite.cluster().currentBaselineTopology();
+      if (baseline.stream().anyMatch(n -> own.equals(n.consistentId()))) {
+        adjustLater(ignite);
+        return;
+      }
+      List<BaselineNode> wider = new ArrayList<>(baseline);
+      wider.add(ignite.cluster().localNode());
+      try {
+        ignite.cluster().baselineAutoAdjustEnabled(false);
+        ignite.cluster().setBaselineTopology(wider);
+      } catch (IgniteException e) {
+        failed = e;
+        pause();
+      }
+    }
+    throw new TasksException(
+        TasksException.Code.UNAVAILABLE,
+        "this node could not join the baseline: try again",
+        failed);
+  }
+
+  /** A node that stays away is replaced by new copies elsewhere; one that restarts is not. */
+  private static void adjustLater(Ignite ignite) {
+    if (!ignite.cluster().isBaselineAutoAdjustEnabled()) {
+      ignite.cluster().baselineAutoAdjustTimeout(ADJUST_MILLIS);
+      ignite.cluster().baselineAutoAdjustEnabled(true);
+    }
+  }
+}

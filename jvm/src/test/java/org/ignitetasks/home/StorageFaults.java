@@ -1,0 +1,52 @@
+package org.ignitetasks.home;
+
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.apache.ignite.IgniteException;
+
+/** Lets the storage fail at named steps: before a change ("write"), or after it ("write done"). */
+final class StorageFaults implements Consumer<String> {
+  private volatile Predicate<String> fails = step -> false;
+
+  /** From now on nothing fails. */
+  void none() {
+    fails = step -> false;
+  }
+
+  /** The next of these steps fails, once. */
+  void once(String step) {
+    boolean[] done = {false};
+    fails =
+        at -> {
+          synchronized (done) {
+            boolean hit = !done[0] && at.equals(step);
+            done[0] |= hit;
+            return hit;
+          }
+        };
+  }
+
+  /** All of these steps fail. */
+  void always(String step) {
+    fails = step::equals;
+  }
+
+  /** Each step fails with this probability. */
+  void randomly(long seed, double share) {
+    Random random = new Random(seed);
+    fails =
+        at -> {
+          synchronized (random) {
+            return random.nextDouble() < share;
+          }
+        };
+  }
+
+  @Override
+  public void accept(String step) {
+    if (fails.test(step)) {
+      throw new IgniteException("injected at: " + step);
+    }
+  }
+}
