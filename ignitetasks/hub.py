@@ -28,6 +28,8 @@ _BATCHES_PER_TURN = 4
 _QUIET_SECONDS = 5.0
 _QUIET_MAX_SECONDS = 60.0
 _UNREACHABLE_PAUSE_SECONDS = 0.05
+# Ends that an operator can undo (`dead retry`): word of one may be old when it is read.
+_UNDOABLE = frozenset({states.DEAD_CODE, states.REJECTED_CODE})
 
 _log = log.get_logger("results")
 
@@ -120,7 +122,7 @@ class ResultHub:
             known = self._take(task_id)
             if known is not None:
                 self._note_elsewhere(task_id)
-            return known
+            return None if known is not None and known.state in _UNDOABLE else known
 
     def epoch(self, session: Session) -> Epoch | None:
         """Returns the token that spares `register` its questions, for ids that a session has just submitted."""
@@ -150,14 +152,15 @@ class ResultHub:
             waiter.asked = waiter.asked or epoch is None or epoch is not self._epoch
             for task_id in ids:
                 known = self._take(task_id)
-                if known is not None:
+                old = known is not None and known.state in _UNDOABLE
+                if known is not None and not old:
                     self._hand(waiter, known)
                     if waiter.asked:
                         self._note_elsewhere(task_id)
                     continue
                 others = self._interest.get(task_id)
                 self._interest[task_id] = (waiter,) if others is None else (*others, waiter)
-                if waiter.asked or task_id in self._elsewhere:
+                if waiter.asked or old or task_id in self._elsewhere:
                     asked.append(task_id)
             self._quiet = _QUIET_SECONDS
         for start in range(0, len(asked), WATCH_BATCH):
@@ -303,9 +306,18 @@ class ResultHub:
         self._unreachable_since = None
         if self._epoch is not None and session is self._epoch.session:
             self._ack = answer.seq
-        self._deliver(answer.completions)
+        self._deliver(self._without_doubtful(answer.completions))
         self._plan(answer, now)
         return bool(answer.completions)
+
+    def _without_doubtful(self, completions: Sequence[Completion]) -> Sequence[Completion]:
+        """Takes out what somebody waits for and may have been undone meanwhile, and plans to ask for it."""
+        again = [one.id for one in completions if one.state in _UNDOABLE and one.id in self._interest]
+        if not again:
+            return completions
+        self._batches.append(again)
+        asked = frozenset(again)
+        return [one for one in completions if one.id not in asked]
 
     def _plan(self, answer: PollAnswer, now: float) -> None:
         """Decides after a poll whether everything that is missing has to be asked for."""

@@ -107,6 +107,8 @@ class _Connection(GatewayConnection):  # type: ignore[misc]
 class _Client(GatewayClient):  # type: ignore[misc]
     """py4j's pool of connections, without its repeating and its logging."""
 
+    closed = False
+
     def _create_connection(self) -> _Connection:
         connection = _Connection(self.gateway_parameters)
         connection.start()
@@ -128,7 +130,16 @@ class _Client(GatewayClient):  # type: ignore[misc]
             connection.close(reset=True)
             raise
         self.deque.append(connection)
+        if self.closed:
+            # By another thread, while this call was under way; looked at after the append, so that one of the two
+            # meets the connection in the pool.
+            self.close()
         return answer
+
+    def close(self) -> None:
+        """Closes the free connections, and each busy one at the end of its call."""
+        self.closed = True
+        super().close()
 
 
 class _Link(NamedTuple):

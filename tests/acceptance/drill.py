@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from history import Verdict, check, load
+from history import Journal, Verdict, check, load
 from support import Processes, Running, until
 from support.processes import children_of, is_alive, kill_pid
 
@@ -38,6 +38,7 @@ class Drill:
         self._processes = processes
         self._env = {**env, "CHAOS_HISTORY": str(self.history), "PYTHONDONTWRITEBYTECODE": "1"}
         self.app = IgniteTasks("judge", settings=settings)
+        self._journal = Journal(self.history, "drill")
         self._loads = 0
         self.log: list[str] = []
 
@@ -59,6 +60,17 @@ class Drill:
         """Starts a worker and does not wait for it."""
         words = ["worker", "-A", "chaos_app", "-n", name, "-c", str(concurrency), *options]
         return self._processes.command(*words, name=f"worker-{name}", env=self._env, path=[HERE])
+
+    def send_long(self, n: int, ms: int) -> str:
+        """Sends one task that takes its time, before all that waits; returns its id."""
+        self._journal.write("submit", "invoke", ns=[n])
+        result = self.app.send_task("chaos_app.work", (n, ms), priority=200)
+        self._journal.write("submit", "ok", made=[[n, result.id, result.created]])
+        return result.id
+
+    def starts(self, task_id: str) -> int:
+        """Returns how often a task has been started so far, as it says itself."""
+        return sum(event["f"] == "start" and event["id"] == task_id for event in load(self.history))
 
     def acknowledged(self) -> int:
         """Returns how many submits have been acknowledged so far."""

@@ -67,6 +67,9 @@ def _home_of(cluster, name):
 def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, soak_seconds, record_property):
     stream = drill.start_load()
     drill.wait_for_submits(_SUBMITS)
+    # One for each worker, so that the one to be killed is in the middle of a task.
+    long = [drill.send_long(n, ms=2_000) for n in (1, 2)]
+    until(lambda: all(drill.starts(task_id) for task_id in long), "both workers to be at work")
     killed_at = time.monotonic_ns()
     kill_all([cluster.pid("n1"), cluster.worker_pid("w1")])
     cluster.nodes["n1"].wait(30)
@@ -86,6 +89,8 @@ def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, soak_sec
     print(f"\nlongest submit before the kill {before:.2f} s, after it {stall:.2f} s")
     # A machine that is busy with something else stalls submits by itself: what it did before is not the kill's doing.
     assert stall < _STALL_SECONDS + before
+
+    assert max(drill.starts(task_id) for task_id in long) == 2, "the killed worker's task was run again"
 
     # The node that was killed has everything again: the other one is killed, and all is read from the first.
     until(lambda: _home_of(cluster, "n1"), "the killed node to be a home again")

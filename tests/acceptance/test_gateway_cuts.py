@@ -106,6 +106,15 @@ def test_a_cut_call_that_is_not_repeated_says_what_is_known(node, proxy):
     app.close()
 
 
+def test_a_bulk_of_calls_that_all_differ_in_their_options(node):
+    """Each is a group of its own on the wire, and a call carries only so many."""
+    app = IgniteTasks("cuts", settings=node.settings)
+    calls = [app.signature("cuts.none", (n,), queue="options", priority=n % 200) for n in range(2_500)]
+    assert len(set(app.bulk(calls).ids)) == len(calls)
+    assert _records(node)["options"] == len(calls)
+    app.close()
+
+
 @pytest.mark.parametrize("cut", [Cut("answer", pieces=1), Cut("request", pieces=7)], ids=["answer", "request"])
 def test_a_call_in_small_pieces_is_whole(node, proxy, cut):
     app = _app(node, proxy)

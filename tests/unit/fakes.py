@@ -192,6 +192,12 @@ class FakeNode:
                     self.mail[session].append(record["completion"])
             self.lock.notify_all()
 
+    def revive(self, task_id: str) -> None:
+        """Puts a task that has ended back into its queue, as an operator does with a dead letter."""
+        with self.lock:
+            self.records[task_id]["state"] = 0
+            del self.records[task_id]["completion"]
+
     def lose_mail(self) -> None:
         """Drops all mailboxes, and says so at the next poll."""
         with self.lock:

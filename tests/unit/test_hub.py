@@ -284,3 +284,24 @@ def test_child_of_a_fork_starts_anew(world):
     world.hub._leading = False
     world.node.complete("a")
     assert world.hub.wait(waiter, 1)
+
+
+@pytest.mark.parametrize("when", ["before the poll", "after the poll"])
+def test_word_of_a_dead_letter_that_was_retried_is_old(world, when):
+    epoch = world.submit("a")
+    world.node.complete("a", state=6)
+    if when == "after the poll":
+        world.hub.pump()
+    world.node.revive("a")
+    waiter, got = world.waiter(["a"], epoch)
+    assert not world.hub.wait(waiter, 0.2)
+    world.node.complete("a")
+    assert world.hub.wait(waiter, 1)
+    assert got["a"].state == 3
+
+
+def test_a_dead_letter_is_an_end(world):
+    waiter, got = world.waiter(["a"], world.submit("a"))
+    world.node.complete("a", state=6)
+    assert world.hub.wait(waiter, 1)
+    assert got["a"].state == 6

@@ -51,7 +51,7 @@ final class NodeConfigs {
             .setPeerClassLoadingEnabled(false)
             .setMetricsLogFrequency(0)
             .setClientMode(!s.hasData())
-            .setCommunicationSpi(communication(s))
+            .setCommunicationSpi(s.embedded() ? new NoCommunicationSpi() : communication(s))
             // A client that is cut off without a word loses its place as soon as its leases end;
             // one that
             // dies is seen at once, see DeadClients.
@@ -67,7 +67,7 @@ final class NodeConfigs {
     pools(config);
     thinClients(config, s);
     if (s.embedded()) {
-      // One node that nobody can join: no discovery port at all.
+      // One node that nobody can join: no discovery port, and none for its communication.
       config.setDiscoverySpi(new IsolatedDiscoverySpi());
     } else {
       config.setDiscoverySpi(discovery(s));
@@ -117,11 +117,6 @@ final class NodeConfigs {
   private static TcpCommunicationSpi communication(NodeSettings s) {
     TcpCommunicationSpi spi = new TcpCommunicationSpi();
     spi.setLocalAddress(s.localHost);
-    if (s.embedded()) {
-      // There is nobody to talk to: no port at all.
-      spi.setLocalPort(-1);
-      return spi;
-    }
     spi.setLocalPort(s.communicationPort > 0 ? s.communicationPort : COMMUNICATION_PORT);
     spi.setSlowClientQueueLimit(10_000);
     return spi;
