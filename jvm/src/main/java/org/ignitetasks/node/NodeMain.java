@@ -65,7 +65,12 @@ public final class NodeMain {
         watchLifeline(node);
       }
       node.awaitStop();
-      Runtime.getRuntime().removeShutdownHook(hook);
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException e) {
+        // A signal came first: the hook is stopping the node, and that is what ended the wait.
+        return;
+      }
     }
     node.stop();
     System.exit(0);
