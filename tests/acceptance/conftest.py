@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
-
-#: Seconds of load per fault test; a longer soak is asked for by the environment.
-LOAD_SECONDS = float(os.environ.get("IGNITETASKS_SOAK_SECONDS", "0"))
 
 
 @pytest.fixture
@@ -19,9 +15,3 @@ def place():
     folder = Path(tempfile.mkdtemp(prefix="igt-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def soak_seconds():
-    """How long a load should go on, or 0 for the usual short run."""
-    return LOAD_SECONDS

@@ -20,6 +20,10 @@ from ignitetasks.results import ResultList
 HERE = Path(__file__).resolve().parent
 _READ_BATCH = 1_000
 
+#: More seconds of faults than the usual short run, and the seed of their choice.
+SOAK_SECONDS = float(os.environ.get("IGNITETASKS_SOAK_SECONDS", "0"))
+SOAK_SEED = int(os.environ.get("IGNITETASKS_SOAK_SEED", "1"))
+
 
 class Drill:
     """The processes of one test around one instance or cluster.

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
-from drill import Drill, kill_all
+from drill import SOAK_SECONDS, Drill, kill_all
 from history import load, longest_call
 from support import Processes, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + SOAK_SECONDS)]
 
 _STALL_SECONDS = 2.0
 _SUBMITS = 60
@@ -64,7 +64,7 @@ def _home_of(cluster, name):
     return int(said[-1]) if said else None
 
 
-def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, soak_seconds, record_property):
+def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, record_property):
     stream = drill.start_load()
     drill.wait_for_submits(_SUBMITS)
     # One for each worker, so that the one to be killed is in the middle of a task.
@@ -76,7 +76,7 @@ def test_a_data_node_and_a_worker_are_killed_under_load(cluster, drill, soak_sec
     drill.wait_for_submits(_SUBMITS)
     cluster.start("n1")
     drill.wait_for_submits(_SUBMITS)
-    time.sleep(soak_seconds)
+    time.sleep(SOAK_SECONDS)
     drill.stop_load(stream)
     drill.drain()
     drill.wait_for_workers("w1", "w2")

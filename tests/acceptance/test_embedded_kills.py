@@ -7,14 +7,14 @@ import threading
 import time
 
 import pytest
-from drill import Drill, kill_all, kill_worker
+from drill import SOAK_SECONDS, SOAK_SEED, Drill, kill_all, kill_worker
 from history import load
 from support import EmbeddedNode, leftovers, until
 from support.processes import children_of
 
 from ignitetasks import IgniteTasks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 2 * SOAK_SECONDS)]
 
 _MAX_DELIVERIES = 3
 _SUBMITS = 25
@@ -98,12 +98,12 @@ def _judge(chaos, record_property):
     return verdict
 
 
-@pytest.mark.parametrize("chaos", [("process", 1)], indirect=True, ids=["process"])
-def test_every_process_is_killed_under_load(chaos, soak_seconds, record_property):
+@pytest.mark.parametrize("chaos", [("process", SOAK_SEED)], indirect=True, ids=["process"])
+def test_every_process_is_killed_under_load(chaos, record_property):
     names = ["child", "node", "child", "worker", "everything", "node"]
     chaos.random.shuffle(names)
     chaos.run(names)
-    end = time.monotonic() + soak_seconds
+    end = time.monotonic() + SOAK_SECONDS
     while time.monotonic() < end:
         chaos.run([chaos.random.choice(list(chaos.faults))])
     chaos.heal()

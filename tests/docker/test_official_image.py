@@ -16,7 +16,15 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 PATIENCE = 60
 TESTS = Path(__file__).resolve().parent.parent
 #: Whole modules; those left out stop, kill or start the node itself, or look at its files and processes.
-SUITE = ["test_bulk", "test_calls", "test_errors", "test_idempotency", "test_results", "test_retries", "test_values"]
+SUITE = [
+    "test_bulk",
+    "test_calls",
+    "test_task_errors",
+    "test_idempotency",
+    "test_results",
+    "test_retries",
+    "test_values",
+]
 
 
 @pytest.fixture

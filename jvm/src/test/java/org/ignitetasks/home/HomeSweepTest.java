@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -55,6 +56,35 @@ class HomeSweepTest extends HomeTestBase {
     submit(Make.record("other"));
     assertEquals(List.of("a", "other"), runAll(1));
     assertEquals(TaskState.SUCCESS, state("a"));
+  }
+
+  /** Lets a sweeper look at the ledger, then changes it under the sweeper's eyes. */
+  private void sweepWhileItChanges(String id) throws InterruptedException {
+    HomeContext context = home.home;
+    context.reservations.take(List.of(id));
+    Thread sweeper = new Thread(() -> new Sweeper(context, new Operations(context)).run());
+    sweeper.start();
+    waitFor("it has looked", () -> sweeper.getState() == Thread.State.WAITING);
+    context.store.write(List.of(Make.record(id)));
+    context.reservations.release(List.of(id));
+    sweeper.join(10_000);
+    assertEquals(TaskState.PENDING, state(id), "what waits now is left alone");
+  }
+
+  @Test
+  void whatComesToLifeBetweenTheSweepersLookAndItsWriteStays() throws InterruptedException {
+    submit(Make.record("a"));
+    worker(1, 1);
+    runAll(1);
+    aheadMillis.set(HOUR + 1_000);
+    sweepWhileItChanges("a");
+    TaskRecord marker = new TaskRecord();
+    marker.id = "b";
+    marker.expired = true;
+    marker.finishedMillis = 1;
+    home.home.store.write(List.of(marker));
+    home.home.due.lookAgain(Locator.partition("b"));
+    sweepWhileItChanges("b");
   }
 
   @Test
