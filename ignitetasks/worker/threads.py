@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import threading
 import time
 
@@ -51,7 +52,8 @@ class ThreadedChild(ChildBase):
         Raises:
             LaneClosed: The node is gone; nothing can be reported any more.
         """
-        self._poll.register(self._changed)
+        # Reading only: an eventfd can nearly always be written, and a poll for that would never wait.
+        self._poll.register(self._changed, select.POLLIN)
         for thread in self._threads:
             thread.start()
         self.ready()
