@@ -44,12 +44,13 @@ class Drill:
         self.app = IgniteTasks("judge", settings=settings)
         self._journal = Journal(self.history, "drill")
         self._loads = 0
+        self._load: Running | None = None
         self.log: list[str] = []
 
     def start_load(self, pause_ms: float = 10) -> Running:
         """Starts a stream of submits with numbers of its own, through the judge's JVM."""
         self._loads += 1
-        return self._processes.python(
+        self._load = self._processes.python(
             HERE / "chaos_load.py",
             str(self.history),
             str(self._loads),
@@ -59,6 +60,7 @@ class Drill:
             env={**self._env, **self._instance},
             path=[HERE],
         )
+        return self._load
 
     def start_worker(self, name: str, concurrency: int = 2, options: Iterable[str] = ()) -> Running:
         """Starts a worker and does not wait for it."""
@@ -83,7 +85,16 @@ class Drill:
     def wait_for_submits(self, more: int, timeout: float = 90.0) -> None:
         """Waits until so many more submits have been acknowledged, however long this machine takes for them."""
         goal = self.acknowledged() + more
-        until(lambda: self.acknowledged() >= goal, lambda: f"{more} submits", timeout=timeout, step=0.1)
+
+        def enough() -> bool:
+            # A load that was killed by the test is replaced by it; one that ends otherwise has met what it must not.
+            assert self._load is None or self._load.process.poll() in (None, 0, -signal.SIGKILL), self._load.text()
+            return self.acknowledged() >= goal
+
+        until(enough, lambda: f"{more} submits after {self.log}: {self._said()}", timeout=timeout, step=0.1)
+
+    def _said(self) -> str:
+        return self._load.text()[-2_000:] if self._load else ""
 
     def stop_load(self, stream: Running) -> None:
         """Ends a load after the call under way."""
@@ -152,8 +163,20 @@ def kill_all(pids: Iterable[int]) -> None:
         kill_pid(pid)
 
 
+def task_children(pid: int) -> list[int]:
+    """Returns the pids of a supervisor's children that run tasks; the node it may have started is none of them."""
+    return [child for child in children_of(pid) if b"org.ignitetasks" not in _command_line(child)]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def kill_worker(worker: Running) -> None:
     """Kills a supervisor; its children must not outlive it."""
-    orphans = children_of(worker.pid)
+    orphans = task_children(worker.pid)
     worker.kill()
     until(lambda: not any(is_alive(pid) for pid in orphans), "the end of a dead worker's children", timeout=5)

@@ -7,10 +7,9 @@ import threading
 import time
 
 import pytest
-from drill import SOAK_SECONDS, SOAK_SEED, Drill, kill_all, kill_worker
+from drill import SOAK_SECONDS, SOAK_SEED, Drill, kill_all, kill_worker, task_children
 from history import load
 from support import EmbeddedNode, leftovers, until
-from support.processes import children_of
 
 from ignitetasks import IgniteTasks
 
@@ -40,7 +39,7 @@ class Chaos:
 
     def child(self) -> None:
         """Kills a child, which is running a task if it can be arranged."""
-        pids = until(lambda: children_of(self.worker.pid), "a child")
+        pids = until(lambda: task_children(self.worker.pid), "a child")
         kill_all([self.random.choice(pids)])
 
     def supervisor(self) -> None:
@@ -56,7 +55,7 @@ class Chaos:
 
     def everything(self) -> None:
         """Kills all processes at once and starts new ones."""
-        kill_all([*leftovers(self.node.data_dir), *children_of(self.worker.pid), self.worker.pid, self.stream.pid])
+        kill_all([*leftovers(self.node.data_dir), *task_children(self.worker.pid), self.worker.pid, self.stream.pid])
         self.extra_starts += 1
         self.worker = self.drill.start_worker("w")
         self.stream = self.drill.start_load(pause_ms=5)
