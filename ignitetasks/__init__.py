@@ -3,7 +3,8 @@
 The public names are those of ``__all__``; everything else may change. Importing the package starts nothing.
 """
 
-from ignitetasks.app import IgniteTasks
+from ignitetasks.app.base import IgniteTasks
+from ignitetasks.app.task import Task
 from ignitetasks.canvas import Signature
 from ignitetasks.config import Settings
 from ignitetasks.context import Request, current_request
@@ -33,13 +34,17 @@ from ignitetasks.errors import (
 )
 from ignitetasks.result import AsyncResult
 from ignitetasks.results import ResultList
-from ignitetasks.task import Task
+from ignitetasks.utils import uuid
+
+#: Celery's name for the application.
+Celery = IgniteTasks
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArgumentError",
     "AsyncResult",
+    "Celery",
     "ConfigurationError",
     "IdempotencyConflict",
     "IgniteTasks",
@@ -68,4 +73,5 @@ __all__ = [
     "TimeLimitExceeded",
     "WorkerLostError",
     "current_request",
+    "uuid",
 ]

@@ -1,7 +1,7 @@
 """Sends prepared calls: ids, large arguments beside the gateway, one submit, and what its answer means.
 
-Users meet it through `task.Task` and `app.IgniteTasks`. This file must not check options or arguments; it is given
-encoded bodies and a `Plan`.
+Users meet it through `app.task.Task` and `app.base.IgniteTasks`. This file must not check options or arguments; it
+is given encoded bodies and a `Plan`.
 """
 
 from __future__ import annotations

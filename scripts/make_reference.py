@@ -51,8 +51,8 @@ class Page:
 
 
 PAGES = (
-    Page("app", "The application", ("app.IgniteTasks", "worker.local.LocalWorker")),
-    Page("task", "Tasks and calls", ("task.Task", "message.TaskOptions", "canvas.Signature")),
+    Page("app", "The application", ("app.base.IgniteTasks", "worker.local.LocalWorker")),
+    Page("task", "Tasks and calls", ("app.task.Task", "message.TaskOptions", "canvas.Signature")),
     Page("result", "Results", ("result.AsyncResult", "results.ResultList")),
     Page("context", "Inside a running task", ("context.current_request", "context.Request")),
     Page("settings", "Settings", ("config.Settings",)),

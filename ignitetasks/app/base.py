@@ -18,6 +18,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from ignitetasks import deferred, message, sending
 from ignitetasks import options as call_options
+from ignitetasks.app.task import Task, as_call
 from ignitetasks.bulk import Call, send_bulk
 from ignitetasks.canvas import Signature
 from ignitetasks.client import Client, shared_client
@@ -27,7 +28,6 @@ from ignitetasks.message import TaskOptions
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult, set_default_source
 from ignitetasks.results import ResultList
-from ignitetasks.task import Task, as_call
 from ignitetasks.transport.base import Transport
 
 P = ParamSpec("P")
