@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "ignitetasks"
 # From the leaves down; a module may import from any earlier line, and from its own.
 # "a.b" places one module of a package.
 LAYERS = [
-    ["errors", "states", "deferred", "local", "_state"],
+    ["errors", "states", "deferred", "local", "_state", "migration"],
     ["ids", "retry", "config", "frames", "context", "exceptions"],
     ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress"],
     ["signals", "utils", "platforms", "security"],

@@ -1,0 +1,240 @@
+"""Celery's signals, events, commands and modules, and the packages beside it; and what became of each.
+
+Data only.
+"""
+
+from __future__ import annotations
+
+from ignitetasks.migration.entry import BETTER, GONE, SAME, Entry, rows
+
+_NO_DAEMON = "Let systemd, supervisor or the container start it in the background."
+_NO_INNER = "The worker has no exchangeable inner parts. Use signals or custom control commands."
+_NO_GOSSIP = "Workers do not talk to each other: there is no gossip, mingle or heartbeat to switch off. Leave it out."
+
+SIGNALS: tuple[Entry, ...] = (
+    *rows(
+        "signal",
+        "Signals",
+        ("before_task_publish / after_task_publish", SAME, ""),
+        (
+            "task_prerun / task_postrun / task_success / task_failure / task_retry / task_revoked / task_rejected / "
+            "task_received / task_unknown / task_internal_error",
+            SAME,
+            "",
+        ),
+        ("import_modules / setup_logging / after_setup_logger / after_setup_task_logger", SAME, ""),
+        ("celeryd_init / celeryd_after_setup", SAME, ""),
+        ("worker_init / worker_ready / worker_shutting_down / worker_shutdown", SAME, ""),
+        ("worker_process_init / worker_process_shutdown / worker_before_create_process", SAME, ""),
+        ("heartbeat_sent", SAME, ""),
+        ("beat_init / beat_embedded_init", SAME, ""),
+        ("user_preload_options", GONE, "The command line takes no options of your own. Use environment variables."),
+        (
+            "eventlet_pool_started / eventlet_pool_preshutdown / eventlet_pool_postshutdown / eventlet_pool_apply",
+            GONE,
+            "There is no eventlet pool. Use `--pool asyncio` or `--pool threads`.",
+        ),
+        ("task_sent", GONE, "Use after_task_publish."),
+    ),
+    *rows(
+        "event",
+        "Events",
+        (
+            "task-sent / task-received / task-started / task-succeeded / task-failed / task-retried / task-revoked / "
+            "task-rejected",
+            BETTER,
+            "Durable and in one order; a reader can resume after a cursor.",
+        ),
+        ("worker-online / worker-heartbeat / worker-offline", BETTER, "Durable and in one order."),
+    ),
+)
+
+COMMANDS: tuple[Entry, ...] = (
+    *rows(
+        "command",
+        "Command line: all commands",
+        ("celery -A / celery --app / celery --workdir / celery -C / celery --no-color / celery -q", SAME, ""),
+        ("celery --version", SAME, ""),
+        ("celery -b / celery --broker", GONE, "There is no broker. Use `--cluster` or `--data-dir`, or leave it out."),
+        ("celery --result-backend", GONE, "There is no separate result backend. Leave it out."),
+        ("celery --config / celery --loader", GONE, "Load settings in the application: `app.config_from_object`."),
+        ("celery --skip-checks", GONE, "Django's checks are not run by the command. Leave it out."),
+    ),
+    *rows(
+        "command",
+        "Command line: worker",
+        ("celery worker", SAME, ""),
+        ("celery worker -Q / celery worker --queues / celery worker -X / celery worker --exclude-queues", SAME, ""),
+        ("celery worker -c / celery worker --concurrency / celery worker -n / celery worker --hostname", SAME, ""),
+        ("celery worker -l / celery worker --loglevel / celery worker -f / celery worker --logfile", SAME, ""),
+        (
+            "celery worker -P / celery worker --pool",
+            BETTER,
+            "prefork, threads, solo and asyncio; gevent and eventlet are gone.",
+        ),
+        ("celery worker -E / celery worker --task-events / celery worker --purge", SAME, ""),
+        ("celery worker --time-limit / celery worker --soft-time-limit", SAME, ""),
+        ("celery worker --max-tasks-per-child / celery worker --max-memory-per-child", SAME, ""),
+        ("celery worker -I / celery worker --include", SAME, ""),
+        ("celery worker --autoscale", SAME, ""),
+        ("celery worker -B / celery worker --beat", BETTER, "Any number of workers may have it: each tick fires once."),
+        ("celery worker --prefetch-multiplier", SAME, "An upper bound; a worker hoards nothing."),
+        ("celery worker --pidfile", SAME, ""),
+        (
+            "celery worker -s / celery worker --schedule-filename / celery worker --scheduler",
+            GONE,
+            "The schedule is kept by the node. Leave it out.",
+        ),
+        ("celery worker -S / celery worker --statedb", GONE, "Revokes are state of the cluster. Leave it out."),
+        (
+            "celery worker -O / celery worker --optimization / celery worker --disable-prefetch",
+            GONE,
+            "A worker is given what it can start at once: this is the only way it works. Leave it out.",
+        ),
+        (
+            "celery worker --without-gossip / celery worker --without-mingle / celery worker --without-heartbeat / "
+            "celery worker --heartbeat-interval",
+            GONE,
+            _NO_GOSSIP,
+        ),
+        ("celery worker --pool-start-method", GONE, "Children are forked. Leave it out."),
+        (
+            "celery worker -D / celery worker --detach / celery worker --uid / celery worker --gid / "
+            "celery worker --umask / celery worker --executable",
+            GONE,
+            _NO_DAEMON,
+        ),
+    ),
+    *rows(
+        "command",
+        "Command line: other commands",
+        (
+            "celery beat",
+            BETTER,
+            "Any number of beats may run: each tick fires once. Schedules can be changed meanwhile.",
+        ),
+        ("celery beat -l / celery beat --loglevel / celery beat --max-interval / celery beat --pidfile", SAME, ""),
+        (
+            "celery beat -s / celery beat --schedule / celery beat -S / celery beat --scheduler",
+            GONE,
+            "The schedule is kept by the node. Leave it out.",
+        ),
+        ("celery beat --detach / celery beat --uid / celery beat --gid / celery beat --umask", GONE, _NO_DAEMON),
+        ("celery inspect / celery control / celery status / celery call / celery result / celery purge", SAME, ""),
+        ("celery events", BETTER, "The feed is durable: it can be read from a point in the past."),
+        ("celery events -c / celery events --camera", GONE, "Read the feed in a process of your own: `app.events`."),
+        ("celery list bindings", GONE, "Queues have no bindings. `ignitetasks list queues` shows the queues."),
+        ("celery list / celery report / celery shell / celery multi", SAME, ""),
+        ("celery amqp", GONE, "There is no AMQP. `ignitetasks status` and `ignitetasks sql` look into the node."),
+        ("celery migrate", GONE, "Tasks are not moved between brokers. Let the old workers drain their queues first."),
+        ("celery graph / celery logtool", GONE, "There are no bootsteps to draw. Log lines can be JSON: `--log-json`."),
+        ("celery upgrade", GONE, "Use `ignitetasks migrate check PATH`."),
+    ),
+)
+
+MODULES: tuple[Entry, ...] = (
+    *rows(
+        "module",
+        "Modules",
+        (
+            "celery / celery.app / celery.app.base / celery.app.task / celery.app.registry / celery.app.defaults / "
+            "celery.app.control / celery.app.events / celery.app.log / celery.app.utils",
+            SAME,
+            "",
+        ),
+        ("celery.canvas / celery.result / celery.schedules / celery.beat / celery.signals / celery.states", SAME, ""),
+        ("celery.exceptions / celery.local / celery.registry", SAME, ""),
+        ("celery.app.amqp", BETTER, "Only the view of the queues is there."),
+        (
+            "celery.utils / celery.utils.log / celery.utils.time / celery.utils.functional",
+            SAME,
+            "The documented names.",
+        ),
+        ("celery.utils.nodenames / celery.utils.text", SAME, "The documented names."),
+        ("celery.events / celery.events.receiver / celery.events.state / celery.events.dispatcher", SAME, ""),
+        ("celery.worker.control / celery.worker.request / celery.worker.state", SAME, "The documented names."),
+        ("celery.contrib.abortable / celery.contrib.pytest / celery.contrib.django.task", SAME, ""),
+        (
+            "celery.contrib.testing.worker / celery.contrib.testing.app / celery.contrib.testing.manager / "
+            "celery.contrib.testing.mocks / celery.contrib.testing.tasks",
+            SAME,
+            "The worker runs in the test's process.",
+        ),
+        ("celery.loaders / celery.loaders.base / celery.loaders.app / celery.loaders.default", SAME, ""),
+        (
+            "celery.platforms / celery.concurrency / celery.apps.worker / celery.apps.beat",
+            SAME,
+            "The documented names.",
+        ),
+        ("celery.backends.base", BETTER, "A view of the results; there is one store, so nothing derives from it."),
+        (
+            "celery.backends",
+            GONE,
+            "There is one store of results. Keep what your backend added in a task, a signal or an Ignite cache.",
+        ),
+        (
+            "celery.bootsteps / celery.worker.consumer / celery.worker.strategy / celery.worker.components",
+            GONE,
+            _NO_INNER,
+        ),
+        ("celery.security", GONE, "Bodies are not signed with certificates; pickles are signed with `signing_key`."),
+        (
+            "celery.contrib.migrate",
+            GONE,
+            "Tasks are not moved between brokers. Let the old workers drain their queues.",
+        ),
+        ("celery.contrib.rdb", GONE, "Use `--pool solo` and the debugger of the standard library."),
+        ("celery.contrib.sphinx", GONE, "Tasks are documented by their functions' docstrings: use autodoc."),
+        ("celery.utils.debug", GONE, "Use a memory profiler on the child, whose process id `inspect stats` names."),
+        ("celery.bin", GONE, "The command line is click's: `ignitetasks.cli`. Call `app.worker_main` or a process."),
+        ("celery.apps.multi", GONE, "Use `ignitetasks multi`, systemd or supervisor."),
+        ("celery.fixups", GONE, "The Django part is in `ignitetasks.contrib.django`."),
+        ("celery.concurrency.gevent / celery.concurrency.eventlet", GONE, "Use `--pool asyncio` or `--pool threads`."),
+        ("celery.task / celery.decorators / celery.five", GONE, "They were gone in Celery 5: use `app.task`."),
+    ),
+)
+
+PACKAGES: tuple[Entry, ...] = (
+    *rows(
+        "package",
+        "Packages beside Celery",
+        (
+            "kombu",
+            GONE,
+            "There is no broker. `Queue` is in `ignitetasks.app.queues`; a serializer is a setting; for anything else "
+            "talk to your message broker with a client of its own.",
+        ),
+        ("billiard", GONE, "Use `multiprocessing` of the standard library."),
+        ("amqp / vine", GONE, "There is no AMQP connection."),
+        (
+            "flower",
+            GONE,
+            "Use `ignitetasks status`, `events`, `sql` and the Prometheus metrics of `worker --metrics-port`.",
+        ),
+        (
+            "django_celery_beat",
+            GONE,
+            "Schedules are kept by the node and can be changed at run time: `ignitetasks beat`, `add_periodic_task`.",
+        ),
+        (
+            "django_celery_results",
+            GONE,
+            "Results are kept by the node: use AsyncResult, or `ignitetasks sql` for questions over many tasks.",
+        ),
+        (
+            "celery_once / celery_singleton / celery_dedupe",
+            GONE,
+            "Give the call an `idempotency_key`: the same key is the same task, without locks to leave behind.",
+        ),
+        ("redbeat", GONE, "Schedules are state of the cluster, with any number of beats."),
+        ("celery_batches", GONE, "Send many calls at once with `task.bulk`, or take a list as argument."),
+        ("celery_progress", GONE, "Use `self.update_state`, and await it: `get(on_message=...)`."),
+        ("celery_types", GONE, "The package carries its own types."),
+        ("tenant_schemas_celery", GONE, "Pass the tenant in `headers=` and set it in `before_start`."),
+        ("sentry_sdk.integrations.celery", GONE, "Report from the signals task_failure and task_retry."),
+        ("opentelemetry.instrumentation.celery", GONE, "Open spans in the signals task_prerun and task_postrun."),
+        ("pytest_celery", GONE, "Use `ignitetasks.contrib.pytest`: no containers are needed."),
+    ),
+)
+
+SURROUNDINGS: tuple[Entry, ...] = (*SIGNALS, *COMMANDS, *MODULES, *PACKAGES)
