@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Literal
 
-Part = Literal["local_worker", "bar", "log_format", "exposition", "futures"]
+Part = Literal["local_worker", "bar", "log_format", "exposition", "futures", "sun"]
 
 _MODULES: dict[Part, str] = {
     # The app is a layer below the worker, whose supervisor, pools and metrics endpoint come with it.
@@ -24,6 +24,8 @@ _MODULES: dict[Part, str] = {
     "exposition": "ignitetasks.exposition",
     # asyncio: only where a result is awaited.
     "futures": "ignitetasks.awaiting",
+    # ephem: an optional library, only where a solar schedule is made.
+    "sun": "ignitetasks.sun",
 }
 
 

@@ -6,6 +6,9 @@ Foreign errors (py4j, sockets, msgpack) are translated into these once, at the b
     IgniteTasksError
     +-- ConfigurationError (ValueError)     a setting is wrong; names the setting and what is allowed
     |   +-- DuplicateTask                   two functions under one task name
+    |   +-- ScheduleError                   a schedule cannot be understood; names the field
+    |       +-- ParseException              a crontab field's text has no meaning
+    |       +-- ScheduleTypeError (TypeError)
     +-- NodeError                           the JVM could not be started; ``code`` says why
     +-- OperationalError                    a call to the cluster failed
     |   +-- NotConnected                    surely not done: nothing was sent
@@ -56,6 +59,18 @@ class ConfigurationError(IgniteTasksError, ValueError):
 
 class DuplicateTask(ConfigurationError):
     """Two different functions were given one task name."""
+
+
+class ScheduleError(ConfigurationError):
+    """A schedule, or one of its fields, has a value it cannot have; the message names it."""
+
+
+class ParseException(ScheduleError):
+    """The text of a crontab field has no meaning."""
+
+
+class ScheduleTypeError(ScheduleError, TypeError):
+    """A schedule, or one of its fields, has a type it cannot have."""
 
 
 class NodeError(IgniteTasksError):

@@ -14,12 +14,14 @@ PACKAGE = Path(__file__).parents[2] / "ignitetasks"
 LAYERS = [
     ["errors", "states", "deferred", "local", "_state", "migration"],
     ["ids", "retry", "config", "frames", "context", "exceptions"],
+    ["cron", "sun", "rates"],
     ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress"],
     ["signals", "utils", "platforms", "security"],
     ["exposition", "nodemetrics"],
     ["message", "failure", "jvm"],
     ["transport"],
     ["store", "schedules", "registry", "app.defaults", "app.conf", "app.queues", "app.routes", "app.annotations"],
+    ["periodic"],
     ["hub"],
     ["client"],
     ["awaiting", "waiting"],
@@ -44,6 +46,7 @@ ONE_HOME = {
     "structlog": {"logformat.py"},
     "prometheus_client": {"exposition.py"},
     "pyignite": {"caches.py"},
+    "ephem": {"sun.py"},
 }
 
 
