@@ -31,7 +31,6 @@ MONTHS = {
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 #: 29 February falls on a given day of the week at least once in so many days, even around a year like 2100.
 _SEARCH_DAYS = 366 * 41
-_MINUTE = timedelta(minutes=1)
 
 
 class Field(NamedTuple):
@@ -285,15 +284,18 @@ def latest(following: Callable[[datetime], datetime], last: datetime, now: datet
         last: Ticks up to here do not count.
         now: Ticks after this do not count.
     """
-    window = _MINUTE
-    start = now
-    while start > last:
-        start = max(last, now - window)
-        found = None
-        tick = following(start)
-        while tick <= now:
-            found, tick = tick, following(tick)
-        if found is not None:
-            return found
-        window *= 4
-    return None
+    tick = following(last)
+    if tick > now:
+        return None
+    end = now
+    while True:
+        # Ticks grow with the moment they are asked for: halve what lies between the last one known and the present.
+        later = following(tick)
+        if later > now:
+            return tick
+        middle = later + (end - later) / 2
+        found = following(middle)
+        if found > now:
+            tick, end = later, middle
+        else:
+            tick = found

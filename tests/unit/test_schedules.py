@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ignitetasks import cron, schedules
@@ -152,6 +152,7 @@ _MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st
 _ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana"])
 
 
+@settings(deadline=None)
 @given(_FIELDS, _MOMENTS, _ZONES)
 def test_ticks_grow_match_their_fields_and_none_is_left_out(fields, start, zone):
     one = crontab(**fields, tz=zone)
@@ -177,6 +178,7 @@ def test_ticks_grow_match_their_fields_and_none_is_left_out(fields, start, zone)
         moment += timedelta(minutes=1)
 
 
+@settings(deadline=None)
 @given(_FIELDS, _MOMENTS, st.integers(1, 5_000_000))
 def test_latest_missed_tick_is_the_one_a_walk_finds(fields, last, minutes):
     one = crontab(**fields)
