@@ -12,6 +12,7 @@ from typing import Protocol
 from ignitetasks.config import Settings, load_signing_key
 from ignitetasks.hub import ResultHub
 from ignitetasks.serializers import Codecs
+from ignitetasks.store import Store
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.gateway import GatewayTransport
 from ignitetasks.transport.retrying import RetryingTransport
@@ -46,6 +47,14 @@ class Client:
             self.transport.session()
             key = load_signing_key(self.settings)
         return key
+
+    def store(self, bucket: str) -> Store:
+        """Returns a bucket of the cluster's settings.
+
+        Args:
+            bucket: Its name.
+        """
+        return Store(self.transport, bucket)
 
     def close(self) -> None:
         """Closes the connections; a later use opens new ones."""

@@ -30,7 +30,7 @@ T = TypeVar("T")
 #: Repeating these after a cut would do more than was asked for: a second stop would meet the next node.
 _ONCE = frozenset({"stop"})
 #: These change something, so that a missing answer leaves the outcome open.
-_CHANGING = frozenset({"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "stop"})
+_CHANGING = frozenset({"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "kv_put", "stop"})
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _SHORTEST_ATTEMPT_SECONDS = 0.05

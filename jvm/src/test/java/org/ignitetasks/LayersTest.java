@@ -26,8 +26,9 @@ class LayersTest {
           "protocol", Set.of("model"),
           "home", Set.of("model", "protocol"),
           "worker", Set.of("model", "protocol"),
+          "shared", Set.of("model", "protocol"),
           "gateway", Set.of("model", "protocol"),
-          "node", Set.of("model", "protocol", "home", "worker", "gateway"));
+          "node", Set.of("model", "protocol", "home", "worker", "shared", "gateway"));
 
   private static final Pattern OWN = Pattern.compile("\\borg\\.ignitetasks\\.([a-z]+)\\.[A-Za-z*]");
 
@@ -62,7 +63,7 @@ class LayersTest {
   void foreignLibrariesAreUsedWhereTheyBelong() throws IOException {
     Map<String, Set<String>> places =
         Map.of(
-            "org.apache.ignite", Set.of("protocol", "home", "worker", "node"),
+            "org.apache.ignite", Set.of("protocol", "home", "worker", "shared", "node"),
             "py4j", Set.of("gateway"),
             "com.google.gson", Set.of("node"),
             "org.msgpack", Set.of("model", "worker", "gateway"));

@@ -14,6 +14,7 @@ import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionSink;
 import org.ignitetasks.protocol.HomeApi;
+import org.ignitetasks.protocol.SharedApis;
 
 /**
  * The door of a node for Python clients: a Py4J server that answers a fixed list of operations to
@@ -42,6 +43,7 @@ public final class Gateway implements CompletionSink {
    * Makes a gateway that is not yet listening.
    *
    * @param home answers for all homes of the cluster
+   * @param shared what belongs to the cluster and not to one task
    * @param localNode this node's id, asked anew for every call: it changes at a reconnect
    * @param nodeInfo facts of this node: "name", "cluster_id", "version", "role", "durability",
    *     "lane", "data_dir", "namespace" and, if not 1 GiB, "max_payload" for hello; all of it goes
@@ -50,14 +52,16 @@ public final class Gateway implements CompletionSink {
    */
   public Gateway(
       HomeApi home,
+      SharedApis shared,
       Supplier<UUID> localNode,
       Supplier<Map<String, Object>> nodeInfo,
       Runnable stop) {
-    this(home, localNode, nodeInfo, stop, GatewayLimits.defaults());
+    this(home, shared, localNode, nodeInfo, stop, GatewayLimits.defaults());
   }
 
   Gateway(
       HomeApi home,
+      SharedApis shared,
       Supplier<UUID> localNode,
       Supplier<Map<String, Object>> nodeInfo,
       Runnable stop,
@@ -68,7 +72,14 @@ public final class Gateway implements CompletionSink {
     this.sessionOperations = new SessionOperations(home, sessions, localNode, nodeInfo, limits);
     this.ops =
         new GatewayOps(
-            home, sessionOperations, nodeInfo, () -> stopSoon(stop), sessions, limits, metrics);
+            home,
+            sessionOperations,
+            new SharedOperations(shared),
+            nodeInfo,
+            () -> stopSoon(stop),
+            sessions,
+            limits,
+            metrics);
   }
 
   /**

@@ -40,6 +40,7 @@ final class GatewayOps {
   GatewayOps(
       HomeApi home,
       SessionOperations sessionOperations,
+      SharedOperations sharedOperations,
       Supplier<Map<String, Object>> nodeInfo,
       Runnable stop,
       Sessions sessions,
@@ -53,6 +54,7 @@ final class GatewayOps {
     this.maxAnswer = limits.maxPayload();
     sessionOperations.register(table);
     new TaskOperations(home, maxAnswer).register(table);
+    sharedOperations.register(table);
     table.put("status", this::status);
     table.put("metrics", this::metrics);
     table.put("stop", this::stop);

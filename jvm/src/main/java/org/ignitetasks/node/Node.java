@@ -30,7 +30,11 @@ import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionSink;
 import org.ignitetasks.protocol.Gateways;
 import org.ignitetasks.protocol.HomeRouter;
+import org.ignitetasks.protocol.Repeats;
+import org.ignitetasks.protocol.SharedApis;
 import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.shared.Housekeeper;
+import org.ignitetasks.shared.SettingsStore;
 import org.ignitetasks.worker.FileBlobStore;
 import org.ignitetasks.worker.IgniteBlobStore;
 import org.ignitetasks.worker.LaneServer;
@@ -76,6 +80,7 @@ final class Node {
   private Topology topology;
   private DeadClients deadClients;
   private BlobStore blobs;
+  private Housekeeper housekeeper;
 
   Node(NodeSettings settings) {
     this.settings = settings;
@@ -93,7 +98,7 @@ final class Node {
     IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
     blobs = blobs();
     Gateways gateways = new Gateways(ignite, sink);
-    HomeRouter router = new HomeRouter(ignite, ledger.getName(), CALL_MILLIS);
+    HomeRouter router = new HomeRouter(ignite, ledger.getName(), new Repeats(CALL_MILLIS));
     workers = new WorkerNode(router, ignite.cluster().localNode().id());
     Workers links = new Workers(ignite, workers);
     RecordStore store = null;
@@ -115,7 +120,23 @@ final class Node {
       deadClients = new DeadClients(ignite);
       deadClients.start();
     }
-    return listen(router, sink);
+    return listen(router, shared(), sink);
+  }
+
+  private SharedApis shared() {
+    Repeats repeats = new Repeats(CALL_MILLIS);
+    SettingsStore store = new SettingsStore(ignite, () -> cache(NodeConfigs.SETTINGS), repeats);
+    if (settings.hasData()) {
+      housekeeper = new Housekeeper(List.of(() -> store.sweep(primaries(NodeConfigs.SETTINGS))));
+      housekeeper.start();
+    }
+    return new SharedApis(store);
+  }
+
+  private int[] primaries(String kind) {
+    return ignite
+        .<String>affinity(settings.cache(kind))
+        .primaryPartitions(ignite.cluster().localNode());
   }
 
   private BlobStore blobs() {
@@ -160,12 +181,16 @@ final class Node {
     return new TasksException(Code.INTERNAL, "Ignite did not start: " + e.getMessage(), e);
   }
 
-  private int listen(HomeRouter router, LateSink sink) {
+  private int listen(HomeRouter router, SharedApis shared, LateSink sink) {
     String token = token();
     Map<String, Object> facts = facts();
     gateway =
         new Gateway(
-            router, () -> inCluster(this::id), () -> inCluster(this::info), stopAsked::countDown);
+            router,
+            shared,
+            () -> inCluster(this::id),
+            () -> inCluster(this::info),
+            stopAsked::countDown);
     sink.gateway = gateway;
     int port = gateway.start("127.0.0.1", settings.gatewayPort, token);
     lane = new LaneServer(Path.of(settings.lane), token, workers, blobs);
@@ -257,6 +282,7 @@ final class Node {
     quietly(gateway == null ? null : gateway::stop);
     quietly(lane == null ? null : lane::close);
     quietly(workers == null ? null : workers::close);
+    quietly(housekeeper == null ? null : housekeeper::stop);
     quietly(home == null ? null : home::stop);
     quietly(topology == null ? null : topology::stop);
     quietly(deadClients == null ? null : deadClients::stop);

@@ -173,9 +173,12 @@ final class NodeConfigs {
   /** A few numbers of the cluster itself. */
   static final String META = "meta";
 
-  /** All caches; they are made together, which is one exchange and not four. */
+  /** Small values of the cluster, each with a version. */
+  static final String SETTINGS = "settings";
+
+  /** All caches; they are made together, which is one exchange and not one for each. */
   static List<CacheConfiguration<String, byte[]>> caches(NodeSettings s) {
-    return Stream.of(LEDGER, CHUNKS, SEALS, META).map(kind -> durable(s, kind)).toList();
+    return Stream.of(LEDGER, CHUNKS, SEALS, META, SETTINGS).map(kind -> durable(s, kind)).toList();
   }
 
   private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {

@@ -27,9 +27,6 @@ import org.ignitetasks.model.TasksException;
  * a deadline. Every call it repeats is harmless when it arrives twice.
  */
 public final class HomeRouter implements HomeApi {
-  private static final long FIRST_PAUSE_MILLIS = 5;
-  private static final long LONGEST_PAUSE_MILLIS = 200;
-
   private interface GroupCall {
     void on(HomeApi home, int[] items);
   }
@@ -40,20 +37,20 @@ public final class HomeRouter implements HomeApi {
   private volatile HomeApi local;
   private volatile Supplier<Map<String, Object>> workerMetrics = Map::of;
   private final ClusterNode localNode;
-  private final long deadlineMillis;
+  private final Repeats repeats;
   private final Map<Long, WorkerInfo> workers = new ConcurrentHashMap<>();
   private final Map<String, CreditSender> creditSenders = new ConcurrentHashMap<>();
 
   /**
    * @param ledger name of the cache whose primaries are the homes
-   * @param deadlineMillis how long one call is repeated
+   * @param repeats how long one call is repeated
    */
-  public HomeRouter(Ignite ignite, String ledger, long deadlineMillis) {
+  public HomeRouter(Ignite ignite, String ledger, Repeats repeats) {
     this.ignite = ignite;
     this.ledger = ledger;
     this.affinity = ignite.affinity(ledger);
     this.localNode = ignite.cluster().localNode();
-    this.deadlineMillis = deadlineMillis;
+    this.repeats = repeats;
   }
 
   /**
@@ -135,32 +132,7 @@ public final class HomeRouter implements HomeApi {
   }
 
   private <T> T repeat(Supplier<T> action) {
-    long end = System.nanoTime() + deadlineMillis * 1_000_000;
-    long pause = FIRST_PAUSE_MILLIS;
-    while (true) {
-      try {
-        return action.get();
-      } catch (TasksException e) {
-        if (!e.code().retryable() || System.nanoTime() > end) {
-          throw e;
-        }
-      } catch (IgniteException | IllegalStateException e) {
-        if (System.nanoTime() > end) {
-          throw RemoteHome.translated(e);
-        }
-      }
-      sleep(pause);
-      pause = Math.min(LONGEST_PAUSE_MILLIS, pause * 2);
-    }
-  }
-
-  private static void sleep(long millis) {
-    try {
-      Thread.sleep(millis);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new TasksException(TasksException.Code.UNAVAILABLE, "the node is stopping");
-    }
+    return repeats.of(action);
   }
 
   @Override

@@ -84,7 +84,8 @@ class ConnectionsTest {
   @Test
   void onlyLoopbackAndARealTokenAreTaken() {
     FakeHome home = new FakeHome();
-    Gateway gateway = new Gateway(home, () -> server.node, Map::of, () -> {});
+    Gateway gateway =
+        new Gateway(home, new FakeShared().apis(), () -> server.node, Map::of, () -> {});
     assertThrows(TasksException.class, () -> gateway.start("0.0.0.0", 0, TestGateway.TOKEN));
     assertThrows(TasksException.class, () -> gateway.start("127.0.0.1", 0, "short"));
     TasksException taken =

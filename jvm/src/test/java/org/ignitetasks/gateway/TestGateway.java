@@ -18,6 +18,7 @@ final class TestGateway implements Closeable {
   static final int LINE_AFTER_AUTH = 2 << 20;
 
   final FakeHome home = new FakeHome();
+  final FakeShared shared = new FakeShared();
   final UUID node = UUID.randomUUID();
   final CountDownLatch stopAsked = new CountDownLatch(1);
   final Gateway gateway;
@@ -33,7 +34,8 @@ final class TestGateway implements Closeable {
     info.put("role", "embedded");
     info.put("version", "0.1.0");
     info.put("heap_max", 512L);
-    gateway = new Gateway(home, () -> node, () -> info, stopAsked::countDown, limits);
+    gateway =
+        new Gateway(home, shared.apis(), () -> node, () -> info, stopAsked::countDown, limits);
     port = gateway.start("127.0.0.1", 0, TOKEN);
   }
 

@@ -38,6 +38,7 @@ import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Repeats;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
 import org.ignitetasks.protocol.Workers;
@@ -80,7 +81,7 @@ class ClusterTest {
       Joining.makeCaches(ignite, settings);
       IgniteCache<String, byte[]> ledger = cache(settings, NodeConfigs.LEDGER);
       Gateways gateways = new Gateways(ignite, this);
-      router = new HomeRouter(ignite, ledger.getName(), 10_000);
+      router = new HomeRouter(ignite, ledger.getName(), new Repeats(10_000));
       Workers links = new Workers(ignite, this);
       store = new RecordStore(ignite, ledger, () -> false);
       IgniteBlobStore blobs =

@@ -1,0 +1,53 @@
+package org.ignitetasks.gateway;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.ignitetasks.protocol.SettingsApi;
+import org.ignitetasks.protocol.SharedApis;
+
+/** What belongs to the cluster, in memory, with as much behaviour as the gateway's tests need. */
+final class FakeShared implements SettingsApi {
+  final Map<String, Setting> settings = new TreeMap<>();
+  volatile String lastPut;
+
+  SharedApis apis() {
+    return new SharedApis(this);
+  }
+
+  @Override
+  public synchronized Setting get(String bucket, String key) {
+    return settings.get(bucket + '/' + key);
+  }
+
+  @Override
+  public synchronized Put put(
+      String bucket, String key, byte[] value, long expected, long ttlMillis, byte[] token) {
+    lastPut = bucket + ' ' + key + ' ' + expected + ' ' + ttlMillis + ' ' + (token != null);
+    Setting old = settings.get(bucket + '/' + key);
+    long there = old == null ? 0 : old.version();
+    if (expected != ANY && expected != there) {
+      return new Put(false, there);
+    }
+    if (value == null) {
+      settings.remove(bucket + '/' + key);
+      return new Put(true, 0);
+    }
+    settings.put(bucket + '/' + key, new Setting(key, there + 1, value));
+    return new Put(true, there + 1);
+  }
+
+  @Override
+  public synchronized List<Setting> list(String bucket, String prefix, String after, int limit) {
+    List<Setting> found = new ArrayList<>();
+    settings.forEach(
+        (id, setting) -> {
+          boolean later = after == null || setting.key().compareTo(after) > 0;
+          if (id.startsWith(bucket + '/' + prefix) && later && found.size() < limit) {
+            found.add(setting);
+          }
+        });
+    return found;
+  }
+}

@@ -1,0 +1,71 @@
+package org.ignitetasks.gateway;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The operations on what belongs to the cluster, as a client sees them. */
+class SharedOperationsTest {
+  private TestGateway server;
+  private RawClient client;
+
+  @BeforeEach
+  void start() throws IOException {
+    server = new TestGateway();
+    client = server.login();
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    client.close();
+    server.close();
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private Object put(String key, byte[] value, long expected) throws IOException {
+    return client.call("kv_put", "b", key, value, expected, 0, null).value();
+  }
+
+  @Test
+  void settingsAreStoredListedAndDeleted() throws IOException {
+    assertNull(client.call("kv_get", "b", "k").value());
+    assertEquals(List.of(true, 1L), put("k", bytes("v"), 0));
+    assertEquals(List.of(false, 1L), put("k", bytes("w"), 0));
+    List<?> found = client.call("kv_get", "b", "k").list();
+    assertEquals(1L, found.get(0));
+    assertEquals("v", new String((byte[]) found.get(1), StandardCharsets.UTF_8));
+    assertEquals(List.of(true, 1L), put("k2", bytes("w"), -1));
+    List<?> page = client.call("kv_list", "b", "k", "k", 10).list();
+    assertEquals(1, page.size());
+    assertEquals("k2", ((List<?>) page.get(0)).get(0));
+    assertEquals(List.of(true, 0L), put("k", null, 1));
+    assertNull(client.call("kv_get", "b", "k").value());
+  }
+
+  @Test
+  void theTokenAndTheTimeReachTheStore() throws IOException {
+    client.call("kv_put", "b", "k", bytes("v"), -1, 5_000, new byte[8]).value();
+    assertEquals("b k -1 5000 true", server.shared.lastPut);
+  }
+
+  @Test
+  void whatNoSettingCanBeIsRefused() throws IOException {
+    assertEquals("BAD_REQUEST", client.call("kv_get", "a/b", "k").errorCode());
+    assertEquals("BAD_REQUEST", client.call("kv_get", "b", "").errorCode());
+    assertEquals(
+        "BAD_REQUEST", client.call("kv_put", "b", "k", bytes("v"), -2, 0, null).errorCode());
+    assertEquals("BAD_REQUEST", client.call("kv_put", "b", "k", "text", 0, 0, null).errorCode());
+    byte[] large = new byte[(1 << 20) + 1];
+    assertEquals("TOO_LARGE", client.call("kv_put", "b", "k", large, 0, 0, null).errorCode());
+    assertEquals("BAD_REQUEST", client.call("kv_list", "b", "", null, 0).errorCode());
+  }
+}
