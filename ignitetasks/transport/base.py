@@ -81,8 +81,8 @@ class Transport(ABC):
 
         ``info forget revoke purge dead_list dead_retry dead_drop status listening metrics scan stop ping``,
         and, on what belongs to the cluster and not to one task:
-        ``kv_get(bucket, key) kv_put(bucket, key, value, expected, ttl_ms, token) kv_list(bucket, prefix, after, limit)``
-        (see `ignitetasks.store`).
+        ``kv_get(bucket, key)``, ``kv_put(bucket, key, value, expected, ttl_ms, token)`` and
+        ``kv_list(bucket, prefix, after, limit)`` (see `ignitetasks.store`).
 
         Args:
             op: Name of the operation.
