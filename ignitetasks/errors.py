@@ -30,7 +30,8 @@ Foreign errors (py4j, sockets, msgpack) are translated into these once, at the b
     +-- TaskError                           how a task ended, raised at ``get``
     |   +-- TaskRevokedError, TaskExpiredError, TaskRejectedError, TimeLimitExceeded
     |   +-- SoftTimeLimitExceeded, MaxRetriesExceededError, NotRegistered, RemoteError
-    |   +-- WorkerLostError
+    |   +-- WorkerLostError, Terminated, QueueNotFound (KeyError), AlreadyRegistered, InvalidTaskError
+    +-- SecurityError
     +-- TaskPredicate                       control flow: raised by a task to tell the worker what to do
         +-- Retry, Reject, Ignore
 """
@@ -38,6 +39,7 @@ Foreign errors (py4j, sockets, msgpack) are translated into these once, at the b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -264,7 +266,20 @@ class SoftTimeLimitExceeded(TaskError):
 
 
 class MaxRetriesExceededError(TaskError):
-    """The task asked for one more retry than it has."""
+    """The task asked for one more retry than it has.
+
+    Args:
+        *args: The message.
+        task_args: Positional arguments of the task.
+        task_kwargs: Its keyword arguments.
+    """
+
+    def __init__(
+        self, *args: object, task_args: Sequence[Any] = (), task_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(*args)
+        self.task_args = task_args
+        self.task_kwargs = dict(task_kwargs or {})
 
 
 class NotRegistered(TaskError, KeyError):
@@ -303,6 +318,29 @@ class WorkerLostError(TaskError):
     """The processes that ran the task died more often than ``max_deliveries`` allows (state DEAD)."""
 
 
+class Terminated(TaskError):
+    """The process of the task was ended by a signal on request."""
+
+
+class QueueNotFound(TaskError, KeyError):
+    """A task was routed to a queue that ``task_queues`` does not name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class AlreadyRegistered(TaskError):
+    """Another task has this name."""
+
+
+class InvalidTaskError(TaskError):
+    """A task's message or options are not what they have to be."""
+
+
+class SecurityError(IgniteTasksError):
+    """Something is not signed, or not by whom it should be."""
+
+
 class TaskPredicate(IgniteTasksError):
     """Base of what a task raises to steer the worker; never a failure."""
 
@@ -312,8 +350,11 @@ class Retry(TaskPredicate):
 
     Args:
         message: Why.
-        exc: The error that led here, or None.
-        when: Absolute time of the next run in milliseconds since the epoch, 0 for at once.
+        exc: The error that led here, its text, or None.
+        when: When: a number of seconds from now, a datetime, or None for at once.
+        is_eager: True where the task runs in the caller's process.
+        sig: The call that is made again, where there is one as a value.
+        eta_ms: The same as ``when`` in milliseconds since the epoch; None means what ``when`` says.
         call: New positional and keyword arguments, or None.
         queue: New queue, or None.
         priority: New priority, or None.
@@ -322,10 +363,13 @@ class Retry(TaskPredicate):
 
     def __init__(
         self,
-        message: str = "",
-        exc: BaseException | None = None,
-        when: int = 0,
+        message: str | None = None,
+        exc: BaseException | str | None = None,
+        when: float | datetime | None = None,
+        is_eager: bool = False,
+        sig: Any = None,
         *,
+        eta_ms: int | None = None,
         call: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None,
         queue: str | None = None,
         priority: int | None = None,
@@ -333,15 +377,39 @@ class Retry(TaskPredicate):
     ) -> None:
         super().__init__(message, exc, when)
         self.message = message
-        self.exc = exc
-        self.eta_ms = when
+        self.exc = None if isinstance(exc, str) else exc
+        self.excs = exc if isinstance(exc, str) else None if exc is None else repr(exc)
+        self.when = when
+        self.is_eager = is_eager
+        self.sig = sig
+        self.eta_ms = eta_ms
         self.call = call
         self.queue = queue
         self.priority = priority
         self.expires_ms = expires_ms
 
+    def due_ms(self, now_ms: int) -> int:
+        """Returns when to run again, in milliseconds since the epoch; a naive ``when`` counts as UTC.
+
+        Args:
+            now_ms: The present.
+        """
+        if self.eta_ms is not None:
+            return self.eta_ms or now_ms
+        when = self.when
+        if isinstance(when, datetime):
+            aware = when if when.tzinfo is not None else when.replace(tzinfo=timezone.utc)
+            return int(aware.timestamp() * 1000)
+        return now_ms + max(int((when or 0) * 1000), 0)
+
+    def humanize(self) -> str:
+        """Returns when, in words."""
+        return f"in {self.when}s" if isinstance(self.when, (int, float)) else f"at {self.when}" if self.when else "now"
+
     def __str__(self) -> str:
-        return self.message or f"Retry at {self.eta_ms}: {self.exc!r}"
+        if self.message:
+            return self.message
+        return f"Retry {self.humanize()}: {self.excs}" if self.excs else f"Retry {self.humanize()}"
 
 
 class Reject(TaskPredicate):

@@ -1,56 +1,131 @@
 """Celery's names for this package's errors, so that ``except`` clauses move over unchanged.
 
-This file must not define behaviour: every name is a class of ``ignitetasks.errors``.
+Errors are classes of ``ignitetasks.errors``; only warnings and what ends a worker are defined here. This file must
+not define behaviour.
 """
 
 from __future__ import annotations
 
+from types import TracebackType
+from typing import NoReturn
+
 from ignitetasks.errors import (
+    AlreadyRegistered,
     ConfigurationError,
     IgniteTasksError,
     Ignore,
-    InvalidOption,
+    InvalidTaskError,
     MaxRetriesExceededError,
     NotRegistered,
     OperationalError,
+    QueueNotFound,
     Reject,
     ResultTimeout,
     Retry,
+    SecurityError,
     SerializationError,
     SoftTimeLimitExceeded,
     TaskError,
     TaskPredicate,
     TaskRevokedError,
+    Terminated,
     TimeLimitExceeded,
     WorkerLostError,
 )
 
+
+class WorkerShutdown(SystemExit):
+    """Asks a worker to end what runs and leave."""
+
+
+class WorkerTerminate(SystemExit):
+    """Asks a worker to leave at once."""
+
+
+class IgniteTasksWarning(UserWarning):
+    """Root of the warnings of this package."""
+
+
+class AlwaysEagerIgnored(IgniteTasksWarning):
+    """``send_task`` sends by name and cannot run a task whose code is not here, whatever ``task_always_eager`` says."""
+
+
+class DuplicateNodenameWarning(IgniteTasksWarning):
+    """Two workers have one name."""
+
+
+class DuplicateTaskNameWarning(IgniteTasksWarning):
+    """Two functions have one task name."""
+
+
+class FixupWarning(IgniteTasksWarning):
+    """A framework could not be set up as it should."""
+
+
+class NotConfigured(IgniteTasksWarning):
+    """No configuration was found where one was named."""
+
+
+class SecurityWarning(IgniteTasksWarning):
+    """Something works, but less safely than it could."""
+
+
 CeleryError = IgniteTasksError
+CeleryWarning = IgniteTasksWarning
 ImproperlyConfigured = ConfigurationError
 TimeoutError = ResultTimeout
 EncodeError = SerializationError
 DecodeError = SerializationError
+IncompleteStream = SerializationError
 BackendError = OperationalError
-InvalidTaskError = InvalidOption
+BackendGetMetaError = OperationalError
+BackendStoreError = OperationalError
+RetryTaskError = Retry
+SystemTerminate = WorkerTerminate
+
+
+def reraise(tp: type[BaseException], value: BaseException, tb: TracebackType | None = None) -> NoReturn:
+    """Raises an exception with a given traceback."""
+    raise value if value.__traceback__ is tb else value.with_traceback(tb)
+
 
 __all__ = [
+    "AlreadyRegistered",
+    "AlwaysEagerIgnored",
     "BackendError",
+    "BackendGetMetaError",
+    "BackendStoreError",
     "CeleryError",
+    "CeleryWarning",
     "DecodeError",
+    "DuplicateNodenameWarning",
+    "DuplicateTaskNameWarning",
     "EncodeError",
+    "FixupWarning",
     "Ignore",
     "ImproperlyConfigured",
+    "IncompleteStream",
     "InvalidTaskError",
     "MaxRetriesExceededError",
+    "NotConfigured",
     "NotRegistered",
     "OperationalError",
+    "QueueNotFound",
     "Reject",
     "Retry",
+    "RetryTaskError",
+    "SecurityError",
+    "SecurityWarning",
     "SoftTimeLimitExceeded",
+    "SystemTerminate",
     "TaskError",
     "TaskPredicate",
     "TaskRevokedError",
+    "Terminated",
     "TimeLimitExceeded",
     "TimeoutError",
     "WorkerLostError",
+    "WorkerShutdown",
+    "WorkerTerminate",
+    "reraise",
 ]

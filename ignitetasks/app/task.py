@@ -343,7 +343,7 @@ class Task(Generic[P, R]):
             )
             self._check(*new_call)
         wish = self._retry_wish(request.retries, eta, countdown, queue, priority, expires)
-        error = Retry("", exc, wish[0], call=new_call, queue=queue, priority=priority, expires_ms=wish[1])
+        error = Retry("", exc, eta_ms=wish[0], call=new_call, queue=queue, priority=priority, expires_ms=wish[1])
         if throw:
             raise error from exc
         return error

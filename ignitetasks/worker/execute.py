@@ -312,7 +312,7 @@ class Runner:
 
     def _retry(self, retry: errors.Retry, delivery: Delivery) -> Ending:
         cause = retry.exc if isinstance(retry.exc, BaseException) else retry
-        eta_ms = min(int(retry.eta_ms), _LATEST_MS) or self._now_ms()
+        eta_ms = min(retry.due_ms(self._now_ms()), _LATEST_MS)
         body, flags = None, 0
         if retry.call is not None:
             args, kwargs = retry.call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from datetime import datetime
 
 import pytest
 
@@ -63,4 +64,13 @@ def test_builtin_bases():
     assert str(errors.NotRegistered("no task")) == "no task"
     assert str(errors.RemoteError("boom", "Odd", "lib")) == "lib.Odd: boom"
     assert "requeue=True" in str(errors.Reject("why", requeue=True))
-    assert "Retry at 5" in str(errors.Retry(when=5))
+
+
+def test_retry_says_when_and_why():
+    assert str(errors.Retry(when=5)) == "Retry in 5s"
+    assert str(errors.Retry("because", ValueError("x"))) == "because"
+    assert "ValueError" in str(errors.Retry(exc=ValueError("x"), when=datetime(2030, 1, 1)))
+    assert errors.Retry(when=5).due_ms(1000) == 6000
+    assert errors.Retry().due_ms(1000) == 1000
+    assert errors.Retry(when=datetime(1970, 1, 1, 0, 0, 9)).due_ms(1000) == 9000
+    assert errors.Retry(when=5, eta_ms=77).due_ms(1000) == 77

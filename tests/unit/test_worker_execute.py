@@ -224,7 +224,13 @@ def test_a_tasks_own_connection_error_is_its_failure(bench):
 def test_retry_carries_what_changes(bench):
     def again():
         raise errors.Retry(
-            "later", ValueError("why"), 1_800_000_000_000, call=((9,), {"k": 1}), queue="slow", priority=3, expires_ms=5
+            "later",
+            ValueError("why"),
+            eta_ms=1_800_000_000_000,
+            call=((9,), {"k": 1}),
+            queue="slow",
+            priority=3,
+            expires_ms=5,
         )
 
     ending = bench.define(again)()
