@@ -352,13 +352,9 @@ class Retry(TaskPredicate):
         message: Why.
         exc: The error that led here, its text, or None.
         when: When: a number of seconds from now, a datetime, or None for at once.
-        is_eager: True where the task runs in the caller's process.
-        sig: The call that is made again, where there is one as a value.
-        eta_ms: The same as ``when`` in milliseconds since the epoch; None means what ``when`` says.
-        call: New positional and keyword arguments, or None.
-        queue: New queue, or None.
-        priority: New priority, or None.
-        expires_ms: New absolute expiry in milliseconds since the epoch, or None.
+        is_eager, sig: Whether it runs in the caller's process, and the call that is made again as a value.
+        eta_ms, expires_ms: New times in milliseconds since the epoch; without ``eta_ms`` it is what ``when`` says.
+        call, queue, priority: New arguments (positional and keyword), queue and priority.
     """
 
     def __init__(
@@ -389,11 +385,7 @@ class Retry(TaskPredicate):
         self.expires_ms = expires_ms
 
     def due_ms(self, now_ms: int) -> int:
-        """Returns when to run again, in milliseconds since the epoch; a naive ``when`` counts as UTC.
-
-        Args:
-            now_ms: The present.
-        """
+        """Returns when to run again, in milliseconds since the epoch; a naive ``when`` counts as UTC."""
         if self.eta_ms is not None:
             return self.eta_ms or now_ms
         when = self.when
