@@ -270,8 +270,7 @@ class MaxRetriesExceededError(TaskError):
 
     Args:
         *args: The message.
-        task_args: Positional arguments of the task.
-        task_kwargs: Its keyword arguments.
+        task_args, task_kwargs: Arguments of the task.
     """
 
     def __init__(
