@@ -18,6 +18,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from ignitetasks import deferred, message, sending
 from ignitetasks import options as call_options
+from ignitetasks.app.control import Control
 from ignitetasks.app.task import Task, as_call
 from ignitetasks.bulk import Call, send_bulk
 from ignitetasks.canvas import Signature
@@ -111,6 +112,11 @@ class IgniteTasks:
         self._client = None
         for task in self._tasks.values():
             task.reset()
+
+    @property
+    def control(self) -> Control:
+        """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
+        return Control(self)
 
     def use_transport(self, transport: Transport) -> Client:
         """Sends through a given transport from now on, e.g. one made for a test or for a worker's own node."""
