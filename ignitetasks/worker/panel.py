@@ -242,7 +242,7 @@ def _decorator(
     variadic: str | None = None,
 ) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        chosen: str = name or getattr(function, "__name__", "")
+        chosen = str(name or getattr(function, "__name__", ""))
         words = help or (function.__doc__ or "").strip().split("\n")[0]
         Panel.data[chosen] = function
         Panel.meta[chosen] = CommandInfo(alias, type, visible, default_timeout, words, signature, args, variadic)
