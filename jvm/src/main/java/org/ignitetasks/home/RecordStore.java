@@ -34,7 +34,12 @@ import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException;
 
 /**
- * The only class that touches the ledger. One call, one transaction.
+ * The only class that touches the ledger. One call, one commit.
+ *
+ * <p>On a cluster the ledger is TRANSACTIONAL and all rows of a call are written or none. On a lone
+ * node it is ATOMIC, which costs a third of that: each row is written whole or not at all, a crash
+ * may leave a call with the first of its rows, and what must not come apart goes through {@link
+ * Together}.
  *
  * <p>Which home may write a record is decided by Ignite's primary for its partition. A decision
  * made in memory could be old by the time it is written (the partition moved while this thread
@@ -49,6 +54,10 @@ public final class RecordStore {
   private final Affinity<String> affinity;
   private final ClusterNode local;
   private final BooleanSupplier alone;
+  private final Commit commit;
+
+  /** Null where the ledger is transactional. */
+  private final Together together;
 
   /** Told of each step, by name, before and after it is taken: where tests let the storage fail. */
   private final Consumer<String> failpoint;
@@ -70,17 +79,39 @@ public final class RecordStore {
    * @param alone says whether this is the only data node, in which case nothing can move
    */
   public RecordStore(Ignite ignite, IgniteCache<String, byte[]> ledger, BooleanSupplier alone) {
-    this(ignite, ledger, alone, point -> {});
+    this(ignite, ledger, alone, Commit.PLAIN, null, point -> {});
+  }
+
+  /**
+   * @param alone says whether this is the only data node, in which case nothing can move
+   * @param commit makes changes as durable as was promised
+   * @param journal where an atomic ledger keeps what must not come apart; null if the ledger is
+   *     transactional
+   */
+  public RecordStore(
+      Ignite ignite,
+      IgniteCache<String, byte[]> ledger,
+      BooleanSupplier alone,
+      Commit commit,
+      IgniteCache<String, byte[]> journal) {
+    this(ignite, ledger, alone, commit, journal, point -> {});
   }
 
   RecordStore(
       Ignite ignite,
       IgniteCache<String, byte[]> ledger,
       BooleanSupplier alone,
+      Commit commit,
+      IgniteCache<String, byte[]> journal,
       Consumer<String> failpoint) {
     this.ignite = ignite;
     this.failpoint = failpoint;
     this.ledger = ledger;
+    this.commit = commit;
+    this.together = journal == null ? null : new Together(journal, ledger);
+    if (together != null) {
+      commit.run(together::recover);
+    }
     this.affinity = ignite.affinity(ledger.getName());
     this.local = ignite.cluster().localNode();
     this.alone = alone;
@@ -109,6 +140,12 @@ public final class RecordStore {
    * reported to have failed: what it returns is settled.
    */
   Map<String, TaskRecord> readSettled(Collection<String> ids) {
+    if (together != null) {
+      // A call to an atomic ledger on a lone node has ended, one way or the other, when it returns.
+      Map<String, TaskRecord> found = new HashMap<>();
+      inStorage("settle", () -> found.putAll(read(ids)));
+      return found;
+    }
     TreeSet<String> keys = new TreeSet<>(ids);
     ids.stream().map(Sheet::keyOf).filter(Objects::nonNull).forEach(keys::add);
     Map<String, TaskRecord> records = new HashMap<>();
@@ -225,7 +262,7 @@ public final class RecordStore {
   record Run(int from, int to, String key) {}
 
   /**
-   * Writes new records, all or none; those that can share a sheet do.
+   * Writes new records; those that can share a sheet do. A crash may leave some of the rows.
    *
    * @return which do
    */
@@ -246,7 +283,7 @@ public final class RecordStore {
         at += length;
       }
     }
-    put(rows);
+    put(rows, false);
     return runs;
   }
 
@@ -267,28 +304,45 @@ public final class RecordStore {
     }
   }
 
-  /** Writes all of these records or none. */
+  /** Writes records that have nothing to do with each other: a crash may leave some of them. */
   public void write(List<TaskRecord> records) {
+    put(rows(records), false);
+  }
+
+  /** Writes all of these records or none, whatever happens meanwhile. */
+  void writeTogether(List<TaskRecord> records) {
+    put(rows(records), true);
+  }
+
+  private static TreeMap<String, byte[]> rows(List<TaskRecord> records) {
     // Sorted keys: two batches with common ids cannot deadlock.
     TreeMap<String, byte[]> rows = new TreeMap<>();
     for (TaskRecord record : records) {
       rows.put(record.id, RecordCodec.encode(record));
     }
-    put(rows);
+    return rows;
   }
 
-  private void put(TreeMap<String, byte[]> rows) {
+  private void put(TreeMap<String, byte[]> rows, boolean asOne) {
     if (rows.isEmpty()) {
       return;
     }
-    Runnable change =
-        rows.size() == 1
-            ? () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue())
-            : () -> ledger.putAll(rows);
-    if (alone.getAsBoolean()) {
-      inStorage("write", change);
+    Runnable change;
+    if (rows.size() == 1) {
+      change = () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue());
+    } else if (asOne && together != null) {
+      change = () -> together.put(rows);
     } else {
-      guarded("write", rows.keySet(), change);
+      change = () -> ledger.putAll(rows);
+    }
+    change("write", rows.keySet(), change);
+  }
+
+  private void change(String step, Set<String> keys, Runnable change) {
+    if (alone.getAsBoolean()) {
+      inStorage(step, change);
+    } else {
+      guarded(step, keys, change);
     }
   }
 
@@ -298,11 +352,7 @@ public final class RecordStore {
       return;
     }
     TreeSet<String> keys = new TreeSet<>(ids);
-    if (alone.getAsBoolean()) {
-      inStorage("delete", () -> ledger.removeAll(keys));
-    } else {
-      guarded("delete", keys, () -> ledger.removeAll(keys));
-    }
+    change("delete", keys, () -> ledger.removeAll(keys));
   }
 
   private void guarded(String step, Collection<String> keys, Runnable change) {
@@ -353,7 +403,7 @@ public final class RecordStore {
   private void inStorage(String step, Runnable change) {
     try {
       failpoint.accept(step);
-      change.run();
+      commit.run(change);
       failpoint.accept(step + " done");
     } catch (CacheException | IgniteException | IllegalStateException e) {
       // The last is how a node that stops refuses.

@@ -11,7 +11,9 @@ import org.apache.ignite.cluster.BaselineNode;
 import org.apache.ignite.cluster.ClusterState;
 import org.ignitetasks.model.TasksException;
 
-/** What a node does before it takes part: activation, baseline, caches. Several may do so at once. */
+/**
+ * What a node does before it takes part: activation, baseline, caches. Several may do so at once.
+ */
 final class Joining {
   private static final Logger LOG = Logger.getLogger("ignitetasks.topology");
   private static final long PAUSE_MILLIS = 50;
@@ -53,7 +55,9 @@ final class Joining {
     }
   }
 
-  /** Makes the caches where they are not there yet; refused while another node joins the baseline. */
+  /**
+   * Makes the caches where they are not there yet; refused while another node joins the baseline.
+   */
   static void makeCaches(Ignite ignite, NodeSettings settings) {
     for (int i = 1; ; i++) {
       try {

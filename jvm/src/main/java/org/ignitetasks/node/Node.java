@@ -20,6 +20,7 @@ import org.apache.ignite.Ignition;
 import org.apache.ignite.internal.util.typedef.X;
 import org.apache.ignite.spi.IgniteSpiException;
 import org.ignitetasks.gateway.Gateway;
+import org.ignitetasks.home.Commit;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.HomeSettings;
 import org.ignitetasks.home.RecordStore;
@@ -71,6 +72,7 @@ final class Node {
   private final NodeSettings settings;
   private final InstanceFiles files;
   private final long startedMillis = System.currentTimeMillis();
+  private final GroupCommit commits = new GroupCommit();
   private final CountDownLatch stopAsked = new CountDownLatch(1);
   private Ignite ignite;
   private HomeRegistry home;
@@ -104,7 +106,12 @@ final class Node {
     RecordStore store = null;
     if (settings.hasData()) {
       store =
-          new RecordStore(ignite, ledger, () -> ignite.cluster().forServers().nodes().size() == 1);
+          new RecordStore(
+              ignite,
+              ledger,
+              settings::embedded,
+              settings.durability.equals("power") ? commits : Commit.PLAIN,
+              settings.embedded() ? cache(NodeConfigs.JOURNAL) : null);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       links.home(home);
     } else {
@@ -153,7 +160,7 @@ final class Node {
 
   private void startIgnite() {
     try {
-      ignite = Ignition.start(NodeConfigs.of(settings));
+      ignite = Ignition.start(NodeConfigs.of(settings, commits));
       // When Ignite ends by itself (a full disk, a lost cluster) nothing here can go on.
       Ignition.addListener((name, state) -> askStop());
     } catch (IgniteException e) {

@@ -18,6 +18,7 @@ import org.apache.ignite.configuration.IgniteConfiguration;
 import org.apache.ignite.configuration.TransactionConfiguration;
 import org.apache.ignite.configuration.WALMode;
 import org.apache.ignite.failure.StopNodeOrHaltFailureHandler;
+import org.apache.ignite.internal.processors.cache.persistence.file.FileIOFactory;
 import org.apache.ignite.logger.java.JavaLogger;
 import org.apache.ignite.spi.communication.tcp.TcpCommunicationSpi;
 import org.apache.ignite.spi.discovery.isolated.IsolatedDiscoverySpi;
@@ -39,7 +40,7 @@ final class NodeConfigs {
 
   private NodeConfigs() {}
 
-  static IgniteConfiguration of(NodeSettings s) {
+  static IgniteConfiguration of(NodeSettings s, FileIOFactory files) {
     IgniteConfiguration config =
         new IgniteConfiguration()
             .setIgniteInstanceName("ignitetasks")
@@ -74,7 +75,7 @@ final class NodeConfigs {
     }
     if (s.hasData()) {
       // Without a fixed id a restarted node may take another's store.
-      config.setConsistentId(s.name).setDataStorageConfiguration(storage(s));
+      config.setConsistentId(s.name).setDataStorageConfiguration(storage(s, files));
     }
     return config;
   }
@@ -138,9 +139,10 @@ final class NodeConfigs {
     return spi;
   }
 
-  private static DataStorageConfiguration storage(NodeSettings s) {
+  private static DataStorageConfiguration storage(NodeSettings s, FileIOFactory files) {
     Path store = s.storeDir();
     return new DataStorageConfiguration()
+        .setFileIOFactory(files)
         .setStoragePath(store.resolve("db").toString())
         .setWalPath(store.resolve("wal").toString())
         .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
@@ -176,9 +178,24 @@ final class NodeConfigs {
   /** Small values of the cluster, each with a version. */
   static final String SETTINGS = "settings";
 
+  /** What a lone node's ledger must not write in part. */
+  static final String JOURNAL = "journal";
+
   /** All caches; they are made together, which is one exchange and not one for each. */
   static List<CacheConfiguration<String, byte[]>> caches(NodeSettings s) {
-    return Stream.of(LEDGER, CHUNKS, SEALS, META, SETTINGS).map(kind -> durable(s, kind)).toList();
+    // A lone node keeps large values as files, and a cluster has transactions.
+    Stream<String> kinds =
+        s.embedded()
+            ? Stream.of(LEDGER, META, SETTINGS, JOURNAL)
+            : Stream.of(LEDGER, META, SETTINGS, CHUNKS, SEALS);
+    return kinds.map(kind -> durable(s, kind)).toList();
+  }
+
+  private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
+    // ATOMIC may apply a change twice, or answer wrongly, when a primary dies; where there is one
+    // node only, nobody takes its place, and a row costs a third of what a transaction does.
+    boolean atomic = s.embedded() && (kind.equals(LEDGER) || kind.equals(JOURNAL));
+    return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 
   private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
@@ -186,8 +203,7 @@ final class NodeConfigs {
         // One group, one set of partition files: they have the same placement and life.
         .setGroupName(s.cache("group"))
         .setCacheMode(CacheMode.PARTITIONED)
-        // ATOMIC may apply a change twice, or answer wrongly, when a primary dies.
-        .setAtomicityMode(CacheAtomicityMode.TRANSACTIONAL)
+        .setAtomicityMode(atomicity(s, kind))
         // PRIMARY_SYNC would acknowledge what only one node has.
         .setWriteSynchronizationMode(CacheWriteSynchronizationMode.FULL_SYNC)
         .setBackups(s.backups)

@@ -86,8 +86,8 @@ final class NodeSettings {
   }
 
   /**
-   * Returns the port for Ignite's own clients on the loopback interface; 0 for none. Only nodes with
-   * data have one: workers and clients of the same machine share its setting with them.
+   * Returns the port for Ignite's own clients on the loopback interface; 0 for none. Only nodes
+   * with data have one: workers and clients of the same machine share its setting with them.
    */
   int thinPort() {
     return hasData() ? Math.max(0, thinPort) : 0;

@@ -68,7 +68,6 @@ final class Topology {
     this.router = router;
   }
 
-
   void start() {
     ignite
         .events()

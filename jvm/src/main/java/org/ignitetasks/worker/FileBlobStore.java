@@ -23,10 +23,10 @@ import org.ignitetasks.protocol.BlobStore;
  * Blobs as files beside the store of the only data node: a value is written once and read a few
  * times, so a log and a page cache would only write it three times over.
  *
- * <p>Not for a cluster: nothing here is copied to another node. A value grows under a name of its own
- * and appears under its final name by renaming, with its size, checksum and due time in the first
- * bytes; with {@code sync} it is on the disk before it appears. Peers of the same user may write and
- * read the files themselves ({@code spool.py}); they leave the checksum 0.
+ * <p>Not for a cluster: nothing here is copied to another node. A value grows under a name of its
+ * own and appears under its final name by renaming, with its size, checksum and due time in the
+ * first bytes; with {@code sync} it is on the disk before it appears. Peers of the same user may
+ * write and read the files themselves ({@code spool.py}); they leave the checksum 0.
  */
 public final class FileBlobStore implements BlobStore {
   private static final long MAGIC = 0x49_54_42_4c_4f_42_31_0aL;

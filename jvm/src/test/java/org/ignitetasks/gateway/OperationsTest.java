@@ -240,7 +240,8 @@ class OperationsTest {
     Map<?, ?> metrics = client.call("metrics").map();
     Map<?, ?> counters = (Map<?, ?>) metrics.get("counters");
     assertEquals(Map.of("state=\"SUCCESS\"", 2L), counters.get("ignitetasks_finished_total"));
-    assertEquals(1L, ((Map<?, ?>) counters.get("ignitetasks_gateway_calls_total")).get("op=\"status\""));
+    assertEquals(
+        1L, ((Map<?, ?>) counters.get("ignitetasks_gateway_calls_total")).get("op=\"status\""));
     assertEquals(
         1L,
         ((Map<?, ?>) counters.get("ignitetasks_gateway_errors_total"))

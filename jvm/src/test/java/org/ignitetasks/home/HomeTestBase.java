@@ -118,8 +118,19 @@ abstract class HomeTestBase {
     ownAll();
   }
 
+  static Ignite ignite() {
+    return shared.ignite;
+  }
+
   private HomeRegistry newHome() {
-    RecordStore store = new RecordStore(shared.ignite, ledger, () -> true, faults);
+    RecordStore store =
+        new RecordStore(
+            shared.ignite,
+            ledger,
+            () -> true,
+            Commit.PLAIN,
+            TestNodes.journal(shared.ignite),
+            faults);
     InstantSource clock =
         () -> Instant.ofEpochMilli(System.currentTimeMillis() + aheadMillis.get());
     return new HomeRegistry(SETTINGS, store, blobs, workers, gateways, clock);

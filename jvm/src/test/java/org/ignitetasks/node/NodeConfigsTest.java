@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import javax.cache.expiry.EternalExpiryPolicy;
 import org.apache.ignite.cache.CacheAtomicityMode;
 import org.apache.ignite.cache.CacheWriteSynchronizationMode;
@@ -34,7 +36,7 @@ class NodeConfigsTest {
 
   @Test
   void noDoorIsOpenThatNobodyAskedFor() {
-    IgniteConfiguration config = NodeConfigs.of(settings("embedded"));
+    IgniteConfiguration config = NodeConfigs.of(settings("embedded"), new GroupCommit());
     assertNull(config.getConnectorConfiguration(), "REST");
     assertNull(config.getClientConnectorConfiguration(), "thin clients");
     assertFalse(config.isPeerClassLoadingEnabled());
@@ -47,8 +49,10 @@ class NodeConfigsTest {
   void whatIsAcknowledgedIsOnTheDiskAsThePromiseSays() {
     NodeSettings power = settings("embedded");
     power.durability = "power";
-    assertEquals(WALMode.FSYNC, NodeConfigs.of(power).getDataStorageConfiguration().getWalMode());
-    IgniteConfiguration config = NodeConfigs.of(settings("data"));
+    assertEquals(
+        WALMode.FSYNC,
+        NodeConfigs.of(power, new GroupCommit()).getDataStorageConfiguration().getWalMode());
+    IgniteConfiguration config = NodeConfigs.of(settings("data"), new GroupCommit());
     assertEquals(WALMode.LOG_ONLY, config.getDataStorageConfiguration().getWalMode());
     assertTrue(
         config
@@ -58,6 +62,20 @@ class NodeConfigsTest {
     assertTrue(config.getTransactionConfiguration().getDefaultTxTimeout() > 0);
     assertTrue(config.getTransactionConfiguration().getTxTimeoutOnPartitionMapExchange() > 0);
     assertNotNull(config.getFailureHandler());
+  }
+
+  @Test
+  void aLoneNodePaysForTransactionsOnlyWhereItNeedsThem() {
+    NodeSettings s = settings("embedded");
+    Map<String, CacheAtomicityMode> modes = new HashMap<>();
+    NodeConfigs.caches(s).forEach(c -> modes.put(c.getName(), c.getAtomicityMode()));
+    assertEquals(
+        Map.of(
+            s.cache("ledger"), CacheAtomicityMode.ATOMIC,
+            s.cache("journal"), CacheAtomicityMode.ATOMIC,
+            s.cache("settings"), CacheAtomicityMode.TRANSACTIONAL,
+            s.cache("meta"), CacheAtomicityMode.TRANSACTIONAL),
+        modes);
   }
 
   @Test
@@ -82,7 +100,7 @@ class NodeConfigsTest {
 
   @Test
   void aClientHoldsNoData() {
-    IgniteConfiguration config = NodeConfigs.of(settings("client"));
+    IgniteConfiguration config = NodeConfigs.of(settings("client"), new GroupCommit());
     assertTrue(config.isClientMode());
     assertNull(config.getDataStorageConfiguration());
   }

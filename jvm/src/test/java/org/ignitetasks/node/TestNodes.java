@@ -34,6 +34,11 @@ public final class TestNodes {
     return ignite.cache("ignitetasks-default-" + NodeConfigs.LEDGER);
   }
 
+  /** Returns the journal of an embedded node started here. */
+  public static IgniteCache<String, byte[]> journal(Ignite ignite) {
+    return ignite.cache("ignitetasks-default-" + NodeConfigs.JOURNAL);
+  }
+
   static NodeSettings settings(Path dir, String name, String role) {
     NodeSettings settings = new NodeSettings();
     settings.role = role;
@@ -52,7 +57,7 @@ public final class TestNodes {
     System.setProperty("IGNITE_NO_SHUTDOWN_HOOK", "true");
     System.setProperty("IGNITE_PERFORMANCE_SUGGESTIONS_DISABLED", "true");
     IgniteConfiguration config =
-        NodeConfigs.of(settings)
+        NodeConfigs.of(settings, new GroupCommit())
             .setIgniteInstanceName(settings.name)
             // A halt would take the test's JVM with it.
             .setFailureHandler(new StopNodeFailureHandler());
