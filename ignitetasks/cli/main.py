@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import click
 
-from ignitetasks.cli import inspect, node, worker
+from ignitetasks.cli import inspect, migrate, node, worker
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
 
@@ -49,6 +49,7 @@ def cli(run: _Run, traceback: bool) -> None:
 
 cli.add_command(worker.worker)
 cli.add_command(node.node)
+cli.add_command(migrate.migrate)
 for command in (inspect.status, inspect.purge, inspect.result, inspect.dead, inspect.sql):
     cli.add_command(command)
 

@@ -28,7 +28,7 @@ OTHER_VARIABLES = {"IGNITETASKS_TRACEBACK"}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _REPO_PATH = re.compile(r"`((?:ignitetasks|jvm/src|tests|docs|examples|benchmarks|scripts)/[\w./-]*)`")
-_COMMAND = re.compile(r"ignitetasks (?:worker|node|status|purge|result|dead|sql)\b[^`\n|]*")
+_COMMAND = re.compile(r"ignitetasks (?:worker|node|status|purge|result|dead|sql|migrate)\b[^`\n|]*")
 
 
 def _blocks(page: Path, *languages: str) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""Whether a name of Celery's is here: asked of this package itself, so that the answer is never out of date.
+
+Only modules of this package are imported, never those of the project that is read.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+
+from ignitetasks.migration.catalog import find
+from ignitetasks.migration.entry import Entry, Kind
+from ignitetasks.migration.finding import Level
+
+_UNDOCUMENTED = "is not part of what Celery documents, and not here; find the documented way to what it is used for."
+_KOMBU_HOME = {"Queue": "ignitetasks.app.queues"}
+
+
+def module_fate(module: str) -> tuple[Level, str]:
+    """Tells what an import of one of Celery's modules becomes.
+
+    Args:
+        module: Dotted name that starts with ``celery``.
+
+    Returns:
+        The level, and what to do.
+    """
+    gone = parent_entry("module", module)
+    if gone is not None and gone.verdict == "gone":
+        return "gone", gone.text
+    if _module(module) is not None:
+        return "rename", ""
+    return "hand", f"{module} {_UNDOCUMENTED}"
+
+
+def name_fate(module: str, name: str) -> tuple[Level, str]:
+    """Tells what ``from module import name`` becomes.
+
+    Args:
+        module: Dotted name that starts with ``celery``.
+        name: The imported name, or ``*``.
+    """
+    inner = f"{module}.{name}"
+    entry = find("module", inner)
+    if entry is not None:
+        return module_fate(inner)
+    level, text = module_fate(module)
+    if level != "rename" or name == "*":
+        return level, text
+    signal = find("signal", name)
+    if module == "celery.signals" and signal is not None and signal.verdict == "gone":
+        return "gone", signal.text
+    home = _module(module)
+    try:
+        getattr(home, name)
+    except AttributeError:
+        return ("rename", "") if _module(inner) is not None else ("hand", f"{inner} {_UNDOCUMENTED}")
+    except Exception as error:  # names without a meaning here say what to use instead
+        return "gone", str(error)
+    return "rename", ""
+
+
+def package_entry(module: str) -> Entry | None:
+    """Returns the entry of a package beside Celery that a module belongs to."""
+    return parent_entry("package", module)
+
+
+def kombu_text(name: str, text: str) -> str:
+    """Returns what to do about one name of kombu's."""
+    home = _KOMBU_HOME.get(name)
+    return f"Import {name} from {home}." if home and hasattr(_module_named(home), name) else text
+
+
+def parent_entry(kind: Kind, name: str) -> Entry | None:
+    """Returns the entry of a dotted name, or of the nearest package around it; ``celery`` itself stands for nothing."""
+    while name:
+        entry = find(kind, name)
+        if entry is not None:
+            return entry if name != "celery" else None
+        name = name.rpartition(".")[0]
+    return None
+
+
+def _module(name: str) -> object | None:
+    return _module_named("ignitetasks" + name.removeprefix("celery"))
+
+
+@functools.cache
+def _module_named(name: str) -> object | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
