@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection
 from typing import Protocol
 
+from ignitetasks import deferred
 from ignitetasks.config import Settings, load_signing_key
 from ignitetasks.hub import ResultHub
 from ignitetasks.serializers import Codecs
@@ -23,7 +24,7 @@ class Client:
 
     Args:
         settings: The instance and the deadlines.
-        transport: How to reach it; None means Py4J with repeats.
+        transport: How to reach it; None means Py4J with repeats, or memory where the settings say so.
 
     Attributes:
         settings: As given.
@@ -35,7 +36,7 @@ class Client:
     def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
         self.settings = settings
         if transport is None:
-            transport = RetryingTransport(GatewayTransport(settings), settings.call_timeout_seconds)
+            transport = _make_transport(settings)
         self.transport = transport
         self.hub = ResultHub(transport, settings.call_timeout_seconds)
         self.codecs = Codecs(settings.accept_content, self._signing_key)
@@ -59,6 +60,13 @@ class Client:
     def close(self) -> None:
         """Closes the connections; a later use opens new ones."""
         self.transport.close()
+
+
+def _make_transport(settings: Settings) -> Transport:
+    if settings.memory is not None:
+        memory: Transport = deferred.load("memory").MemoryTransport(settings.memory)
+        return memory
+    return RetryingTransport(GatewayTransport(settings), settings.call_timeout_seconds)
 
 
 class ResultSource(Protocol):

@@ -24,6 +24,9 @@ DURABILITIES = ("power", "process")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _ADDRESS = re.compile(r"[^\s:,/]+(:\d{1,5}(\.\.\d{1,5})?)?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 _MIN_SIGNING_KEY_BYTES = 16
+# Signs pickles where everything stays in this process and its children.
+_PROCESS_KEY = os.urandom(32)
+_MEMORY = re.compile(r"memory(://[A-Za-z0-9_.:@/-]*)?")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -77,6 +80,7 @@ class Settings:
         communication_port: First communication port; 0 means the role's usual one.
         thin_port: Port for Ignite's own clients on the loopback interface, without a password; 0 keeps it closed.
         gateway_port: Port of the gateway; 0 means any free one.
+        transport: ``memory`` or ``memory://name`` keeps everything in this process; None means Apache Ignite.
     """
 
     namespace: str = "default"
@@ -109,6 +113,7 @@ class Settings:
     communication_port: int = 0
     thin_port: int = 0
     gateway_port: int = 0
+    transport: str | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -145,6 +150,11 @@ class Settings:
         return cls(**{**values, **given})
 
     @property
+    def memory(self) -> str | None:
+        """Name of the home in memory, "" for the one without a name; None where Apache Ignite is used."""
+        return None if self.transport is None else self.transport.partition("://")[2]
+
+    @property
     def embedded(self) -> bool:
         """True when no cluster is named: the node of this machine is started on demand."""
         return not self.cluster
@@ -173,6 +183,8 @@ def load_signing_key(settings: Settings) -> bytes | None:
     """
     if settings.signing_key is not None:
         return settings.signing_key
+    if settings.memory is not None:
+        return _PROCESS_KEY
     try:
         text = (settings.instance_dir / "secret.json").read_text("utf-8")
         return bytes.fromhex(json.loads(text)["signing_key"])
@@ -296,6 +308,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "communication_port": _PORT,
     "thin_port": _PORT,
     "gateway_port": _PORT,
+    "transport": _maybe(_matches(_MEMORY, "'memory' or 'memory://' with a name")),
 }
 _KINDS: Mapping[str, type] = {
     **dict.fromkeys(("start_timeout_seconds", "call_timeout_seconds", "result_expires_seconds"), float),

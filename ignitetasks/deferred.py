@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Literal
 
-Part = Literal["local_worker", "bar", "log_format", "exposition", "futures", "sun"]
+Part = Literal["local_worker", "bar", "log_format", "exposition", "futures", "sun", "memory"]
 
 _MODULES: dict[Part, str] = {
     # The app is a layer below the worker, whose supervisor, pools and metrics endpoint come with it.
@@ -26,6 +26,8 @@ _MODULES: dict[Part, str] = {
     "futures": "ignitetasks.awaiting",
     # ephem: an optional library, only where a solar schedule is made.
     "sun": "ignitetasks.sun",
+    # Only where an app is told to keep everything in this process.
+    "memory": "ignitetasks.transport.memory",
 }
 
 

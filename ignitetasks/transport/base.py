@@ -8,10 +8,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
+
+
+class LaneAddress(Protocol):
+    """How workers of this machine reach a node."""
+
+    @property
+    def token(self) -> str:
+        """The lane's secret."""
+
+    @property
+    def lane(self) -> str:
+        """Path of the lane's socket."""
+
+    @property
+    def data_dir(self) -> str:
+        """Where the node keeps its data."""
 
 
 class Transport(ABC):
@@ -107,6 +123,10 @@ class Transport(ABC):
         Raises:
             ResultExpired: It is no longer there.
         """
+
+    def address(self) -> LaneAddress | None:
+        """Returns where workers find this very node; None where they have to look for it (or start it) themselves."""
+        return None
 
     @abstractmethod
     def reset(self) -> None:

@@ -23,7 +23,7 @@ from ignitetasks.errors import (
 )
 from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
-from ignitetasks.transport.base import Transport
+from ignitetasks.transport.base import LaneAddress, Transport
 
 T = TypeVar("T")
 
@@ -97,6 +97,10 @@ class RetryingTransport(Transport):
     def get_blob(self, ref: BlobRef) -> Data:
         """See `Transport.get_blob`."""
         return self._run("get_blob", None, lambda _attempt, _timeout: self._inner.get_blob(ref))
+
+    def address(self) -> LaneAddress | None:
+        """See `Transport.address`."""
+        return self._inner.address()
 
     def reset(self) -> None:
         """See `Transport.reset`."""

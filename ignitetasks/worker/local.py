@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from ignitetasks.errors import IgniteTasksError, NodeError
 from ignitetasks.worker.base import flush_streams
+from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan, make_worker
 from ignitetasks.worker.model import PREFORK, SOLO, WorkerApp, WorkerPlan
 from ignitetasks.worker.pools import die_with_parent
@@ -68,6 +69,7 @@ class LocalWorker:
         self._start_timeout = start_timeout_seconds
         self._stop_timeout = stop_timeout_seconds
         self._owner = 0
+        self._inside: InProcessWorker | None = None
         #: Process id of the worker; 0 outside of the block.
         self.pid = 0
 
@@ -80,8 +82,18 @@ class LocalWorker:
         Raises:
             NodeError: The node could not be started, or the worker was not ready in time.
         """
-        if self.pid:
+        if self.pid or self._inside is not None:
             raise IgniteTasksError("This local worker runs already; make a second one for a nested block.")
+        if self._app.transport.address() is not None:
+            # The home is in this process: so is the worker, and nothing has to be forked to be near it.
+            self._inside = InProcessWorker(
+                self._app,
+                self._plan,
+                start_timeout_seconds=self._start_timeout,
+                stop_timeout_seconds=self._stop_timeout,
+            )
+            self._inside.__enter__()
+            return self
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         flush_streams()
         self._owner = os.getpid()
@@ -110,6 +122,9 @@ class LocalWorker:
 
     def stop(self) -> None:
         """Stop the worker; running tasks end first. Harmless when repeated."""
+        if self._inside is not None:
+            inside, self._inside = self._inside, None
+            inside.stop()
         # A forked copy of the owner leaves the block too; the worker is not its own.
         if self.pid and self._owner == os.getpid():
             self._end(signal.SIGTERM, self._stop_timeout)

@@ -155,7 +155,7 @@ def run_worker(
 
 
 def make_worker(
-    app: WorkerApp, plan: WorkerPlan, on_ready: Callable[[], None] | None = None
+    app: WorkerApp, plan: WorkerPlan, on_ready: Callable[[], None] | None = None, *, in_process: bool = False
 ) -> Supervisor | SoloWorker:
     """Choose what runs a plan.
 
@@ -163,6 +163,7 @@ def make_worker(
         app: The application.
         plan: What the worker is to be.
         on_ready: Called once, when it takes tasks.
+        in_process: Run tasks in this process, unless the pool is one of processes.
 
     Returns:
         The worker, not started.
@@ -170,16 +171,19 @@ def make_worker(
     if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
         _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
     finder = NodeFinder(app.settings)
-    if app.settings.cluster:
+    address = app.transport.address()
+    if address is not None:
+        finder = NodeFinder(app.settings, lambda _settings: address)
+    elif app.settings.cluster:
         if app.settings.instance is None:
             # The JVM's directory follows the worker's name, so that a worker started again under it finds it. Set in
             # the application, so that tasks that send tasks do so through the worker's own JVM.
             folder = re.sub(r"[^A-Za-z0-9_.@-]", "_", plan.name)
             app.configure(instance=state_home() / "workers" / folder)
         finder = OwnNode(app.settings)
-    if plan.pool == SOLO:
+    if plan.pool == SOLO or (in_process and plan.pool != PREFORK):
         if plan.metrics_port is not None:
-            raise ConfigurationError("the solo pool has no metrics endpoint; use --pool prefork -c 1.")
+            raise ConfigurationError("a worker in this process has no metrics endpoint; use --pool prefork -c 1.")
         return SoloWorker(app, plan, finder, on_ready)
     return Supervisor(app, plan, finder, on_ready)
 

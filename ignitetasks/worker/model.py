@@ -78,6 +78,9 @@ class Blobs(Protocol):
     def put(self, blob_id: str, data: bytes, ttl_ms: int) -> BlobRef:
         """Store a value; raises as `get`."""
 
+    def close(self) -> None:
+        """Close the connection; a later use opens a new one."""
+
 
 class NodeAddress(Protocol):
     """How to reach the node; `jvm.Connection` is one."""

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
@@ -103,20 +104,39 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         LaneClosed: The node is gone.
         LaneRefused: The node does not want this child.
     """
-    metrics.use(port.slots.numbers(port.index))
+    if port.control >= 0:
+        # A process of its own: what it counts lies where the supervisor sees it.
+        metrics.use(port.slots.numbers(port.index))
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
     connection = LaneConnection.open(address.lane, address.token, "child", info)
-    # What a task forks must not speak in its name, nor keep the lane open after it.
-    os.register_at_fork(after_in_child=connection.close)
+    _lanes.add(connection)
+    executor = make_executor(app, plan, address, _limit(plan))
     try:
         if plan.pool == THREADS:
-            executor = make_executor(app, plan, address, ThreadLimit())
             ThreadedChild(connection, executor, port, plan.concurrency).run()
         else:
-            executor = make_executor(app, plan, address, SignalLimit(raise_hard=plan.pool == SOLO))
             SequentialChild(connection, executor, port).run()
     finally:
+        executor.blobs.close()
+        _lanes.discard(connection)
         connection.close()
+
+
+def _limit(plan: WorkerPlan) -> TimeLimit:
+    if plan.pool == THREADS or threading.current_thread() is not threading.main_thread():
+        return ThreadLimit()  # a timer's signal only ever reaches the main thread
+    return SignalLimit(raise_hard=plan.pool == SOLO)
+
+
+def _close_lanes() -> None:
+    for connection in list(_lanes):
+        connection.close()
+    _lanes.clear()
+
+
+# What a task forks must not speak in its name, nor keep the lane open after it.
+_lanes: set[LaneConnection] = set()
+os.register_at_fork(after_in_child=_close_lanes)
 
 
 def fork_child(run: Callable[[], None], parent: int, before: Callable[[], None]) -> int:

@@ -1,4 +1,4 @@
-"""The solo pool: tasks run in the worker's own process and main thread, one at a time.
+"""A worker whose tasks run in its own process: the solo pool, one at a time, and any pool in a test's process.
 
 For debuggers and for machines where a second process is too much. A crash of a task is a crash of the worker; hard
 limits are only raised in the task. The worker's connection is served by one small thread. This file must not fork.
@@ -70,8 +70,7 @@ class SoloWorker:
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
-            if self._connection is not None:
-                self._connection.close()
+            self._drop()
             self._find_node.stop()
         return 0
 
@@ -147,5 +146,6 @@ class SoloWorker:
 
     def _drop(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            # Not just closed: the listening thread would sit in its read for ever.
+            self._connection.finish()
             self._connection = None

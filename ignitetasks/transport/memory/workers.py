@@ -1,0 +1,260 @@
+"""The home's side of workers: who listens, who is free, what a child says and what its death means.
+
+All methods are called with the home's lock. This file must not read sockets (lane.py does) or decide states
+(outcomes.py does).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from ignitetasks import frames, states
+from ignitetasks.message import EARLY_ACK
+from ignitetasks.transport.memory import outcomes, records
+from ignitetasks.transport.memory.home import Home, Outlet
+from ignitetasks.transport.memory.outcomes import Next
+from ignitetasks.transport.memory.records import LEASED, PROMISED, READY, Child, Record, Worker, now_ms
+
+#: The end of a child waits so long for its supervisor's report.
+REPORT_MS = 1_000
+#: A task that no listening worker knows fails after this long.
+UNKNOWN_GRACE_MS = 3_000
+
+
+class Workers:
+    """All workers of a home."""
+
+    def __init__(self) -> None:
+        self.home = Home(self.dispatch)
+        self.all: dict[int, Worker] = {}
+        self._epochs = itertools.count(1)
+        self._fences = itertools.count(1)
+        self._served: dict[str, int] = {}
+        self._turns = itertools.count(1)
+        #: Names that a worker's child did not have, though it may have been given them after its start.
+        self._unknown: dict[tuple[int, str], None] = {}
+        self._doubted: set[int] = set()
+
+    # -- coming and going ---------------------------------------------------------------------------------------
+
+    def joined(self, peer: Outlet, info: dict[str, Any]) -> Worker:
+        """Takes a worker."""
+        worker = Worker(
+            next(self._epochs), peer, info, set(info.get("queues", ())), set(info.get("tasks", ())), started_ms=now_ms()
+        )
+        self.all[worker.epoch] = worker
+        self.home.post(peer, frames.WELCOME, {"epoch": worker.epoch})
+        return worker
+
+    def child_joined(self, peer: Outlet, info: dict[str, Any]) -> Child | None:
+        """Takes a child of a worker that is there; None if it is not."""
+        worker = self.all.get(info["epoch"])
+        if worker is None:
+            return None
+        child = Child(worker, peer, info["child"], info["pid"], info["slots"])
+        self.home.post(peer, frames.WELCOME, {})
+        if worker.draining:
+            self._stop(child)
+        worker.children.append(child)
+        return child
+
+    def drain(self, worker: Worker) -> None:
+        """Sends a worker nothing more."""
+        worker.draining = True
+        for child in worker.children:
+            self._stop(child)
+        self._announce_drained(worker)
+
+    def _stop(self, child: Child) -> None:
+        if not child.stopped:
+            child.stopped = True
+            self.home.post(child.peer, frames.STOP, {})
+
+    def _announce_drained(self, worker: Worker) -> None:
+        if worker.draining and not worker.drained and not worker.running():
+            worker.drained = True
+            self.home.post(worker.peer, frames.DRAINED, {})
+
+    def left(self, worker: Worker) -> None:
+        """Ends the leases of a worker that is gone."""
+        self.all.pop(worker.epoch, None)
+        for key in [key for key in self._unknown if key[0] == worker.epoch]:
+            del self._unknown[key]
+        for child in worker.children:
+            child.gone = True
+            held, child.held = child.held, {}
+            for record, fence in held.values():
+                if self._current(record, fence):
+                    self._step(record, outcomes.worker_lost(record, worker.name), by_child=False)
+        worker.children.clear()
+
+    # -- giving -------------------------------------------------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Gives ready tasks to free children: highest priority first, then the queue served longest ago."""
+        while any(worker.free() for worker in self.all.values()):
+            best: tuple[tuple[int, int, int], Record, Child] | None = None
+            for queue, task, record in self.home.order.heads():
+                child = self._taker(queue, task, record)
+                if child is None:
+                    continue
+                rank = (-record.priority, self._served.get(queue, 0), record.seq)
+                if best is None or rank < best[0]:
+                    best = rank, record, child
+            if best is None:
+                return
+            self._lease(best[1], best[2])
+
+    def _taker(self, queue: str, task: str, record: Record) -> Child | None:
+        """Returns the freest child of those that listen and know the task, or may have learned it since."""
+        listening = [worker for worker in self.all.values() if queue in worker.queues]
+        if not listening:
+            return None
+        able = [worker for worker in listening if task in worker.tasks]
+        if not able:
+            able = [worker for worker in listening if (worker.epoch, task) not in self._unknown]
+            if not able:
+                self._doubt(record)
+                return None
+        worker = max(able, key=Worker.free)
+        if not worker.free():
+            return None
+        return max(worker.children, key=Child.free)
+
+    def _doubt(self, record: Record) -> None:
+        """Fails a task that nobody knows, unless somebody who does comes within the grace."""
+        ticket = record.ticket
+        if ticket in self._doubted:
+            return
+        self._doubted.add(ticket)
+
+        def judge() -> None:
+            self._doubted.discard(ticket)
+            known = any(record.call.task in worker.tasks for worker in self.all.values())
+            if record.ticket == ticket and record.where == READY and not known:
+                text = "no worker that listens to its queue has a task of this name"
+                self.home.fail(record, states.FAILURE_CODE, records.NOT_REGISTERED, text)
+
+        self.home.alarm(now_ms() + UNKNOWN_GRACE_MS, judge)
+
+    def _lease(self, record: Record, child: Child) -> None:
+        self._served[record.queue] = next(self._turns)
+        self.home.order.move(record, LEASED)
+        record.fence = next(self._fences)
+        record.holder = child
+        record.worker = child.worker.name
+        if record.flags & EARLY_ACK:
+            record.state, record.started_ms = states.CODES["STARTED"], now_ms()
+        seq, child.next_seq = child.next_seq, child.next_seq + 1
+        child.held[seq] = (record, record.fence)
+        self.home.post(child.peer, frames.RUN, [record.delivery(seq)])
+
+    # -- taking -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _current(record: Record, fence: int) -> bool:
+        return record.where == LEASED and record.fence == fence
+
+    def done(self, child: Child, answers: list[list[Any]]) -> None:
+        """Takes what a child says of its deliveries; what it does not hold any more is dropped."""
+        worker = child.worker
+        for answer in answers:
+            seq, kind = answer[0], answer[1]
+            held = child.held.get(seq) if kind == frames.STARTED else child.held.pop(seq, None)
+            if held is None or not self._current(*held):
+                continue
+            record = held[0]
+            if kind == frames.GIVE_BACK and answer[5] == "not_registered":
+                worker.tasks.discard(record.call.task)
+                self._unknown[worker.epoch, record.call.task] = None
+            step = outcomes.apply(record, answer, worker.name)
+            if step is Next.END:
+                worker.done += 1
+                worker.failed += kind == frames.FAILURE
+            self._step(record, step, by_child=True)
+            if len(answer) > 6 and answer[6]:
+                self.home.spawn(answer[6])
+        self._announce_drained(worker)
+
+    def _step(self, record: Record, step: Next, by_child: bool) -> None:
+        if step is Next.RUN_ON:
+            return
+        if step is Next.PROMISE:
+            record.join_size, record.joined = PROMISED, 0
+        elif step is Next.END:
+            self.home.finish(record, by_child)
+            return
+        if record.revoke_asked:
+            self.home.fail(record, states.REVOKED_CODE, records.REVOKED, "revoked while it ran")
+            return
+        self.home.place(record)
+
+    def give_back(self, child: Child) -> None:
+        """Takes leave of a child that says that nothing more will come."""
+        child.gone = True
+        self._remove(child)
+        for record, fence in child.held.values():
+            if self._current(record, fence):
+                outcomes.reopen(record)
+                self._step(record, Next.REQUEUE, by_child=True)
+        child.held.clear()
+        self._announce_drained(child.worker)
+
+    def _remove(self, child: Child) -> None:
+        if child in child.worker.children and not child.held:
+            child.worker.children.remove(child)
+
+    def child_gone(self, child: Child) -> None:
+        """Takes note that a child's connection has ended; what it held waits a moment for the report."""
+        if child.gone:
+            self._remove(child)
+            return
+        child.gone = True
+        if child.death is not None or not child.held or child.worker.epoch not in self.all:
+            self._settle(child, *(child.death or ("unknown", -1)))
+        else:
+            self.home.alarm(now_ms() + REPORT_MS, lambda: self._settle(child, "unknown", -1))
+
+    def child_died(self, worker: Worker, index: int, pid: int, reason: str, seq: int) -> None:
+        """Takes the supervisor's report, which may come before or after the connection's end."""
+        for child in list(worker.children):
+            if (child.index, child.pid) == (index, pid):
+                child.death = (reason, seq)
+                if child.gone:
+                    self._settle(child, reason, seq)
+
+    def _settle(self, child: Child, reason: str, running: int) -> None:
+        """Decides what a death means for each delivery that the child never answered.
+
+        What ran gets the verdict of the reason. What came before it has run without a report, what came after never
+        started: both go back, except what must start at most once and may have started.
+        """
+        held, child.held = child.held, {}
+        self._remove(child)
+        crash = reason in ("exit", "unknown")
+        suspects = 0
+        for seq, (record, fence) in held.items():
+            ran = seq == running
+            if crash and (child.slots > 1 or running < 0):
+                ran, suspects = suspects < child.slots, suspects + 1
+            if not self._current(record, fence):
+                continue
+            at_most_once = record.flags & EARLY_ACK
+            if ran and reason in ("hard_limit", "revoked"):
+                self._verdict(record, reason, child.worker.name)
+            elif (ran and (crash or at_most_once)) or (at_most_once and (child.slots > 1 or seq < running)):
+                child.worker.lost += 1
+                self._step(record, outcomes.lost(record, child.worker.name), by_child=False)
+            else:
+                outcomes.reopen(record)
+                self._step(record, Next.REQUEUE, by_child=False)
+        self._announce_drained(child.worker)
+
+    def _verdict(self, record: Record, reason: str, worker: str) -> None:
+        if reason == "revoked":
+            self.home.fail(record, states.REVOKED_CODE, records.REVOKED, "terminated", worker)
+            return
+        limit = f" of {record.call.hard_ms / 1000:g} s" if record.call.hard_ms else ""
+        text = f"it was stopped because it ran longer than its hard time limit{limit}; raise the limit or split it"
+        self.home.fail(record, states.FAILURE_CODE, records.TIME_LIMIT, text, worker)
