@@ -33,6 +33,9 @@ class NoTransport:
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
         raise errors.NotConnected("no node in this test")
 
+    def address(self) -> None:
+        return None
+
 
 class PlainApp:
     """Tasks by name, and settings."""
