@@ -44,6 +44,8 @@ REJECT: Final = 3
 IGNORE: Final = 4
 GIVE_BACK: Final = 5
 STARTED: Final = 6
+#: The task's id goes to another call, which the spawn of the same outcome brings or promises.
+REPLACED: Final = 10
 
 #: Flag of an outcome whose payload names a blob instead of holding the value.
 OUTCOME_REF: Final = 1

@@ -21,6 +21,14 @@ EARLY_ACK = 2
 TRACK_STARTED = 4
 CHECK_EXISTS = 8
 BODY_REF = 16
+#: Something follows the task: where no child decides its end, a settle task tells Python.
+CONTINUES = 32
+
+#: A join size: the task is known by its id only, until a later submit or spawn brings its call.
+PROMISED = -1
+
+#: Task that the node inserts when it has ended a CONTINUES task itself; its one argument is that task's id.
+SETTLE_TASK = "ignitetasks.settle"
 
 COMPLETION_REF = 1
 #: Stands for a wire state in a `Completion`: the record was there once and is swept.
@@ -101,7 +109,13 @@ class TaskOptions:
 
 
 class Template(NamedTuple):
-    """What many calls share; the order of the fields is the order on the wire."""
+    """What many calls share; the order of the fields is the order on the wire.
+
+    Attributes:
+        join_id: The task that waits for these to end; its last four hex digits must be those of theirs.
+        join_size: Above 0: the task is ready when so many tasks with its id as their `join_id` have ended, in whatever
+            state. `PROMISED`: the task has no call yet; a later submit or spawn of the same id brings it.
+    """
 
     task: str
     queue: str
@@ -117,6 +131,8 @@ class Template(NamedTuple):
     root_id: str | None = None
     parent_id: str | None = None
     group_id: str | None = None
+    join_id: str | None = None
+    join_size: int = 0
 
 
 #: id, body, fingerprint (16 bytes, or None where ids need not be looked up)
@@ -128,6 +144,31 @@ class Group(NamedTuple):
 
     template: Template
     items: Sequence[Item]
+
+
+#: What an outcome brings with it, as it goes on the wire: ``submit`` (groups), ``end`` and ``grow``.
+Spawn = dict[str, list[Any]]
+
+
+def make_spawn(
+    submit: Sequence[Group] = (),
+    end: Sequence[tuple[str, int, bytes | None, str | None, Template]] = (),
+    grow: Sequence[tuple[str, int]] = (),
+) -> Spawn | None:
+    """Says what is to be written in one transaction with an outcome.
+
+    Args:
+        submit: New tasks. An id that is promised is filled in; one that exists otherwise is left as it is.
+        end: Tasks that are born finished, and promised or waiting ones that end now: id, terminal wire state, result or
+            failure bytes, name of the error's class, template.
+        grow: Additions to the `join_size` of waiting tasks.
+
+    Returns:
+        The spawn; None where there is nothing to write.
+    """
+    parts = {"submit": submit, "end": end, "grow": grow}
+    spawn = {name: [tuple(entry) for entry in part] for name, part in parts.items() if part}
+    return spawn or None
 
 
 class Session(NamedTuple):

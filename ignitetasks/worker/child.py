@@ -111,7 +111,7 @@ class SequentialChild(ChildBase):
             pack_running(memory, offset, seq, started, hard_ms)
             if hard_ms or delivery[5] & TRACK_STARTED:
                 self._proclaim(seq, delivery[5], started, hard_ms)
-            kind, payload, flags, extra = runner.run(delivery)
+            kind, payload, flags, extra, spawn = runner.run(delivery)
             ended = now()
             self.started = 0.0
             pack_running(memory, offset, IDLE, 0.0, 0)
@@ -121,7 +121,7 @@ class SequentialChild(ChildBase):
             failed += kind == frames.FAILURE
             if not waiting:
                 self.outbox.since = ended
-            waiting.append((seq, kind, payload, flags, run_us, extra))
+            waiting.append((seq, kind, payload, flags, run_us, extra, spawn))
             if recycling or len(waiting) >= BATCH or ended - self._looked > FLUSH_SECONDS:
                 ended = self._between(ended, executions, failed)
                 executions = failed = 0

@@ -31,7 +31,7 @@ def failed(error: BaseException) -> Ending:
     Returns:
         The outcome.
     """
-    return FAILURE, capture(error), 0, type_name(error)
+    return FAILURE, capture(error), 0, type_name(error), None
 
 
 def capture(error: BaseException) -> bytes:

@@ -49,7 +49,7 @@ from ignitetasks.worker.model import (
 )
 
 _PLAIN: Final = Codecs(("msgpack",))
-_IGNORED: Final[Ending] = (IGNORE, None, 0, None)
+_IGNORED: Final[Ending] = (IGNORE, None, 0, None, None)
 #: Latest time a retry may be set to, in milliseconds since the epoch (the end of the year 9999).
 _LATEST_MS: Final = 253_402_300_799_000
 
@@ -190,9 +190,9 @@ class Runner:
             limited = soft_ms or hard_ms
             value = self._limited(args, kwargs, soft_ms, hard_ms) if limited else self._fn(*args, **kwargs)
             if flags & message.IGNORE_RESULT:
-                return SUCCESS, None, 0, None
+                return SUCCESS, None, 0, None, None
             if value is None and self._none is not None:
-                return SUCCESS, self._none, 0, None
+                return SUCCESS, self._none, 0, None, None
             payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
         except WorkerShutdown:
             raise
@@ -202,7 +202,7 @@ class Runner:
             context.leave(token)
         if len(payload) > self._inline:
             return self._store(payload, delivery)
-        return SUCCESS, payload, 0, None
+        return SUCCESS, payload, 0, None, None
 
     def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
         """Make the request that the running task sees.
@@ -273,7 +273,7 @@ class Runner:
                     f"The result of {self._name} has {len(payload)} bytes; max_payload_bytes allows {limit}."
                 )
             blob_id = message.result_blob_id(delivery[ID], delivery[FENCE])
-            return SUCCESS, self._executor.blobs.put(blob_id, payload, self._ttl_ms).pack(), OUTCOME_REF, None
+            return SUCCESS, self._executor.blobs.put(blob_id, payload, self._ttl_ms).pack(), OUTCOME_REF, None, None
         except errors.NotConnected:
             raise
         except errors.IgniteTasksError as error:
@@ -287,7 +287,7 @@ class Runner:
             if isinstance(error, errors.Ignore):
                 return _IGNORED
             if isinstance(error, errors.Reject):
-                return REJECT, capture(error), 0, bool(error.requeue)
+                return REJECT, capture(error), 0, bool(error.requeue), None
             policy = self._policy(delivery)
             if policy.matches(error):
                 pause = policy.next_delay(delivery[ATTEMPT])
@@ -326,10 +326,10 @@ class Runner:
             -1 if retry.expires_ms is None else retry.expires_ms,
             flags,
         ]
-        return RETRY, capture(cause), 0, extra
+        return RETRY, capture(cause), 0, extra, None
 
     def _again(self, error: BaseException, delivery: Delivery, eta_ms: int) -> Ending:
-        return RETRY, capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0]
+        return RETRY, capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0], None
 
     def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[bytes, int]:
         """Encode a retry's new arguments; returns the body and its flags."""

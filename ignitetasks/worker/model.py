@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ignitetasks.config import Settings
-from ignitetasks.message import BlobRef, TaskOptions
+from ignitetasks.message import BlobRef, Spawn, TaskOptions
 from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 
@@ -21,8 +21,8 @@ QUEUE, PRIORITY, ETA_MS, EXPIRES_MS, ROOT_ID, PARENT_ID, GROUP_ID, CREATED_MS = 
 
 #: One task to run, as the node sends it.
 Delivery = list[Any]
-#: Kind, payload, flags and extra: an outcome without its sequence number and run time.
-Ending = tuple[int, bytes | None, int, Any]
+#: Kind, payload, flags, extra and spawn: an outcome without its sequence number and run time.
+Ending = tuple[int, bytes | None, int, Any, Spawn | None]
 
 PREFORK: Final = "prefork"
 THREADS: Final = "threads"

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from ignitetasks.frames import BYE, DONE, GIVE_BACK, MAX_FRAME, STARTED, LaneConnection, pack
+from ignitetasks.message import Spawn
 
 #: Outcomes that make a batch full.
 BATCH = 64
 
-#: One outcome on the wire: sequence number, kind, payload, flags, run time in microseconds, extra.
-Outcome = tuple[int, int, bytes | None, int, int, Any]
+#: One outcome on the wire: sequence number, kind, payload, flags, run time in microseconds, extra, spawn.
+Outcome = tuple[int, int, bytes | None, int, int, Any, Spawn | None]
 
 
 class Outbox:
@@ -78,7 +79,7 @@ class Outbox:
             LaneClosed: The node is gone.
         """
         for seq in sequence_numbers:
-            self.waiting.append((seq, GIVE_BACK, None, 0, 0, reason))
+            self.waiting.append((seq, GIVE_BACK, None, 0, 0, reason, None))
         self.flush()
 
     def started(self, seq: int, pid: int) -> None:
@@ -91,7 +92,7 @@ class Outbox:
         Raises:
             LaneClosed: The node is gone.
         """
-        self.waiting.append((seq, STARTED, None, 0, 0, [pid]))
+        self.waiting.append((seq, STARTED, None, 0, 0, [pid], None))
         self.flush()
 
     def bye(self) -> None:

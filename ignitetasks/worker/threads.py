@@ -137,11 +137,11 @@ class ThreadedChild(ChildBase):
         started = time.monotonic()
         self._note(seq, started)
         try:
-            kind, payload, flags, extra = runner.run(delivery)
+            kind, payload, flags, extra, spawn = runner.run(delivery)
         finally:
             self._note(seq, None)
         run_us = int((time.monotonic() - started) * 1_000_000)
-        self.outbox.add((seq, kind, payload, flags, run_us, extra))
+        self.outbox.add((seq, kind, payload, flags, run_us, extra, spawn))
         with self._state:
             self.count(1, int(kind == frames.FAILURE))
         # Added before this look at the queue: whoever empties it later finds the outcome and sends it.

@@ -49,7 +49,7 @@ def frames() -> list[dict[str, Any]]:
     """Frames of requests and answers."""
     template = message.Template(
         "shop.add", "default", 5, 1_700_000_000_000, 1_700_000_060_000, 8, 3, 1000, 2000, 86_400_000,
-        b"\x80", "r", "p", None,
+        b"\x80", "r", "p", None, "00000000-0000-4000-8000-00000001abcd", 3,
     )  # fmt: skip
     item = ("00000000-0000-4000-8000-00000000abcd", b"m\x92\x92\x02\x03\x80", bytes(16))
     submit = ("submit", 0, [101, 0, [[list(template), [list(item)]]]])

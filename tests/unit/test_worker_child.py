@@ -212,7 +212,7 @@ def test_tasks_that_are_not_registered_go_back(start):
 def test_tracked_tasks_say_when_they_start(start, tmp_path):
     one = start()
     seqs = one.peer.run(("wait_for_file", (str(tmp_path / "go"),), {"flags": TRACK_STARTED}))
-    assert one.peer.expect(frames.DONE) == [[seqs[0], frames.STARTED, None, 0, 0, [os.getpid()]]]
+    assert one.peer.expect(frames.DONE) == [[seqs[0], frames.STARTED, None, 0, 0, [os.getpid()], None]]
     (tmp_path / "go").touch()
     one.peer.wait_for(*seqs)
 

@@ -75,20 +75,20 @@ def failure_of(ending) -> Failure:
 
 
 def test_a_result_comes_back_encoded(bench):
-    kind, payload, flags, extra = bench.run("add", 2, 3)
-    assert (kind, flags, extra) == (frames.SUCCESS, 0, None)
+    kind, payload, flags, extra, spawn = bench.run("add", 2, 3)
+    assert (kind, flags, extra, spawn) == (frames.SUCCESS, 0, None, None)
     assert decode_result(CODECS, "task-7", payload) == 5
 
 
 def test_none_is_a_result_too(bench):
-    kind, payload, _, _ = bench.run("noop")
+    kind, payload, _, _, _ = bench.run("noop")
     assert kind == frames.SUCCESS
     assert payload is not None
     assert decode_result(CODECS, "task-7", payload) is None
 
 
 def test_ignored_results_are_not_even_encoded(bench):
-    assert bench.run("unserialisable", flags=IGNORE_RESULT) == (frames.SUCCESS, None, 0, None)
+    assert bench.run("unserialisable", flags=IGNORE_RESULT) == (frames.SUCCESS, None, 0, None, None)
 
 
 def test_unknown_names_are_not_run(bench):
@@ -186,7 +186,7 @@ def test_the_request_is_there_during_the_call_only(bench):
 
 
 def test_large_results_go_beside_the_lane(bench):
-    kind, payload, flags, _ = bench.run("big", 70_000, fence=3)
+    kind, payload, flags, _, _ = bench.run("big", 70_000, fence=3)
     assert (kind, flags) == (frames.SUCCESS, frames.OUTCOME_REF)
     ref = BlobRef.unpack(payload)
     assert ref.id == "task-7/r3"
@@ -303,7 +303,7 @@ def test_reject_and_ignore(bench):
     run = bench.define(refuse)
     assert [run(flag)[3] for flag in (True, False)] == [True, False]
     assert run(False)[0] == frames.REJECT
-    assert bench.define(ignore)() == (frames.IGNORE, None, 0, None)
+    assert bench.define(ignore)() == (frames.IGNORE, None, 0, None, None)
 
 
 def test_only_the_workers_own_shutdown_gets_through(bench):

@@ -66,7 +66,7 @@ class LayersTest {
             "org.apache.ignite", Set.of("protocol", "home", "worker", "shared", "node"),
             "py4j", Set.of("gateway"),
             "com.google.gson", Set.of("node"),
-            "org.msgpack", Set.of("model", "worker", "gateway"));
+            "org.msgpack", Set.of("model", "protocol", "worker", "gateway"));
     List<String> wrong = new ArrayList<>();
     for (Path file : sources()) {
       String text = Files.readString(file);

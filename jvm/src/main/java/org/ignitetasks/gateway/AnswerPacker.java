@@ -85,7 +85,7 @@ final class AnswerPacker {
 
   /** Writes everything the client may see of a record, as a map. */
   void info(TaskRecord r) throws IOException {
-    out.packMapHeader(26);
+    out.packMapHeader(30);
     entry("id", r.id);
     entry("task", r.task);
     entry("queue", r.queue);
@@ -102,7 +102,7 @@ final class AnswerPacker {
     entry("worker", r.worker);
     entry("error_type", r.errorType);
     entry("run_us", r.runMicros);
-    entry("flags", r.flags);
+    entry("flags", r.flags & TaskFlags.WIRE);
     entry("root_id", r.rootId);
     entry("parent_id", r.parentId);
     entry("group_id", r.groupId);
@@ -113,6 +113,10 @@ final class AnswerPacker {
     entry("options", r.options);
     entry("max_deliveries", r.maxDeliveries);
     entry("result_ttl_ms", r.resultTtlMillis);
+    entry("join_id", r.joinId);
+    entry("join_size", r.joinSize);
+    entry("replaced", r.replaced);
+    entry("note", r.note);
   }
 
   /** Writes one row of a scan. */

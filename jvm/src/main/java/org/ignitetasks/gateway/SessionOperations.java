@@ -13,6 +13,7 @@ import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.SubmitAnswer;
+import org.ignitetasks.protocol.SubmitReader;
 import org.ignitetasks.protocol.WatchAnswer;
 
 /** The operations of a client's session: hello, submit, and hearing of ends. */

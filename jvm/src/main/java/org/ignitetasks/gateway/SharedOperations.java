@@ -7,6 +7,7 @@ import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.SettingsApi.Put;
 import org.ignitetasks.protocol.SettingsApi.Setting;
 import org.ignitetasks.protocol.SharedApis;
+import org.ignitetasks.protocol.SubmitReader;
 
 /** The operations on what belongs to the cluster and not to one task; they need no session. */
 final class SharedOperations {

@@ -289,7 +289,7 @@ final class Completer {
   private static void tally(WorkerSlots worker, int kind) {
     switch (kind) {
       case Outcome.SUCCESS, Outcome.IGNORE -> worker.done++;
-      case Outcome.FAILURE, Outcome.RETRY, Outcome.REJECT -> worker.failed++;
+      case Outcome.FAILURE, Outcome.CUT, Outcome.RETRY, Outcome.REJECT -> worker.failed++;
       case Outcome.LOST -> worker.lost++;
       default -> {}
     }

@@ -36,7 +36,7 @@ final class Outcomes {
   static Next apply(TaskRecord r, Outcome o, String worker, long now, boolean leaseOnRecord) {
     switch (o.kind()) {
       case Outcome.SUCCESS -> end(r, TaskState.SUCCESS, o, worker, now);
-      case Outcome.FAILURE -> end(r, TaskState.FAILURE, o, worker, now);
+      case Outcome.FAILURE, Outcome.CUT -> end(r, TaskState.FAILURE, o, worker, now);
       case Outcome.IGNORE -> end(r, TaskState.IGNORED, o, worker, now);
       case Outcome.REVOKED ->
           fail(r, TaskState.REVOKED, Failures.REVOKED, "terminated", worker, now);

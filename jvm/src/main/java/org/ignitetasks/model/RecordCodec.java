@@ -8,11 +8,17 @@ import java.util.Arrays;
  *
  * <p>Numbers are LEB128 varints (zig-zag is not needed: nothing stored is negative), strings and
  * bytes have a varint length where 0 means null and n + 1 a length of n. A new field is appended
- * with a new version; readers accept every older version. Strings that repeat (task, queue, worker,
+ * with a new version; readers accept every older version. (Version 2 has its joins in front, so
+ * that a rebuild finds them without decoding the rest.) Strings that repeat (task, queue, worker,
  * error type) are shared when decoded, so that a million records do not hold a million copies.
  */
 public final class RecordCodec {
-  private static final byte VERSION = 1;
+  private static final byte VERSION = 2;
+  private static final byte WITHOUT_JOINS = 1;
+
+  /** What the flag for a referenced result was in version 1. */
+  private static final int OLD_RESULT_REF = 32;
+
   private static final byte EXPIRED = 0x7f;
   private static final byte FORGOTTEN = 0x7e;
 
@@ -24,10 +30,15 @@ public final class RecordCodec {
     if (r.expired) {
       w.bytes[w.size++] = r.forgotten ? FORGOTTEN : EXPIRED;
       w.number(r.finishedMillis);
+      if (r.joinId != null) {
+        w.text(r.joinId);
+      }
       return w.done();
     }
     w.bytes[w.size++] = VERSION;
     w.bytes[w.size++] = (byte) r.state.code();
+    w.number(r.joinSize + 1L);
+    w.text(r.joinId);
     w.text(r.task);
     w.text(r.queue);
     w.number(r.priority);
@@ -55,6 +66,8 @@ public final class RecordCodec {
     w.blob(r.options);
     w.blob(r.body);
     w.blob(r.payload);
+    w.number(r.replaced);
+    w.text(r.note);
     return w.done();
   }
 
@@ -65,10 +78,36 @@ public final class RecordCodec {
     if (marker(stored[0])) {
       return null;
     }
-    if (stored[0] != VERSION) {
+    if (stored[0] != VERSION && stored[0] != WITHOUT_JOINS) {
       throw unknownVersion("of a task", stored[0]);
     }
     return TaskState.of(stored[1]);
+  }
+
+  /**
+   * What a stored form says of joins.
+   *
+   * @param id the join the task counts for, or null
+   * @param size the task's own join size
+   */
+  public record Join(String id, int size) {}
+
+  /** Returns what a stored form says of joins, without decoding the rest; null if nothing. */
+  public static Join peekJoin(byte[] stored) {
+    boolean marker = marker(stored[0]);
+    // The two bytes that nearly every record has here: no size, no join.
+    if (!marker && (stored[0] == WITHOUT_JOINS || (stored[2] == 1 && stored[3] == 0))) {
+      return null;
+    }
+    Reader in = new Reader(stored);
+    if (marker) {
+      in.at = 1;
+      in.number();
+      return in.at == stored.length ? null : new Join(in.text(true), 0);
+    }
+    in.at = 2;
+    int size = (int) in.number() - 1;
+    return new Join(in.text(true), size);
   }
 
   /** Returns the record with this id from its stored form. */
@@ -99,12 +138,17 @@ public final class RecordCodec {
       r.forgotten = version == FORGOTTEN;
       r.state = TaskState.IGNORED;
       r.finishedMillis = in.number();
+      r.joinId = in.at == stored.length ? null : in.text(false);
       return r;
     }
-    if (version != VERSION) {
+    if (version != VERSION && version != WITHOUT_JOINS) {
       throw unknownVersion("of task " + id, version);
     }
     r.state = TaskState.of(stored[in.at++]);
+    if (version == VERSION) {
+      r.joinSize = (int) in.number() - 1;
+      r.joinId = in.text(true);
+    }
     r.task = in.text(true);
     r.queue = in.text(true);
     r.priority = (int) in.number();
@@ -132,6 +176,14 @@ public final class RecordCodec {
     r.options = in.blob();
     r.body = in.blob();
     r.payload = in.blob();
+    if (version == WITHOUT_JOINS) {
+      boolean reference = r.has(OLD_RESULT_REF);
+      r.flag(OLD_RESULT_REF, false);
+      r.flag(TaskFlags.RESULT_REF, reference);
+    } else {
+      r.replaced = (int) in.number();
+      r.note = in.text(true);
+    }
     return r;
   }
 

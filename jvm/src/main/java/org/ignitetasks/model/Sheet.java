@@ -86,6 +86,8 @@ public final class Sheet {
   private static boolean fit(TaskRecord r) {
     return (r.flags & (TaskFlags.CHECK_EXISTS | TaskFlags.BODY_REF)) == 0
         && r.fingerprint == null
+        && r.joinSize == 0
+        && r.replaced == 0
         && r.state == TaskState.PENDING;
   }
 
@@ -114,7 +116,8 @@ public final class Sheet {
         && a.options == b.options
         && Objects.equals(a.rootId, b.rootId)
         && Objects.equals(a.parentId, b.parentId)
-        && Objects.equals(a.groupId, b.groupId);
+        && Objects.equals(a.groupId, b.groupId)
+        && Objects.equals(a.joinId, b.joinId);
   }
 
   /** Returns the stored form of a run of records. */

@@ -17,8 +17,19 @@ public final class TaskFlags {
   /** The body is a reference to a blob. */
   public static final int BODY_REF = 16;
 
+  /**
+   * Something follows the task: an end that no child decided is told to Python by a settle task.
+   */
+  public static final int CONTINUES = 32;
+
+  /** The bits that are on the wire; the others are the record's own. */
+  public static final int WIRE = 63;
+
   /** The result is a reference to a blob (record only). */
-  public static final int RESULT_REF = 32;
+  public static final int RESULT_REF = 64;
+
+  /** The task has ended before and was counted by its join then (record only). */
+  public static final int COUNTED = 128;
 
   private TaskFlags() {}
 }

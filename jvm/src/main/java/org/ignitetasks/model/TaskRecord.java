@@ -12,6 +12,9 @@ package org.ignitetasks.model;
  * a poisonous task and are capped by the task's own limit, the second hardly ever do.
  */
 public final class TaskRecord implements Cloneable {
+  /** A join size: the task is known by its id only, a later submit or spawn brings its call. */
+  public static final int PROMISED = -1;
+
   public String id;
   public String task;
   public String queue;
@@ -37,6 +40,22 @@ public final class TaskRecord implements Cloneable {
   public String rootId;
   public String parentId;
   public String groupId;
+
+  /** The task that waits for this one to end, or null. */
+  public String joinId;
+
+  /**
+   * Above 0: so many tasks with this one's id as their join must have ended before it is ready;
+   * {@link #PROMISED}: it has no call yet.
+   */
+  public int joinSize;
+
+  /** How often the task was replaced by another call under the same id. */
+  public int replaced;
+
+  /** Name of a custom state while the task runs, or null; its data is the payload. */
+  public String note;
+
   public byte[] fingerprint;
   public byte[] options;
   public byte[] body;
@@ -62,6 +81,11 @@ public final class TaskRecord implements Cloneable {
   /** Says whether all bits of {@code mask} (see {@link TaskFlags}) are set. */
   public boolean has(int mask) {
     return (flags & mask) == mask;
+  }
+
+  /** Says whether the task has no call yet: it waits to be filled in, or to be ended. */
+  public boolean promised() {
+    return joinSize == PROMISED && !state.terminal();
   }
 
   /** Sets or clears the bits of {@code mask}. */

@@ -12,6 +12,7 @@ package org.ignitetasks.protocol;
  * @param errorType class name of the error, or null
  * @param retry what a RETRY writes, or null
  * @param requeue REJECT only: back into the queue instead of rejected for good
+ * @param spawn what is to be written together with this outcome, or null
  */
 public record Outcome(
     String id,
@@ -22,7 +23,8 @@ public record Outcome(
     long runMicros,
     String errorType,
     Retry retry,
-    boolean requeue) {
+    boolean requeue,
+    Spawn spawn) {
   public static final int SUCCESS = 0;
   public static final int FAILURE = 1;
   public static final int RETRY = 2;
@@ -43,6 +45,26 @@ public record Outcome(
 
   /** Given back because this worker's code does not have the task. */
   public static final int NOT_REGISTERED = 9;
+
+  /** The task's id goes to another call, which the spawn brings or promises. */
+  public static final int REPLACED = 10;
+
+  /** A failure that the worker's JVM has concluded: the child could not say what follows. */
+  public static final int CUT = 11;
+
+  /** Returns an outcome that brings nothing with it. */
+  public Outcome(
+      String id,
+      long fence,
+      int kind,
+      byte[] payload,
+      boolean payloadIsRef,
+      long runMicros,
+      String errorType,
+      Retry retry,
+      boolean requeue) {
+    this(id, fence, kind, payload, payloadIsRef, runMicros, errorType, retry, requeue, null);
+  }
 
   /** The changes that a retry makes to the record; null and -1 mean "as it was". */
   public record Retry(

@@ -64,8 +64,24 @@ final class Parcels {
       o.runMicros(),
       o.errorType(),
       retry,
-      o.requeue()
+      o.requeue(),
+      o.spawn() == null ? null : spawn(o.spawn())
     };
+  }
+
+  private static Object[] spawn(Spawn spawn) {
+    Object[] grow =
+        spawn.grow().stream().map(growth -> new Object[] {growth.id(), growth.by()}).toArray();
+    return new Object[] {records(spawn.submit()), records(spawn.end()), grow};
+  }
+
+  private static Spawn spawn(Object[] in) {
+    List<Spawn.Growth> grow = new ArrayList<>();
+    for (Object item : (Object[]) in[2]) {
+      Object[] growth = (Object[]) item;
+      grow.add(new Spawn.Growth((String) growth[0], (Integer) growth[1]));
+    }
+    return new Spawn(records(in[0]), records(in[1]), grow);
   }
 
   static List<Outcome> outcomes(Object parcel) {
@@ -93,7 +109,8 @@ final class Parcels {
               (Long) in[5],
               (String) in[6],
               retry,
-              (Boolean) in[8]));
+              (Boolean) in[8],
+              in[9] == null ? null : spawn((Object[]) in[9])));
     }
     return outcomes;
   }

@@ -59,7 +59,6 @@ final class Held {
   /** Returns a failure made by this JVM. */
   Outcome failure(String type, String message) {
     byte[] payload = LaneMessages.failure(type, message);
-    return new Outcome(
-        key.id(), key.fence(), Outcome.FAILURE, payload, false, 0, type, null, false);
+    return new Outcome(key.id(), key.fence(), Outcome.CUT, payload, false, 0, type, null, false);
   }
 }

@@ -7,9 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.BlobStore;
+import org.ignitetasks.protocol.FieldReader;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Spawn;
+import org.ignitetasks.protocol.SubmitReader;
 import org.msgpack.core.MessageBufferPacker;
 import org.msgpack.core.MessagePack;
 import org.msgpack.core.MessagePackException;
@@ -23,7 +27,7 @@ import org.msgpack.value.Value;
  */
 final class LaneMessages {
   private static final int DELIVERY_FIELDS = 19;
-  private static final int OUTCOME_FIELDS = 6;
+  private static final int OUTCOME_FIELDS = 7;
   private static final int RETRY_FIELDS = 7;
   private static final byte FAILURE_CODEC = 'm';
 
@@ -129,7 +133,7 @@ final class LaneMessages {
     p.packLong(delivery.key.fence());
     p.packString(task.task);
     binary(p, task.body);
-    p.packInt(task.flags & ~TaskFlags.RESULT_REF);
+    p.packInt(task.flags & TaskFlags.WIRE);
     binary(p, task.options);
     p.packInt(task.attempt);
     p.packInt(task.deliveries);
@@ -153,13 +157,13 @@ final class LaneMessages {
           int count = u.unpackArrayHeader();
           List<Answer> answers = new ArrayList<>(Math.min(count, payload.length));
           for (int i = 0; i < count; i++) {
-            answers.add(answer(u));
+            answers.add(answer(u, payload.length));
           }
           return answers;
         });
   }
 
-  private static Answer answer(MessageUnpacker u) throws IOException {
+  private static Answer answer(MessageUnpacker u, int size) throws IOException {
     expectArray(u, OUTCOME_FIELDS);
     long seq = u.unpackLong();
     int kind = u.unpackInt();
@@ -185,11 +189,21 @@ final class LaneMessages {
         boolean bodyRef = (u.unpackInt() & TaskFlags.BODY_REF) != 0;
         retry = new Outcome.Retry(eta, newBody, bodyRef, queue, priority, expires);
       }
-      case Outcome.SUCCESS, Outcome.IGNORE, Outcome.STARTED -> u.skipValue();
+      case Outcome.SUCCESS, Outcome.IGNORE, Outcome.STARTED, Outcome.REPLACED -> u.skipValue();
       default -> throw malformed("outcome kind " + kind, null);
     }
-    Outcome outcome = new Outcome(null, 0, kind, body, ref, micros, errorType, retry, requeue);
+    Spawn spawn = u.tryUnpackNil() ? null : spawn(u, size);
+    Outcome outcome =
+        new Outcome(null, 0, kind, body, ref, micros, errorType, retry, requeue, spawn);
     return new Answer(seq, kind, outcome, reason);
+  }
+
+  private static Spawn spawn(MessageUnpacker u, int size) throws IOException {
+    try {
+      return new SubmitReader(new FieldReader(u, size), System.currentTimeMillis()).spawn();
+    } catch (TasksException e) {
+      throw malformed(e.getMessage(), e);
+    }
   }
 
   static ChildDied childDied(byte[] payload) throws LaneException {

@@ -161,7 +161,8 @@ final class SessionState {
         body.runMicros(),
         body.errorType(),
         body.retry(),
-        body.requeue());
+        body.requeue(),
+        body.spawn());
   }
 
   /** Takes out what has waited too long; returns its outcomes. */

@@ -179,7 +179,7 @@ class OperationsTest {
     assertNull(answer.get(0));
     assertEquals("expired", answer.get(1));
     Map<?, ?> map = (Map<?, ?>) answer.get(2);
-    assertEquals(26, map.size());
+    assertEquals(30, map.size());
     assertEquals("a", map.get("id"));
     assertEquals(3L, map.get("state"));
     assertEquals(1_700_000_000_000L, map.get("finished_ms"));

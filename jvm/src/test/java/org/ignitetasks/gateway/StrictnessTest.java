@@ -57,7 +57,7 @@ class StrictnessTest {
         Arguments.of(3, -5, "eta_ms"),
         Arguments.of(3, Long.MAX_VALUE, "eta_ms"),
         Arguments.of(4, "soon", "expires_ms"),
-        Arguments.of(5, 32, "flags"),
+        Arguments.of(5, 64, "flags"),
         Arguments.of(6, 0, "max_deliveries"),
         Arguments.of(7, 1L << 31, "soft_ms"),
         Arguments.of(8, -1, "hard_ms"),
@@ -65,7 +65,9 @@ class StrictnessTest {
         Arguments.of(10, "text", "options"),
         Arguments.of(11, tooLong, "root_id"),
         Arguments.of(12, 1, "parent_id"),
-        Arguments.of(13, "", "group_id"));
+        Arguments.of(13, "", "group_id"),
+        Arguments.of(14, "", "join_id"),
+        Arguments.of(15, -2, "join_size"));
   }
 
   @ParameterizedTest
@@ -89,7 +91,7 @@ class StrictnessTest {
     assertNamed(submit(good, Arrays.asList("a", body)), "item");
     assertNamed(submit(good, TestGateway.item("a"), TestGateway.item("a")), "id");
     assertNamed(submit(good), "groups");
-    assertNamed(submit(good.subList(0, 13), TestGateway.item("a")), "template");
+    assertNamed(submit(good.subList(0, 15), TestGateway.item("a")), "template");
     assertNamed(client.call("submit", session, 0, List.of()), "groups");
     assertNamed(client.call("submit", session, -1, TestGateway.groups()), "attempt");
     assertNamed(client.call("submit", 0, 0, TestGateway.groups()), "session");

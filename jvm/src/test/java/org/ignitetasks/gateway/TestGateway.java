@@ -70,7 +70,22 @@ final class TestGateway implements Closeable {
   static List<Object> template() {
     return new ArrayList<>(
         Arrays.asList(
-            "shop.add", "q", 4, 0, 0, 0, 3, 0, 0, 86_400_000L, null, "root", null, "group"));
+            "shop.add",
+            "q",
+            4,
+            0,
+            0,
+            0,
+            3,
+            0,
+            0,
+            86_400_000L,
+            null,
+            "root",
+            null,
+            "group",
+            "join",
+            0));
   }
 
   static List<Object> item(String id) {

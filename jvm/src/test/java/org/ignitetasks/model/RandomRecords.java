@@ -28,7 +28,7 @@ final class RandomRecords {
     r.task = text(random);
     r.queue = text(random);
     r.priority = random.nextInt(256);
-    r.flags = random.nextInt(64);
+    r.flags = random.nextInt(256);
     r.maxDeliveries = random.nextInt(65_536);
     r.deliveries = random.nextInt(100);
     r.workerLosses = random.nextInt(100);
@@ -48,6 +48,10 @@ final class RandomRecords {
     r.rootId = text(random);
     r.parentId = text(random);
     r.groupId = text(random);
+    r.joinId = text(random);
+    r.joinSize = random.nextInt(4) - 1;
+    r.replaced = random.nextInt(3);
+    r.note = text(random);
     r.fingerprint = bytes(random);
     r.options = bytes(random);
     r.body = bytes(random);

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
 import org.junit.jupiter.api.Test;
 
 /** What travels between JVMs comes out as it went in, and is made of plain values only. */
@@ -45,7 +46,14 @@ class ParcelsTest {
   @Test
   void outcomes() {
     Outcome.Retry retry = new Outcome.Retry(5, new byte[] {1}, true, "q", 3, 9);
-    Outcome full = new Outcome("a", 7, 2, new byte[] {4}, true, 11, "E", retry, true);
+    TaskRecord member = new TaskRecord();
+    member.id = "m";
+    member.joinId = "body";
+    TaskRecord ended = new TaskRecord();
+    ended.id = "e";
+    ended.state = TaskState.FAILURE;
+    Spawn spawn = new Spawn(List.of(member), List.of(ended), List.of(new Spawn.Growth("body", 3)));
+    Outcome full = new Outcome("a", 7, 2, new byte[] {4}, true, 11, "E", retry, true, spawn);
     Outcome bare = Outcome.plain("b", 8, Outcome.LOST);
     List<Outcome> back = Parcels.outcomes(plain(Parcels.outcomes(List.of(full, bare))));
     assertEquals(bare, back.get(1));
@@ -54,6 +62,10 @@ class ParcelsTest {
     assertArrayEquals(new byte[] {4}, back.get(0).payload());
     assertArrayEquals(new byte[] {1}, back.get(0).retry().body());
     assertEquals("q", back.get(0).retry().queue());
+    Spawn brought = back.get(0).spawn();
+    assertEquals("body", brought.submit().get(0).joinId);
+    assertEquals(TaskState.FAILURE, brought.end().get(0).state);
+    assertEquals(spawn.grow(), brought.grow());
     assertTrue(back.get(0).requeue() && back.get(0).payloadIsRef());
   }
 

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class ChildDeathTest extends LaneTestBase {
   private static final int B = Outcome.GIVE_BACK;
   private static final int L = Outcome.LOST;
-  private static final int F = Outcome.FAILURE;
+  private static final int F = Outcome.CUT;
   private static final int R = Outcome.REVOKED;
 
   /**
@@ -82,7 +82,7 @@ class ChildDeathTest extends LaneTestBase {
         child.close();
         supervisor.died(round, 100 + round, "hard_limit", seq);
       }
-      home.awaitKinds(Outcome.FAILURE, "r" + round);
+      home.awaitKinds(Outcome.CUT, "r" + round);
     }
     assertEquals("TimeLimitExceeded", home.outcomes.get(0).errorType());
     assertEquals('m', home.outcomes.get(0).payload()[0]);

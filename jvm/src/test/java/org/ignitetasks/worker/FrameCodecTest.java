@@ -2,6 +2,7 @@ package org.ignitetasks.worker;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,10 +18,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Spawn;
 import org.junit.jupiter.api.Test;
 
 /** Frames against the golden file that Python reads too, and against bytes that are no frames. */
@@ -102,7 +106,7 @@ class FrameCodecTest {
   void runIsWrittenAsPythonReadsIt() throws IOException {
     TaskRecord full = LaneTestBase.record("0f3a5c7e-1b2d-4e5f-8a6b-00000001c0de", "shop.add");
     full.body = HexFormat.of().parseHex("6d9292020380");
-    full.flags = 4 | 32;
+    full.flags = 4 | TaskFlags.RESULT_REF;
     full.options = new byte[] {(byte) 0x80};
     full.attempt = 1;
     full.deliveries = 2;
@@ -145,10 +149,39 @@ class FrameCodecTest {
   }
 
   @Test
+  void spawnsAreReadAsPythonWritesThem() throws IOException {
+    List<LaneMessages.Answer> all = LaneMessages.done(golden().get("done_with_spawns").payload);
+    Spawn spawn = all.get(0).body().spawn();
+    String join = "00000000-0000-4000-8000-0000000fabcd";
+    assertEquals(4, spawn.submit().size());
+    TaskRecord member = spawn.submit().get(0);
+    assertEquals("00000000-0000-4000-8000-00000001abcd", member.id);
+    assertEquals(join, member.joinId);
+    assertEquals(TaskFlags.CONTINUES, member.flags);
+    assertEquals(16, spawn.submit().get(1).fingerprint.length);
+    assertEquals(2, spawn.submit().get(2).joinSize);
+    assertTrue(spawn.submit().get(3).promised());
+    TaskRecord end = spawn.end().get(0);
+    assertEquals(TaskState.FAILURE, end.state);
+    assertEquals("ValueError", end.errorType);
+    assertArrayEquals(new byte[] {'m', (byte) 0x80}, end.payload);
+    assertEquals("shop.tail", end.task);
+    assertEquals(List.of(new Spawn.Growth(join, 2)), spawn.grow());
+    assertEquals(Outcome.REPLACED, all.get(1).kind());
+    assertEquals("own-id", all.get(1).body().spawn().submit().get(0).id);
+    assertEquals("OSError", all.get(2).body().errorType());
+    assertEquals(1, all.get(2).body().spawn().grow().size());
+    assertEquals(new Spawn(List.of(), List.of(), List.of()), all.get(3).body().spawn());
+    assertNull(all.get(4).body().spawn());
+  }
+
+  @Test
   void damagedPayloadsAreRefusedNotBelieved() throws IOException {
-    byte[] good = golden().get("done_every_kind").payload;
+    byte[] plain = golden().get("done_every_kind").payload;
+    byte[] spawning = golden().get("done_with_spawns").payload;
     Random random = new Random(11);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 6000; round++) {
+      byte[] good = round % 2 == 0 ? plain : spawning;
       byte[] bad = good.clone();
       for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
         bad[random.nextInt(bad.length)] = (byte) random.nextInt(256);

@@ -180,12 +180,13 @@ final class Peer implements AutoCloseable {
         p -> {
           p.packArrayHeader(seqs.length);
           for (long seq : seqs) {
-            p.packArrayHeader(6).packLong(seq).packInt(kind).packNil().packInt(0).packLong(micros);
+            p.packArrayHeader(7).packLong(seq).packInt(kind).packNil().packInt(0).packLong(micros);
             if (extra == null) {
               p.packNil();
             } else {
               p.packString(extra);
             }
+            p.packNil();
           }
         });
   }

@@ -1,4 +1,4 @@
-package org.ignitetasks.gateway;
+package org.ignitetasks.protocol;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -7,24 +7,30 @@ import java.util.List;
 import java.util.Set;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 
 /**
  * Turns the groups of a submit straight into records; the hot path of every client.
  *
+ * <p>Spawns of outcomes hold groups of the same form.
+ *
  * <p>A group's template is read once, and its strings are shared by all records of the group.
  * Either all of a batch is well-formed or none of it goes anywhere. Not thread-safe.
  */
-final class SubmitReader {
+public final class SubmitReader {
   /** Most records in one call. */
   static final int MAX_ITEMS = 20_000;
 
   /** Largest body that travels in the record; larger ones go as blobs. */
-  static final int INLINE_LIMIT = 65_536;
+  public static final int INLINE_LIMIT = 65_536;
 
   /** End of the year 9999. */
-  static final long MAX_MILLIS = 253_402_300_799_999L;
+  public static final long MAX_MILLIS = 253_402_300_799_999L;
+
+  /** Most members of a join: a number that is surely wrong must not be kept for ever. */
+  private static final int MAX_JOIN = 100_000_000;
 
   private static final int MAX_GROUPS = 1_000;
   private static final int MAX_DELIVERIES = 65_535;
@@ -34,34 +40,91 @@ final class SubmitReader {
           | TaskFlags.EARLY_ACK
           | TaskFlags.TRACK_STARTED
           | TaskFlags.CHECK_EXISTS
-          | TaskFlags.BODY_REF;
+          | TaskFlags.BODY_REF
+          | TaskFlags.CONTINUES;
 
-  private final RequestReader in;
+  private final FieldReader in;
   private final long nowMillis;
   private final List<TaskRecord> records = new ArrayList<>();
   private final Set<String> seen = new HashSet<>();
 
-  SubmitReader(RequestReader in, long nowMillis) {
+  public SubmitReader(FieldReader in, long nowMillis) {
     this.in = in;
     this.nowMillis = nowMillis;
   }
 
   /** Reads the field "groups"; returns its records in the order of the items. */
-  List<TaskRecord> read() throws IOException {
+  public List<TaskRecord> read() throws IOException {
+    groups();
+    if (records.isEmpty()) {
+      throw FieldReader.bad("groups", "must hold at least one item");
+    }
+    return records;
+  }
+
+  /** Reads the field "spawn": what an outcome brings with it; null for nil. */
+  public Spawn spawn() throws IOException {
+    if (in.nil("spawn")) {
+      return null;
+    }
+    List<TaskRecord> ended = List.of();
+    List<Spawn.Growth> growths = List.of();
+    int fields = in.mapUpTo("spawn", 3);
+    for (int i = 0; i < fields; i++) {
+      String field = in.name("spawn");
+      switch (field) {
+        case "submit" -> groups();
+        case "end" -> ended = ends();
+        case "grow" -> growths = growths();
+        default -> throw FieldReader.bad("spawn", "has an unknown part '" + field + "'");
+      }
+    }
+    return new Spawn(records, ended, growths);
+  }
+
+  private void groups() throws IOException {
     int groups = in.arrayUpTo("groups", MAX_GROUPS);
     for (int i = 0; i < groups; i++) {
       in.array("group", 2);
       TaskRecord template = template();
       items(template);
     }
-    if (records.isEmpty()) {
-      throw RequestReader.bad("groups", "must hold at least one item");
+  }
+
+  private List<TaskRecord> ends() throws IOException {
+    int count = in.arrayUpTo("end", MAX_ITEMS);
+    List<TaskRecord> ends = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      in.array("end", 5);
+      String id = in.name("id");
+      int state = in.smallInteger("state", TaskState.SUCCESS.code(), TaskState.IGNORED.code());
+      byte[] payload = in.bytesOrNil("payload", INLINE_LIMIT);
+      String errorType = in.nameOrNil("errortype");
+      TaskRecord record = template();
+      record.id = id;
+      record.state = TaskState.of(state);
+      record.payload = payload;
+      record.errorType = errorType;
+      record.createdMillis = nowMillis;
+      record.finishedMillis = nowMillis;
+      record.joinSize = 0;
+      ends.add(record);
     }
-    return records;
+    return ends;
+  }
+
+  private List<Spawn.Growth> growths() throws IOException {
+    int count = in.arrayUpTo("grow", MAX_ITEMS);
+    List<Spawn.Growth> growths = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      in.array("grow", 2);
+      growths.add(new Spawn.Growth(in.name("id"), in.smallInteger("n", 1, MAX_JOIN)));
+    }
+    return growths;
   }
 
   private TaskRecord template() throws IOException {
-    in.array("template", 14);
+    in.array("template", 16);
     TaskRecord t = new TaskRecord();
     t.task = in.name("task");
     t.queue = in.name("queue");
@@ -77,6 +140,8 @@ final class SubmitReader {
     t.rootId = in.nameOrNil("root_id");
     t.parentId = in.nameOrNil("parent_id");
     t.groupId = in.nameOrNil("group_id");
+    t.joinId = in.nameOrNil("join_id");
+    t.joinSize = in.smallInteger("join_size", TaskRecord.PROMISED, MAX_JOIN);
     return t;
   }
 
@@ -96,13 +161,12 @@ final class SubmitReader {
     TaskRecord record = copy(template);
     record.id = in.name("id");
     if (!seen.add(record.id)) {
-      throw RequestReader.bad(
-          "id", "must be unique in a batch: item " + records.size() + " is not");
+      throw FieldReader.bad("id", "must be unique in a batch: item " + records.size() + " is not");
     }
     record.body = in.bytes("body", INLINE_LIMIT);
     record.fingerprint = in.bytesOrNil("fingerprint", FINGERPRINT);
     if (record.fingerprint != null && record.fingerprint.length != FINGERPRINT) {
-      throw RequestReader.bad("fingerprint", "must have " + FINGERPRINT + " bytes");
+      throw FieldReader.bad("fingerprint", "must have " + FINGERPRINT + " bytes");
     }
     return record;
   }
@@ -123,6 +187,8 @@ final class SubmitReader {
     r.rootId = template.rootId;
     r.parentId = template.parentId;
     r.groupId = template.groupId;
+    r.joinId = template.joinId;
+    r.joinSize = template.joinSize;
     r.createdMillis = nowMillis;
     return r;
   }
