@@ -38,6 +38,7 @@ final class TaskOperations {
     table.put("forget", this::forget);
     table.put("revoke", this::revoke);
     table.put("purge", this::purge);
+    table.put("rates_changed", this::ratesChanged);
     table.put("dead_list", this::deadList);
     table.put("dead_retry", this::deadRetry);
     table.put("dead_drop", this::deadDrop);
@@ -91,6 +92,13 @@ final class TaskOperations {
     String queue = in.nameOrNil("queue");
     in.end();
     out.integer(home.purge(queue));
+  }
+
+  private void ratesChanged(RequestReader in, AnswerPacker out) throws IOException {
+    in.array("request", 0);
+    in.end();
+    home.ratesChanged();
+    out.array(0);
   }
 
   private void deadList(RequestReader in, AnswerPacker out) throws IOException {

@@ -3,9 +3,13 @@ package org.ignitetasks.home;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.Rate;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -21,6 +25,7 @@ import org.ignitetasks.protocol.Delivery;
  */
 final class Dispatcher {
   private static final int BATCH = 512;
+  private static final long DRAW_AGAIN_MILLIS = 100;
 
   /**
    * One delivery on its way out. Fence and record are those of the moment it was taken: the entry
@@ -40,6 +45,7 @@ final class Dispatcher {
 
   private final HomeContext home;
   private final Completer completer;
+  private volatile Runnable wakeMoved = () -> {};
 
   Dispatcher(HomeContext home, Completer completer) {
     this.home = home;
@@ -51,9 +57,56 @@ final class Dispatcher {
     flush(dispatch());
   }
 
+  /** Takes whom to tell when the time of the next start may be sooner than it was. */
+  void onWakeMoved(Runnable told) {
+    wakeMoved = told;
+  }
+
   private Collection<WorkerSlots> dispatch() {
+    return dispatch(() -> true);
+  }
+
+  /** Dispatches if a change of the state, made under the same lock, says so. */
+  Collection<WorkerSlots> dispatch(BooleanSupplier change) {
+    Collection<WorkerSlots> touched;
+    List<RateLimits.Ask> asks;
     synchronized (home.lock) {
-      return home.state.dispatch(home.nowMillis(), home.nowNanos());
+      if (!change.getAsBoolean()) {
+        return null;
+      }
+      touched = home.state.dispatch(home.nowMillis(), home.nowNanos());
+      asks = home.state.asks();
+    }
+    return asks.isEmpty() ? touched : dispatchDrawn(touched, asks);
+  }
+
+  /** Draws starts of tasks with a rate and dispatches them, until there are none to be had. */
+  private Collection<WorkerSlots> dispatchDrawn(
+      Collection<WorkerSlots> touched, List<RateLimits.Ask> asks) {
+    Set<WorkerSlots> all = new LinkedHashSet<>(touched);
+    List<RateLimits.Ask> open = asks;
+    while (!open.isEmpty()) {
+      List<Rate.Draw> draws = open.stream().map(this::draw).toList();
+      synchronized (home.lock) {
+        for (int i = 0; i < draws.size(); i++) {
+          Rate.Draw draw = draws.get(i);
+          // Rounded up: a moment too early would find nothing and ask again.
+          home.state.drawn(open.get(i), draw.count(), draw.nextMicros() / 1000 + 1);
+        }
+        all.addAll(home.state.dispatch(home.nowMillis(), home.nowNanos()));
+        open = home.state.asks();
+      }
+    }
+    wakeMoved.run();
+    return all;
+  }
+
+  private Rate.Draw draw(RateLimits.Ask ask) {
+    try {
+      return home.rates.draw(ask.task(), ask.rate(), ask.rate().burst());
+    } catch (RuntimeException e) {
+      home.log("no start of " + ask.task() + " could be drawn: tried again in a moment", e);
+      return new Rate.Draw(0, 0, (home.nowMillis() + DRAW_AGAIN_MILLIS) * 1000);
     }
   }
 
@@ -139,10 +192,14 @@ final class Dispatcher {
         }
       }
       batch.removeAll(failed ? slow : over);
-      home.state.creditUnused(worker, failed ? slow.size() : over.size());
+      home.state.unsent(worker, tasks(failed ? slow : over));
       home.claimsReleased();
     }
     return !over.isEmpty() && !failed;
+  }
+
+  private static List<String> tasks(List<Sending> some) {
+    return some.stream().map(sending -> sending.entry.task).toList();
   }
 
   private void load(List<Sending> slow) {
@@ -245,7 +302,7 @@ final class Dispatcher {
       home.log("worker " + worker.info.name() + " did not take its deliveries: they go back", e);
       synchronized (home.lock) {
         batch.forEach(this::giveBack);
-        home.state.creditUnused(worker, batch.size());
+        home.state.unsent(worker, tasks(batch));
       }
     }
   }

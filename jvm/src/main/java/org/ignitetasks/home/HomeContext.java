@@ -23,6 +23,7 @@ import org.ignitetasks.protocol.BlobStore;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionLink;
 import org.ignitetasks.protocol.Origin;
+import org.ignitetasks.protocol.RateLink;
 import org.ignitetasks.protocol.WorkerLink;
 
 /**
@@ -68,6 +69,9 @@ final class HomeContext {
 
   /** Set by the first task with an expiry: until then nobody looks for late ones. */
   volatile boolean someExpire;
+
+  /** Limits and buckets of the cluster; replaced before the home starts, if at all. */
+  volatile RateLink rates = new LocalRates(this::nowMillis);
 
   private final InstantSource clock;
   private final Queue<String> blobsToDrop = new ConcurrentLinkedQueue<>();

@@ -17,6 +17,7 @@ import org.ignitetasks.protocol.CompletionLink;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.RateLink;
 import org.ignitetasks.protocol.SubmitAnswer;
 import org.ignitetasks.protocol.WatchAnswer;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -66,10 +67,21 @@ public final class HomeRegistry implements HomeApi {
     revoker = new Revoker(home, completer, operations);
     inspector = new Inspector(home);
     timers = new HomeTimers(home, completer, dispatcher, operations, inserter);
+    dispatcher.onWakeMoved(timers::etaMayBeSooner);
+  }
+
+  /** Takes limits and buckets that all homes share; before the start. */
+  public void rates(RateLink link) {
+    home.rates = link;
   }
 
   /** Starts the timers; partitions are taken by {@link #own}. */
   public void start() {
+    try {
+      ratesChanged();
+    } catch (RuntimeException e) {
+      home.log("the rate limits set at run time could not be read: the timer tries again", e);
+    }
     timers.start();
   }
 
@@ -178,14 +190,11 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public void credits(long epoch, int free) {
-    Collection<WorkerSlots> touched;
-    synchronized (home.lock) {
-      if (!home.state.credits(epoch, free, home.nowNanos())) {
-        throw new TasksException(
-            TasksException.Code.NOT_FOUND,
-            "this home does not know the worker: it must join again");
-      }
-      touched = home.state.dispatch(home.nowMillis(), home.nowNanos());
+    Collection<WorkerSlots> touched =
+        dispatcher.dispatch(() -> home.state.credits(epoch, free, home.nowNanos()));
+    if (touched == null) {
+      throw new TasksException(
+          TasksException.Code.NOT_FOUND, "this home does not know the worker: it must join again");
     }
     dispatcher.flush(touched);
   }
@@ -255,6 +264,12 @@ public final class HomeRegistry implements HomeApi {
   @Override
   public int purge(String queue) {
     return operations.purge(queue);
+  }
+
+  @Override
+  public void ratesChanged() {
+    timers.readRates();
+    dispatcher.run();
   }
 
   @Override

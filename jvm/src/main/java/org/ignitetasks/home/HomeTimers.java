@@ -1,8 +1,11 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.Rate;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -18,6 +21,7 @@ final class HomeTimers {
   private static final long TICK_MILLIS = 250;
   private static final long PAUSE_MILLIS = 1_500;
   private static final long STOP_MILLIS = 5_000;
+  private static final long RATES_NANOS = 5_000_000_000L;
 
   /** Sheets deleted at a time. */
   private static final int SHEETS = 256;
@@ -32,6 +36,7 @@ final class HomeTimers {
   private volatile boolean stopped;
   private long wakeAtMillis;
   private boolean sooner;
+  private volatile long ratesReadNanos;
   private Thread ticker;
   private Thread sweeping;
 
@@ -82,7 +87,7 @@ final class HomeTimers {
   void etaMayBeSooner() {
     long next;
     synchronized (home.lock) {
-      next = home.state.nextEtaMillis();
+      next = home.state.nextWakeMillis();
     }
     synchronized (alarm) {
       if (next < wakeAtMillis) {
@@ -115,7 +120,7 @@ final class HomeTimers {
     }
     long next;
     synchronized (home.lock) {
-      next = home.state.nextEtaMillis();
+      next = home.state.nextWakeMillis();
     }
     synchronized (alarm) {
       long now = home.nowMillis();
@@ -133,6 +138,7 @@ final class HomeTimers {
     attempt(() -> home.unmoved(() -> lookAfterLeases(pausedMillis)));
     attempt(inserter::settleDoubts);
     attempt(this::dropFinishedSheets);
+    attempt(this::keepRates);
     attempt(dispatcher::run);
   }
 
@@ -171,6 +177,23 @@ final class HomeTimers {
                 "no worker that listens to its queue has a task of this name"));
     attempt(() -> recordLeases(due.longRunning()));
     return null;
+  }
+
+  /** Takes the limits that were set at run time as they are stored now. */
+  void readRates() {
+    Map<String, Rate> limits = new HashMap<>();
+    home.rates.overrides().forEach((task, text) -> limits.put(task, Rate.parse(text)));
+    synchronized (home.lock) {
+      home.state.rateOverrides(limits);
+    }
+    ratesReadNanos = home.nowNanos();
+  }
+
+  /** A home that was not told of a change, since it was not there yet, learns of it all the same. */
+  private void keepRates() {
+    if (home.nowNanos() - ratesReadNanos > RATES_NANOS) {
+      readRates();
+    }
   }
 
   private void dropFinishedSheets() {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import org.ignitetasks.model.Rate;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.protocol.WorkerInfo;
 
@@ -41,6 +42,7 @@ final class QueueState {
 
   private final long leaseTtlNanos;
   private final WaitingOrder waiting;
+  private final RateLimits rates = new RateLimits();
   private final Map<String, Entry> leases = new HashMap<>();
   private final Map<Long, WorkerSlots> workers = new LinkedHashMap<>();
   private final Map<String, List<WorkerSlots>> listeners = new HashMap<>();
@@ -97,6 +99,7 @@ final class QueueState {
     for (String name : info.queues()) {
       listeners.computeIfAbsent(name, key -> new ArrayList<>()).add(worker);
     }
+    rates.settle(workers.values());
   }
 
   /**
@@ -115,6 +118,7 @@ final class QueueState {
           listeners.remove(name);
         }
       }
+      rates.settle(workers.values());
     }
     List<Entry> held = new ArrayList<>();
     for (Entry entry : leases.values()) {
@@ -144,11 +148,15 @@ final class QueueState {
 
   /**
    * Gives ready tasks to workers with credit; returns the workers that now have something outbound.
+   * Stops early where {@link #asks} has something that must be answered first.
    */
   Collection<WorkerSlots> dispatch(long nowMillis, long nowNanos) {
     waiting.wakeDelayed(nowMillis);
+    rates.begin(nowMillis);
     Set<WorkerSlots> touched = new HashSet<>();
-    for (WaitingOrder.Queue queue = best(); queue != null; queue = best()) {
+    for (WaitingOrder.Queue queue = best();
+        queue != null && !rates.mayStartNow();
+        queue = best()) {
       WorkerSlots worker = dispatchOne(queue, nowNanos);
       if (worker != null) {
         touched.add(worker);
@@ -175,7 +183,7 @@ final class QueueState {
   }
 
   private Predicate<String> canRun(WaitingOrder.Queue queue) {
-    return task -> pick(queue, task) != null;
+    return task -> pick(queue, task) != null && !rates.holds(task);
   }
 
   private boolean credit(String queue) {
@@ -207,7 +215,29 @@ final class QueueState {
     WorkerSlots worker = pick(queue, entry.task);
     lease(entry, worker.info.epoch(), nextFence++, nowNanos);
     worker.assign(entry);
+    rates.used(entry.task);
     return worker;
+  }
+
+  /** Returns for which tasks the caller shall draw starts; see {@link #drawn}. */
+  List<RateLimits.Ask> asks() {
+    return rates.asks();
+  }
+
+  /** Takes what was drawn; the next dispatch uses it. */
+  void drawn(RateLimits.Ask ask, int starts, long notBeforeMillis) {
+    rates.drawn(ask, starts, notBeforeMillis);
+  }
+
+  /** Takes limits that were set at run time. */
+  void rateOverrides(Map<String, Rate> limits) {
+    rates.overrides(limits);
+    rates.settle(workers.values());
+  }
+
+  /** Returns the limits that hold; see {@link RateLimits#limits}. */
+  Map<String, Long> rateLimits() {
+    return rates.limits();
   }
 
   private void lease(Entry entry, long epoch, long fence, long nowNanos) {
@@ -257,9 +287,10 @@ final class QueueState {
     endLease(entry);
   }
 
-  /** Says that a worker was not sent this many deliveries that its credit was used for. */
-  void creditUnused(WorkerSlots worker, int deliveries) {
-    worker.free += deliveries;
+  /** Says that a worker was not sent deliveries of these tasks that its credit was used for. */
+  void unsent(WorkerSlots worker, List<String> tasks) {
+    worker.free += tasks.size();
+    tasks.forEach(rates::unused);
   }
 
   /**
@@ -378,9 +409,9 @@ final class QueueState {
     return here.isEmpty() || here.stream().anyMatch(worker -> worker.knows(task));
   }
 
-  /** See {@link WaitingOrder#nextEtaMillis}. */
-  long nextEtaMillis() {
-    return waiting.nextEtaMillis();
+  /** Returns when a delayed task is due or one held by its rate may start, or Long.MAX_VALUE. */
+  long nextWakeMillis() {
+    return Math.min(waiting.nextEtaMillis(), rates.nextMillis());
   }
 
   /** See {@link WaitingOrder#drain}. */

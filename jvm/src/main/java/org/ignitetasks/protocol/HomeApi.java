@@ -60,6 +60,9 @@ public interface HomeApi {
   /** Returns up to {@code limit} dead letters (DEAD, REJECTED). */
   List<TaskRecord> deadList(int limit);
 
+  /** Says that limits were set at run time: this home reads them anew. */
+  void ratesChanged();
+
   /** Runs dead letters again (ids null: all); returns how many. */
   int deadRetry(List<String> ids);
 

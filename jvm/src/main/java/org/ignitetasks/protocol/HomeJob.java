@@ -48,6 +48,7 @@ final class HomeJob implements IgniteCallable<Object> {
       case "info" -> Parcels.records(home.info(Parcels.strings(args[0])));
       case "forget" -> home.forget(Parcels.strings(args[0]));
       case "revoke" -> home.revoke(Parcels.strings(args[0]), (Boolean) args[1], (String) args[2]);
+      case "ratesChanged" -> done(home::ratesChanged);
       case "purge" -> home.purge((String) args[0]);
       case "deadList" -> Parcels.records(home.deadList((Integer) args[0]));
       case "deadRetry" -> home.deadRetry(Parcels.strings(args[0]));

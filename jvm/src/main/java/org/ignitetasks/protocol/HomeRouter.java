@@ -342,6 +342,11 @@ public final class HomeRouter implements HomeApi {
   }
 
   @Override
+  public void ratesChanged() {
+    everywhere(HomeApi::ratesChanged);
+  }
+
+  @Override
   public List<TaskRecord> deadList(int limit) {
     List<TaskRecord> all = new ArrayList<>();
     everywhere(home -> all.addAll(home.deadList(limit)));

@@ -1,7 +1,9 @@
 package org.ignitetasks.protocol;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.TaskRecord;
@@ -162,7 +164,9 @@ final class Parcels {
       w.tasks().toArray(new String[0]),
       w.concurrency(),
       w.pool(),
-      w.startedMillis()
+      w.startedMillis(),
+      w.limits().keySet().toArray(new String[0]),
+      w.limits().values().toArray(new String[0])
     };
   }
 
@@ -178,7 +182,16 @@ final class Parcels {
         List.of((String[]) in[6]),
         (Integer) in[7],
         (String) in[8],
-        (Long) in[9]);
+        (Long) in[9],
+        map((String[]) in[10], (String[]) in[11]));
+  }
+
+  private static Map<String, String> map(String[] keys, String[] values) {
+    Map<String, String> map = new LinkedHashMap<>();
+    for (int i = 0; i < keys.length; i++) {
+      map.put(keys[i], values[i]);
+    }
+    return map;
   }
 
   static String[] strings(List<String> list) {

@@ -129,6 +129,11 @@ final class RemoteHome implements HomeApi {
   }
 
   @Override
+  public void ratesChanged() {
+    call("ratesChanged");
+  }
+
+  @Override
   public List<TaskRecord> deadList(int limit) {
     return Parcels.records(call("deadList", limit));
   }

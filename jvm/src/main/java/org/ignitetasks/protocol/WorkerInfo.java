@@ -1,11 +1,14 @@
 package org.ignitetasks.protocol;
 
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 /**
  * What homes know of a worker. The epoch is made when the worker's supervisor connects and is never
  * reused; node ids are only an address, since a reconnecting client node gets a new one.
+ *
+ * @param limits how often its tasks may start, as declared in code: "10/m" by task name
  */
 public record WorkerInfo(
     long epoch,
@@ -17,11 +20,12 @@ public record WorkerInfo(
     List<String> tasks,
     int concurrency,
     String pool,
-    long startedMillis) {
+    long startedMillis,
+    Map<String, String> limits) {
   /** Returns the same worker at another address. */
   public WorkerInfo at(UUID other) {
     return new WorkerInfo(
-        epoch, other, name, host, pid, queues, tasks, concurrency, pool, startedMillis);
+        epoch, other, name, host, pid, queues, tasks, concurrency, pool, startedMillis, limits);
   }
 
   /** Says whether both are lives of one supervisor process, which has one at a time. */

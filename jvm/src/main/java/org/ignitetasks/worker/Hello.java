@@ -51,6 +51,26 @@ record Hello(String token, String role, Map<String, Value> info) {
     return value.asStringValue().asString();
   }
 
+  /** Returns a field that must be a map of texts where it is given at all. */
+  Map<String, String> textsByName(String name) throws LaneException {
+    Value value = info.get(name);
+    if (value == null || value.isNilValue()) {
+      return new HashMap<>();
+    }
+    Map<String, String> texts = new HashMap<>();
+    if (value.isMapValue()) {
+      for (Map.Entry<Value, Value> item : value.asMapValue().entrySet()) {
+        if (!item.getKey().isStringValue() || !item.getValue().isStringValue()) {
+          throw LaneMessages.malformed("HELLO has something else than texts in " + name, null);
+        }
+        texts.put(
+            item.getKey().asStringValue().asString(), item.getValue().asStringValue().asString());
+      }
+      return texts;
+    }
+    throw LaneMessages.malformed("HELLO needs a map for " + name, null);
+  }
+
   /** Returns a field that must be a list of texts. */
   List<String> texts(String name) throws LaneException {
     Value value = info.get(name);

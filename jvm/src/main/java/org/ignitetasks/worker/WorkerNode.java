@@ -16,6 +16,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.ignitetasks.model.Rate;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Delivery;
@@ -193,7 +194,18 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
         hello.texts("tasks"),
         (int) hello.number("concurrency", 1, 65_536),
         hello.text("pool"),
-        System.currentTimeMillis());
+        System.currentTimeMillis(),
+        limits(hello));
+  }
+
+  private static Map<String, String> limits(Hello hello) throws LaneException {
+    Map<String, String> limits = hello.textsByName("limits");
+    try {
+      limits.values().removeIf(text -> Rate.parse(text) == null);
+    } catch (TasksException e) {
+      throw LaneMessages.malformed("HELLO has a wrong limit: " + e.getMessage(), null);
+    }
+    return limits;
   }
 
   /** Serves a child's connection until its end; on its reader thread. */

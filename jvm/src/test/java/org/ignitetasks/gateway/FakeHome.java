@@ -91,6 +91,9 @@ final class FakeHome implements HomeApi {
   }
 
   @Override
+  public void ratesChanged() {}
+
+  @Override
   public List<TaskRecord> deadList(int limit) {
     note("dead_list " + limit);
     return records;

@@ -3,6 +3,7 @@ package org.ignitetasks.home;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.ignitetasks.model.TaskRecord;
@@ -52,7 +53,7 @@ final class Make {
 
   static WorkerInfo worker(long epoch, UUID node, List<String> queues, List<String> tasks) {
     return new WorkerInfo(
-        epoch, node, "worker-" + epoch, "host", 17, queues, tasks, 4, "prefork", 1_000);
+        epoch, node, "worker-" + epoch, "host", 17, queues, tasks, 4, "prefork", 1_000, Map.of());
   }
 
   /** Returns all entries that wait, without moving any. */

@@ -185,14 +185,14 @@ class QueueStateTest {
     worker(1, 10);
     state.submitted(Make.delayed("late", 500), 0);
     state.submitted(Make.delayed("early", 100), 0);
-    assertEquals(100, state.nextEtaMillis());
+    assertEquals(100, state.nextWakeMillis());
     assertEquals(List.of(), sent(99));
     state.credits(1, 0, 0);
     submit("now");
     assertEquals(List.of(), sent(500));
     state.credits(1, 10, 0);
     assertEquals(List.of("late", "early", "now"), sent(500), "by arrival, once both are due");
-    assertEquals(Long.MAX_VALUE, state.nextEtaMillis());
+    assertEquals(Long.MAX_VALUE, state.nextWakeMillis());
   }
 
   @Test

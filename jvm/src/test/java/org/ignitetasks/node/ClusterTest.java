@@ -115,7 +115,17 @@ class ClusterTest {
     void join(long epoch) {
       router.workerJoined(
           new WorkerInfo(
-              epoch, id(), "w" + epoch, "host", 1, List.of("default"), List.of("add"), 4, "p", 0));
+              epoch,
+              id(),
+              "w" + epoch,
+              "host",
+              1,
+              List.of("default"),
+              List.of("add"),
+              4,
+              "p",
+              0,
+              Map.of()));
       router.credits(epoch, 50);
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -79,7 +80,17 @@ class ParcelsTest {
 
     WorkerInfo worker =
         new WorkerInfo(
-            1, UUID.randomUUID(), "w", "h", 2, List.of("q"), List.of("t"), 4, "prefork", 99);
+            1,
+            UUID.randomUUID(),
+            "w",
+            "h",
+            2,
+            List.of("q"),
+            List.of("t"),
+            4,
+            "prefork",
+            99,
+            Map.of("t", "10/m"));
     assertEquals(worker, Parcels.worker(plain(Parcels.worker(worker))));
 
     Completion end = new Completion("a", 3, new byte[] {5}, false);

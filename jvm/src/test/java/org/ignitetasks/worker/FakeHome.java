@@ -165,6 +165,9 @@ final class FakeHome implements HomeApi {
   }
 
   @Override
+  public void ratesChanged() {}
+
+  @Override
   public List<TaskRecord> deadList(int limit) {
     throw new UnsupportedOperationException();
   }
