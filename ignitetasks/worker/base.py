@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
 from collections import deque
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from ignitetasks import frames
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import max_rss_kib
 from ignitetasks.worker.model import Delivery
 from ignitetasks.worker.outbox import Outbox
-from ignitetasks.worker.slots import LEAVING, READY, Slots
+from ignitetasks.worker.overrides import LimitOverrides
+from ignitetasks.worker.slots import LEAVING, READY, TOLD_AT, Slots
 
 #: What the supervisor writes on a child's control pipe to make it finish its task and leave, and the reason it means.
 LEAVE: Final = {b"R": "recycle", b"D": "drain"}
 RECYCLE, DRAIN = LEAVE
+#: Before a message that changes how the child works: length in four bytes, then a msgpack map.
+TELL: Final = b"T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class ChildPort:
         notify: Event descriptor that makes the supervisor look at the slots; -1 for none.
         max_tasks: Executions after which the child is replaced; 0 for no limit.
         max_memory_kib: Resident size after which it is replaced; 0 for no limit.
+        changes: What remote control has changed before this child; see `ChildBase.told`.
     """
 
     index: int
@@ -43,6 +49,7 @@ class ChildPort:
     notify: int = -1
     max_tasks: int = 0
     max_memory_kib: int = 0
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def flush_streams() -> None:
@@ -73,10 +80,18 @@ class ChildBase:
         #: Why the child leaves (``drain`` or ``recycle``); None while it stays.
         self.leaving: str | None = None
         self.done = 0
+        self._overrides: LimitOverrides | None = None
+        self._hearing = threading.Lock()
+        self._shared = port.slots.memory
+        # Unlike any byte, so that the first batch looks at what came while the child was starting.
+        self._heard = -1 if port.control >= 0 else self._shared[TOLD_AT]
+        self._unheard = b""
         self._poll = select.poll()
         self._poll.register(connection.fileno(), select.POLLIN)
         if port.control >= 0:
+            os.set_blocking(port.control, False)
             self._poll.register(port.control, select.POLLIN)
+        self.told(port.changes)
 
     def ready(self) -> None:
         """Tell the supervisor that this child takes tasks."""
@@ -130,6 +145,11 @@ class ChildBase:
         Args:
             deliveries: What the node wants to be run, in order.
         """
+        if self._heard != self._shared[TOLD_AT]:
+            # A change that was made before these were sent holds for them.
+            self.hear()
+        if self._overrides is not None:
+            self._overrides.apply(deliveries)
         self.queue.extend(deliveries)
 
     def wait(self, timeout_ms: int | None) -> None:
@@ -140,9 +160,45 @@ class ChildBase:
         """
         for descriptor, _ in self._poll.poll(timeout_ms):
             if descriptor == self.port.control:
-                # Empty at the end of the file: the supervisor is gone, and with it the worker.
-                self.leaving = self.leaving or LEAVE.get(os.read(descriptor, 1), "drain")
-                self._poll.unregister(descriptor)
+                self.hear()
+
+    def hear(self) -> None:
+        """Read what the supervisor has written on the control pipe; harmless when there is nothing."""
+        # The guard of a sequential child may be at it too.
+        with self._hearing:
+            self._heard = self._shared[TOLD_AT]
+            try:
+                data = os.read(self.port.control, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                # The end of the file: the supervisor is gone, and with it the worker.
+                self.leaving = self.leaving or "drain"
+            self._unheard += data
+            while self._unheard:
+                word, length = self._unheard[:1], int.from_bytes(self._unheard[1:5], "big")
+                if word != TELL:
+                    self.leaving = self.leaving or LEAVE.get(word, "drain")
+                    self._unheard = self._unheard[1:]
+                elif len(self._unheard) < 5 + length:
+                    break
+                else:
+                    message, self._unheard = self._unheard[5 : 5 + length], self._unheard[5 + length :]
+                    self.told(frames.unpack(message))
+
+    def told(self, changes: Mapping[str, Any]) -> None:
+        """Change how the child works, as the supervisor says.
+
+        Args:
+            changes: ``limits``: soft and hard limit in milliseconds by task name.
+        """
+        limits = changes.get("limits")
+        if limits:
+            if self._overrides is None:
+                self._overrides = LimitOverrides(self.executor)
+            for name, (soft_ms, hard_ms) in limits.items():
+                self._overrides.set(name, soft_ms, hard_ms)
+            self._overrides.apply(list(self.queue))
 
     def count(self, executions: int, failed: int) -> None:
         """Count finished executions and decide whether the child has had enough.

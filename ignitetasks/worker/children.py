@@ -6,6 +6,7 @@ Single-threaded. This file must not talk to the node: it returns what happened, 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -21,6 +22,10 @@ EXIT: Final = "exit"
 HARD_LIMIT: Final = "hard_limit"
 REVOKED: Final = "revoked"
 SHUTDOWN: Final = "shutdown"
+
+#: What is written on a child's control pipe; `base.LEAVE` and `base.TELL` are the reader's side.
+_RETIRE: Final = b"D"
+_TELL: Final = b"T"
 
 # How long a child may take to stop at SIGSTOP, in seconds.
 _STOP_SECONDS: Final = 0.05
@@ -41,6 +46,7 @@ class Child:
         control: Write end of its control pipe.
         doomed: Why the supervisor sent it a signal, or None.
         doomed_seq: The task that was meant; `IDLE` for any.
+        retired: Nobody takes its place when it is gone.
     """
 
     index: int
@@ -49,6 +55,7 @@ class Child:
     control: int
     doomed: str | None = None
     doomed_seq: int = IDLE
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class Death:
         seq: What it was running, or `IDLE`.
         detail: Exit code or signal, in words.
         exit_code: Its exit code; None after a signal.
+        retired: Nobody takes its place.
     """
 
     index: int
@@ -74,6 +82,7 @@ class Death:
     seq: int
     detail: str
     exit_code: int | None
+    retired: bool = False
 
 
 class Children:
@@ -103,6 +112,11 @@ class Children:
         """Count the living children."""
         return len(self._table)
 
+    @property
+    def size(self) -> int:
+        """How many there are to be: those that live and are not retired, and those to be started again."""
+        return sum(not child.retired for child in self) + len(self._due)
+
     def get(self, index: int) -> Child | None:
         """Find a living child.
 
@@ -124,8 +138,11 @@ class Children:
             The child.
         """
         self._due.pop(index, None)
+        self.slots.use(index + 1)
         self.slots.reset(index)
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        # A child that is inside a long task does not read; telling it something must not stop the supervisor.
+        os.set_blocking(write_end, False)
         try:
             pid = self._spawn(index, read_end, write_end)
         except OSError:
@@ -146,12 +163,69 @@ class Children:
             if due <= now:
                 self.start(index)
 
+    def start_anew(self, number: int) -> None:
+        """Fork the children of a worker that has none.
+
+        Args:
+            number: How many.
+        """
+        self._due.clear()
+        self.start_more(number)
+
+    def start_more(self, number: int) -> None:
+        """Fork further children, under the lowest numbers that are free.
+
+        Args:
+            number: How many; no more than there are free numbers.
+        """
+        free = (index for index in range(self.slots.capacity) if index not in self._table and index not in self._due)
+        for index in itertools.islice(free, number):
+            self.start(index)
+
+    def retire(self, number: int) -> None:
+        """Make some children leave for good as soon as their task has ended: idle ones first, then the youngest.
+
+        Args:
+            number: How many.
+        """
+        # Of those still to be started none is there to be asked.
+        for index in sorted(self._due, reverse=True)[:number]:
+            del self._due[index]
+            number -= 1
+        staying = [child for child in self if not child.retired]
+        staying.sort(key=lambda child: (self.slots.running(child.index).seq != IDLE, -child.index))
+        for child in staying[:number]:
+            child.retired = True
+            self.ask_to_leave(child, _RETIRE)
+
+    def replace_all(self) -> None:
+        """Fork as many new children as there are, and make the old ones leave as soon as their tasks have ended."""
+        old = [child for child in self if not child.retired]
+        for child in old:
+            child.retired = True
+            self.ask_to_leave(child, _RETIRE)
+        self.start_more(len(old))
+
+    def tell(self, message: bytes) -> None:
+        """Tell every child something; a child that is inside a task hears it before the next one.
+
+        Args:
+            message: What `base.ChildBase.told` understands, at most 4,000 bytes: those are written whole or not at all.
+        """
+        whole = tell_frame(message)
+        for child in self:
+            with contextlib.suppress(OSError):  # dead, or so many messages behind that it will not miss one
+                os.write(child.control, whole)
+        self.slots.tell()
+
     def replace_later(self, death: Death) -> None:
         """Plan the replacement of a dead child: at once, or later and later when children die while they start.
 
         Args:
             death: The child's end.
         """
+        if death.retired:
+            return
         if death.started:
             self._failures = 0
             pause = 0.0
@@ -262,7 +336,17 @@ class Children:
             seq=seq,
             detail=_signal_name(-code) if code < 0 else f"exit code {code}",
             exit_code=code if code >= 0 else None,
+            retired=child.retired,
         )
+
+
+def tell_frame(message: bytes) -> bytes:
+    """Return a message as it goes through a control pipe.
+
+    Args:
+        message: What `base.ChildBase.told` understands.
+    """
+    return _TELL + len(message).to_bytes(4, "big") + message
 
 
 def _nothing() -> None:

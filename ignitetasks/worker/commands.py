@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import platform
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ignitetasks import jvm, message
+from ignitetasks import message
 from ignitetasks.config import check_queue, load_signing_key
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.serializers import Codecs
@@ -31,9 +30,9 @@ from ignitetasks.worker.panel import (
     control_command,
     inspect_command,
 )
+from ignitetasks.worker.report import bug_report, settings_of
 
 _DEFAULT_ITEMS: Final = ("exchange", "routing_key", "rate_limit")
-_SECRETS: Final = ("key", "pass", "secret", "token", "api")
 _TRUE: Final = ("1", "true", "True", "yes", "on")
 _GONE: Final = {
     "memdump": "take a memory profile of the process instead, for example `memray attach PID`",
@@ -71,54 +70,12 @@ def report(state: ControlState, **_: Any) -> Any:
     return _ok(bug_report(state.app))
 
 
-def bug_report(app: Any) -> str:
-    """Returns a few lines that a bug report needs: versions, platform, settings without secrets."""
-    own: Callable[[], str] | None = getattr(app, "bugreport", None)
-    if own is not None:
-        return own()
-    facts = {
-        "software": f"ignitetasks:{jvm.VERSION} python:{platform.python_version()}",
-        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "app": f"{app.name} ({len(app.tasks)} tasks)",
-        "settings": "",
-    }
-    lines = [f"{name} -> {value}" for name, value in facts.items()]
-    return "\n".join([*lines, *(f"  {name}: {value!r}" for name, value in settings_of(app, False).items())])
-
-
 @inspect_command(
     alias="dump_conf", signature="[include_defaults=False]", args=[("with_defaults", lambda v: v in _TRUE)]
 )
 def conf(state: ControlState, with_defaults: bool = False, **_: Any) -> Any:
     """List settings; secrets are hidden."""
     return settings_of(state.app, with_defaults)
-
-
-def settings_of(app: Any, with_defaults: bool) -> dict[str, Any]:
-    """Returns an application's settings by name, those that look like a secret hidden.
-
-    Args:
-        app: The application.
-        with_defaults: Also those that nobody has set.
-    """
-    table: Any = getattr(getattr(app, "conf", None), "table", None)
-    if table is not None:
-        found: Mapping[str, Any] = table(with_defaults=with_defaults)
-    else:
-        settings, plain = app.settings, type(app.settings)()
-        names = settings.__dataclass_fields__
-        found = {
-            name: getattr(settings, name)
-            for name in names
-            if with_defaults or getattr(settings, name) != getattr(plain, name)
-        }
-    return {name: _masked(name, value) for name, value in found.items() if not name.startswith("__")}
-
-
-def _masked(name: str, value: Any) -> Any:
-    if value and any(word in name.lower() for word in _SECRETS) and not isinstance(value, (bool, int, float)):
-        return "********"
-    return value if isinstance(value, (str, int, float, bool, list, tuple, dict, type(None))) else str(value)
 
 
 @inspect_command(alias="dump_tasks", variadic="taskinfoitems", signature="[attr1 [attr2 [... [attrN]]]]")

@@ -38,6 +38,8 @@ def make_plan(
     time_limit: float | None = None,
     metrics_port: int | None = None,
     metrics_host: str = "127.0.0.1",
+    autoscale: tuple[int, int] | None = None,
+    events: bool = False,
 ) -> WorkerPlan:
     """Check what was asked and fill in the defaults.
 
@@ -53,6 +55,8 @@ def make_plan(
         time_limit: Hard limit in seconds of tasks that have none.
         metrics_port: Port of the metrics endpoint; None for no endpoint.
         metrics_host: Address it listens on.
+        autoscale: Largest and smallest size of a prefork pool that follows its work.
+        events: Send events from the start.
 
     Returns:
         The plan.
@@ -64,6 +68,8 @@ def make_plan(
         raise ConfigurationError(f"pool must be one of {', '.join(POOLS)}, not {pool!r}.")
     if pool == SOLO and concurrency not in (None, 1):
         raise ConfigurationError(f"the solo pool runs one task at a time; concurrency {concurrency} needs prefork.")
+    if autoscale is not None:
+        concurrency = _autoscaled(pool, concurrency, autoscale)
     chosen = concurrency if concurrency is not None else 1 if pool == SOLO else len(os.sched_getaffinity(0))
     _at_least_one("concurrency", chosen)
     for setting, value in (
@@ -89,7 +95,21 @@ def make_plan(
         time_limit_seconds=time_limit or 0.0,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        autoscale=autoscale,
+        events=events,
     )
+
+
+def _autoscaled(pool: str, concurrency: int | None, bounds: tuple[int, int]) -> int:
+    """Return with how many children an autoscaled pool starts."""
+    most, least = bounds
+    if pool != PREFORK:
+        raise ConfigurationError(f"autoscale needs the prefork pool; {pool} starts no processes by need.")
+    if not 0 <= least <= most or most < 1:
+        raise ConfigurationError(
+            f"autoscale takes the largest and the smallest pool, such as 10,3, not {most},{least}."
+        )
+    return min(max(concurrency or least, least, 1), most)
 
 
 def run_worker(
@@ -106,6 +126,8 @@ def run_worker(
     reload: bool = False,
     metrics_port: int | None = None,
     metrics_host: str = "127.0.0.1",
+    autoscale: tuple[int, int] | None = None,
+    events: bool = False,
     loglevel: str = "info",
     log_json: bool | None = None,
 ) -> int:
@@ -124,6 +146,8 @@ def run_worker(
         reload: Start anew when a source file changes (development).
         metrics_port: See `make_plan`.
         metrics_host: See `make_plan`.
+        autoscale: See `make_plan`.
+        events: See `make_plan`.
         loglevel: Lowest level that is logged.
         log_json: True for JSON lines, False for text, None to decide by the terminal.
 
@@ -147,6 +171,8 @@ def run_worker(
         time_limit=time_limit,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        autoscale=autoscale,
+        events=events,
     )
     if reload and not reloading.under_reloader():
         return reloading.run_reloading()

@@ -138,6 +138,8 @@ class WorkerPlan:
         time_limit_seconds: Hard limit of tasks that have none; 0 for none.
         metrics_port: Port of the metrics endpoint; None for no endpoint, 0 for any free port.
         metrics_host: Address it listens on.
+        autoscale: Largest and smallest size of the pool, which then follows its work; None for one size.
+        events: Send events from the start, whatever the cluster's switch says.
     """
 
     name: str
@@ -150,6 +152,8 @@ class WorkerPlan:
     time_limit_seconds: float = 0.0
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
+    autoscale: tuple[int, int] | None = None
+    events: bool = False
 
     @property
     def processes(self) -> int:

@@ -104,7 +104,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         LaneClosed: The node is gone.
         LaneRefused: The node does not want this child.
     """
-    if port.control >= 0:
+    if port.notify >= 0:
         # A process of its own: what it counts lies where the supervisor sees it.
         metrics.use(port.slots.numbers(port.index))
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}

@@ -27,6 +27,10 @@ _HEADER: Final = struct.Struct("=IIII")  # supervisor pid, lane connected, child
 _RUNNING: Final = struct.Struct("=qdI")
 _STATE: Final = struct.Struct("=II")  # pid, state
 _COUNTS: Final = struct.Struct("=QQ")  # tasks done, of which failed
+_COUNT: Final = struct.Struct("=I")  # slots in use
+_COUNT_AT: Final = 16
+#: A byte that changes with every message on the control pipes: cheaper to look at than a pipe.
+TOLD_AT: Final = 20
 _STATE_AT: Final = 24
 _COUNTS_AT: Final = 32
 
@@ -76,15 +80,35 @@ class Health:
 class Slots:
     """The shared memory of one worker; made before forking, inherited by the children."""
 
-    def __init__(self, count: int) -> None:
-        """Allocate zeroed shared memory.
+    def __init__(self, count: int, capacity: int = 0) -> None:
+        """Allocate zeroed shared memory; what is not touched costs no memory.
 
         Args:
-            count: Number of child slots.
+            count: Number of child slots in use.
+            capacity: How many there can be, when the pool grows; at least ``count``.
         """
-        self.count = count
-        self.memory = mmap.mmap(-1, SLOT_SIZE * (count + 1))
-        self._numbers = memoryview(mmap.mmap(-1, 8 * metrics.CELLS * count)).cast("d")
+        self.capacity = max(count, capacity)
+        self.memory = mmap.mmap(-1, SLOT_SIZE * (self.capacity + 1))
+        self._numbers = memoryview(mmap.mmap(-1, 8 * metrics.CELLS * self.capacity)).cast("d")
+        self.use(count)
+
+    @property
+    def count(self) -> int:
+        """How many slots are in use or were, the same in every process of the worker."""
+        count: int = _COUNT.unpack_from(self.memory, _COUNT_AT)[0]
+        return count
+
+    def use(self, count: int) -> None:
+        """Bring more slots into use.
+
+        Args:
+            count: How many there are from now on, at most the capacity; fewer than before changes nothing.
+        """
+        _COUNT.pack_into(self.memory, _COUNT_AT, max(self.count, min(count, self.capacity)))
+
+    def tell(self) -> None:
+        """Change the byte that says that children have been told something; called after it was written."""
+        self.memory[TOLD_AT] = (self.memory[TOLD_AT] + 1) % 256
 
     def offset(self, index: int) -> int:
         """Return where a child's slot begins.

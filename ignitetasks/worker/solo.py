@@ -6,6 +6,7 @@ limits are only raised in the task. The worker's connection is served by one sma
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -19,6 +20,7 @@ from ignitetasks.worker import node, pools
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import WorkerApp, WorkerPlan
+from ignitetasks.worker.remote import SoloRemote
 from ignitetasks.worker.slots import Slots
 
 _RECONNECT_SECONDS: Final = 0.1
@@ -46,12 +48,21 @@ class SoloWorker:
             on_ready: Called once, when the worker is connected.
         """
         self._app = app
-        self._plan = plan
         self._find_node = find_node or node.NodeFinder(app.settings)
         self._on_ready = on_ready
         self._connection: frames.LaneConnection | None = None
         self._drained = threading.Event()
         self._stopping = False
+        self._slots = Slots(1)
+        # Read by the loop between two tasks, written by the thread that serves the node.
+        self._control, pipe = os.pipe2(os.O_CLOEXEC)
+        self._pipe = pipe
+        self._remote = SoloRemote(app, plan, self._slots, self, pipe)
+
+    @property
+    def _plan(self) -> WorkerPlan:
+        """What the worker is now: remote control changes its queues."""
+        return self._remote.plan
 
     def run(self) -> int:
         """Work until a signal or `stop`.
@@ -72,6 +83,8 @@ class SoloWorker:
                 signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
             self._drop()
             self._find_node.stop()
+            os.close(self._control)
+            os.close(self._pipe)
         return 0
 
     def stop(self) -> None:
@@ -83,6 +96,28 @@ class SoloWorker:
                 connection.send(frames.DRAIN, {})
             except frames.LaneError:  # the loop meets the same
                 return
+
+    def send(self, kind: int, payload: Any) -> None:
+        """Send a frame to the node; does nothing without a connection.
+
+        Args:
+            kind: The frame's kind.
+            payload: Its value.
+        """
+        connection = self._connection
+        if connection is not None:
+            connection.send(kind, payload)
+
+    def shut_down(self) -> None:
+        """Begin a warm shutdown, unless one is under way."""
+        if not self._stopping:
+            self.stop()
+
+    def restart_pool(self) -> None:
+        """Do nothing: there are no children."""
+
+    def resized(self) -> None:
+        """Do nothing: the pool has one size."""
 
     def _install(self) -> dict[int, Any]:
         if threading.current_thread() is not threading.main_thread():
@@ -128,16 +163,26 @@ class SoloWorker:
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
-        pools.run_loop(self._app, self._plan, address, epoch, ChildPort(0, Slots(1)))
+        pools.run_loop(
+            self._app,
+            self._plan,
+            address,
+            epoch,
+            ChildPort(0, self._slots, control=self._control, changes=self._remote.changes()),
+        )
         self._drained.wait(_FAREWELL_SECONDS)
 
     def _listen(self, connection: frames.LaneConnection) -> None:
-        """Read the worker's connection; only its DRAINED matters, since nobody here can be killed."""
+        """Read the worker's connection: its DRAINED, and remote control. Nobody here can be killed."""
         try:
             while True:
                 kind, payload = connection.recv()
                 if kind == frames.DRAINED:
                     self._drained.set()
+                elif kind == frames.CONTROL:
+                    self._remote.on_control(*frames.unpack(payload))
+                elif kind == frames.HELD_REPLY:
+                    self._remote.on_held(*frames.unpack(payload))
                 elif kind == frames.KILL:
                     seq = frames.unpack(payload)[2]
                     _logger.warning("revoke ignored", reason="the solo pool cannot kill a task", seq=seq)

@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from ignitetasks import frames, jvm, log
 from ignitetasks.errors import IgniteTasksError, OperationalError
-from ignitetasks.worker import base, node, pools
+from ignitetasks.worker import base, killing, node, pools
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
-from ignitetasks.worker.model import THREADS, NodeAddress, WorkerApp, WorkerPlan
+from ignitetasks.worker.model import NodeAddress, WorkerApp, WorkerPlan
+from ignitetasks.worker.remote import PoolRemote
 from ignitetasks.worker.signals import SignalQueue
 from ignitetasks.worker.slots import IDLE, Health, Slots
 
@@ -34,6 +35,8 @@ _IDLE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.1
 #: After the last child has gone, the node's DRAINED is waited for so long, in seconds; and the other way round.
 _FAREWELL_SECONDS: Final = 5.0
+#: So many children a pool may at least grow to; slots that are never used cost nothing.
+_MIN_CAPACITY: Final = 256
 
 _logger = log.get_logger("worker")
 
@@ -57,13 +60,14 @@ class Supervisor:
             on_ready: Called once, when all children take tasks.
         """
         self._app = app
-        self._plan = plan
         self._find_node = find_node or node.NodeFinder(app.settings)
         self._on_ready = on_ready
-        self.slots = Slots(plan.processes)
+        most = max(2 * plan.processes, _MIN_CAPACITY, plan.autoscale[0] if plan.autoscale else 0)
+        self.slots = Slots(plan.processes, capacity=most)
         self._signals = SignalQueue()
         self._selector = selectors.DefaultSelector()
         self._children = Children(self.slots, self._selector, self._fork)
+        self._remote = PoolRemote(app, plan, self.slots, self, self._children)
         self._notify = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._connection: frames.LaneConnection | None = None
         self._address: NodeAddress | None = None
@@ -116,6 +120,39 @@ class Supervisor:
         """Make the loop look at everything at once; safe from any thread."""
         os.eventfd_write(self._notify, 1)
 
+    @property
+    def _plan(self) -> WorkerPlan:
+        """What the worker is to be now: remote control changes queues and size."""
+        return self._remote.plan
+
+    # -- what remote control asks for ---------------------------------------------------------------------------
+
+    def send(self, kind: int, payload: Any) -> None:
+        """Send a frame to the node; does nothing without a connection.
+
+        Args:
+            kind: The frame's kind.
+            payload: Its value.
+        """
+        if self._connection is not None:
+            self._connection.send(kind, payload)
+
+    def shut_down(self) -> None:
+        """Begin a warm shutdown, unless one is under way."""
+        if not self._draining:
+            self._stop_warm()
+
+    def restart_pool(self) -> None:
+        """Replace every child as soon as its task has ended."""
+        _logger.info("children restart requested", worker=self._plan.name)
+        for member in self._children:
+            self._children.ask_to_leave(member, base.RECYCLE)
+
+    def resized(self) -> None:
+        """Take note that the plan has another size."""
+        _logger.info("pool resized", worker=self._plan.name, concurrency=self._plan.concurrency)
+        self._publish()
+
     # -- the node ---------------------------------------------------------------------------------------------
 
     def _connect(self, first: bool = False) -> None:
@@ -148,8 +185,7 @@ class Supervisor:
         self._selector.register(connection, selectors.EVENT_READ, self._on_frames)
         _logger.info("worker connected", worker=self._plan.name, epoch=self._epoch, queues=list(self._plan.queues))
         self._publish()
-        for index in range(self._plan.processes):
-            self._children.start(index)
+        self._children.start_anew(self._plan.processes)
 
     def _on_node_lost(self, error: Exception) -> None:
         """Kill the children, whose deliveries belong to nobody any more, and start over."""
@@ -166,32 +202,21 @@ class Supervisor:
             self._selector.unregister(self._connection)
             self._connection.close()
             self._connection = None
+            self._remote.forget_questions()
             self._publish()
-
-    def _send(self, kind: int, payload: Any) -> None:
-        if self._connection is not None:
-            self._connection.send(kind, payload)
 
     def _on_frames(self) -> None:
         if self._connection is None:
             return
         for kind, payload in self._connection.pending():
             if kind == frames.KILL:
-                self._on_kill(*frames.unpack(payload))
+                killing.revoke(self._children, self._plan, *frames.unpack(payload))
             elif kind == frames.DRAINED:
                 self._drained_at = time.monotonic()
-
-    def _on_kill(self, index: int, pid: int, seq: int, name: str) -> None:
-        """End a revoked task, if it is still the one that runs."""
-        target = self._children.get(index)
-        if target is None or target.pid != pid:
-            return
-        if self._plan.pool == THREADS:
-            _logger.warning("revoke ignored", reason="a thread cannot be killed", worker=self._plan.name, seq=seq)
-            return
-        signum = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", signal.SIGTERM)
-        killed = self._children.kill_task(target, seq, family.REVOKED, signum)
-        _logger.info("revoked task signalled" if killed else "revoked task had ended", child_pid=pid, signal=name)
+            elif kind == frames.CONTROL:
+                self._remote.on_control(*frames.unpack(payload))
+            elif kind == frames.HELD_REPLY:
+                self._remote.on_held(*frames.unpack(payload))
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -203,8 +228,9 @@ class Supervisor:
             if self._endpoint is not None:
                 self._endpoint.keep(self._forget_in_child)
             self._bury()
-            self._enforce_limits()
+            killing.enforce_limits(self._children)
             if not self._draining:
+                self._remote.scale()
                 self._children.start_due()
             else:
                 self._finish_drain()
@@ -223,6 +249,9 @@ class Supervisor:
             next_start = self._children.next_start()
             if next_start is not None:
                 due.append(next_start)
+            next_scale = self._remote.next_scale(now)
+            if next_scale is not None:
+                due.append(next_scale)
         return max(min(due) - now, 0.0)
 
     def _on_notify(self) -> None:
@@ -232,17 +261,6 @@ class Supervisor:
             _logger.info("worker became ready", worker=self._plan.name, children=self._plan.processes)
             if self._on_ready is not None:
                 self._on_ready()
-
-    def _enforce_limits(self) -> None:
-        now = time.monotonic()
-        for member in self._children:
-            running = self.slots.running(member.index)
-            if member.doomed is None and running.deadline is not None and running.deadline <= now:
-                killed = self._children.kill_task(member, running.seq, family.HARD_LIMIT)
-                if killed:
-                    _logger.warning(
-                        "task killed", reason=family.HARD_LIMIT, child_pid=member.pid, limit_ms=running.hard_ms
-                    )
 
     # -- children ---------------------------------------------------------------------------------------------
 
@@ -257,6 +275,7 @@ class Supervisor:
             notify=self._notify,
             max_tasks=plan.max_tasks_per_child,
             max_memory_kib=plan.max_memory_per_child_kib,
+            changes=self._remote.changes(),
         )
 
         def clean() -> None:
@@ -296,7 +315,7 @@ class Supervisor:
             _logger.info("child left", **facts)
             return
         _logger.warning("child died", reason=death.reason, seq=death.seq, **facts)
-        self._send(frames.CHILD_DIED, [death.index, death.pid, death.reason, death.seq, death.detail])
+        self.send(frames.CHILD_DIED, [death.index, death.pid, death.reason, death.seq, death.detail])
 
     def _kill_all(self, reason: str) -> None:
         """Kill every child and wait until none is left; each death is reported while there is a node to tell."""
@@ -315,16 +334,11 @@ class Supervisor:
     def _on_signals(self) -> None:
         for signum in self._signals.take():
             if signum == signal.SIGHUP:
-                self._restart_children()
+                self.restart_pool()
             elif signum == signal.SIGQUIT or self._draining:
                 self._stop_cold()
             else:
                 self._stop_warm()
-
-    def _restart_children(self) -> None:
-        _logger.info("children restart requested", worker=self._plan.name)
-        for member in self._children:
-            self._children.ask_to_leave(member, base.RECYCLE)
 
     def _stop_warm(self) -> None:
         """Take nothing more, return what has not started, let running tasks end."""
@@ -335,7 +349,7 @@ class Supervisor:
             self._exit_code = 0
             return
         self._publish()
-        self._send(frames.DRAIN, {})
+        self.send(frames.DRAIN, {})
         # The node tells the children too; but one that is still starting would not hear it.
         for member in self._children:
             self._children.ask_to_leave(member, base.DRAIN)

@@ -1,0 +1,54 @@
+"""Ends tasks from outside: those over their hard limit, and those that were revoked.
+
+Used by the supervisor's loop. This file must not wait for anything, and must not report deaths: that comes when the
+child is buried.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from ignitetasks import log
+from ignitetasks.worker import children as family
+from ignitetasks.worker.children import Children
+from ignitetasks.worker.model import THREADS, WorkerPlan
+
+_logger = log.get_logger("worker")
+
+
+def enforce_limits(children: Children) -> None:
+    """Kill the children whose task is over its hard limit.
+
+    Args:
+        children: The worker's children.
+    """
+    now = time.monotonic()
+    for member in children:
+        running = children.slots.running(member.index)
+        if member.doomed is None and running.deadline is not None and running.deadline <= now:
+            killed = children.kill_task(member, running.seq, family.HARD_LIMIT)
+            if killed:
+                _logger.warning("task killed", reason=family.HARD_LIMIT, child_pid=member.pid, limit_ms=running.hard_ms)
+
+
+def revoke(children: Children, plan: WorkerPlan, index: int, pid: int, seq: int, name: str) -> None:
+    """End a revoked task, if it is still the one that runs.
+
+    Args:
+        children: The worker's children.
+        plan: What the worker is.
+        index: Number of the child.
+        pid: Its process, as the node knows it.
+        seq: The task.
+        name: Signal to send.
+    """
+    target = children.get(index)
+    if target is None or target.pid != pid:
+        return
+    if plan.pool == THREADS:
+        _logger.warning("revoke ignored", reason="a thread cannot be killed", worker=plan.name, seq=seq)
+        return
+    signum = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", signal.SIGTERM)
+    killed = children.kill_task(target, seq, family.REVOKED, signum)
+    _logger.info("revoked task signalled" if killed else "revoked task had ended", child_pid=pid, signal=name)
