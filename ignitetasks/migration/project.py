@@ -48,7 +48,10 @@ def check_project(place: str | os.PathLike[str]) -> Report:
                 sources[path] = parse(text)
             if is_text_of_interest(path) or path.name == "setup.py":
                 findings += read_text(str(path), path, text)
-        except (SyntaxError, ValueError, OSError) as error:
+        except SyntaxError as error:
+            why = f"{error.msg}, line {error.lineno}; a project for a newer Python has to be read with that Python"
+            unreadable.append((str(path), why))
+        except (ValueError, OSError) as error:
             unreadable.append((str(path), " ".join(str(error).split())))
     findings += _python_findings(sources)
     return Report(tuple(sorted(set(findings))), count, tuple(unreadable))
@@ -77,7 +80,9 @@ def project_files(root: Path) -> Iterator[Path]:
         )
         for name in sorted(files):
             path = here / name
-            if (path.suffix == ".py" or is_text_of_interest(path)) and path.stat().st_size <= _MOST_BYTES:
+            # A link may lead nowhere.
+            of_interest = (path.suffix == ".py" or is_text_of_interest(path)) and path.is_file()
+            if of_interest and path.stat().st_size <= _MOST_BYTES:
                 yield path
 
 

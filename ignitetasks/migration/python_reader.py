@@ -19,6 +19,10 @@ _CUSTOM_PARTS = ("amqp", "backend", "broker", "events", "log", "control", "loade
 _PRIVATE = {"_cache", "_get_task_meta", "_set_cache", "_maybe_set_cache", "_tasks", "_conf", "_pending"}
 _CLIENTS = {"client", "connection", "collection", "ResultSession", "mc"}
 _TASK_DECORATORS = ("task", "shared_task", "periodic_task")
+_BUILTIN_TASKS = {
+    f"celery.{name}"
+    for name in ("accumulate", "backend_cleanup", "chain", "chord", "chord_unlock", "chunks", "group", "map", "starmap")
+}
 _SENDERS = ("apply_async", "send_task")
 
 
@@ -187,10 +191,19 @@ class PythonReader(ast.NodeVisitor):
         # "kombu" or "amqp" alone may be a word; "django_celery_beat" in a text is a list of applications.
         if beside is not None and ("_" in value or "." in value):
             self._add(node, "gone", repr(value), beside.text)
-        elif value.startswith("celery.") and value.replace(".", "").replace("_", "").replace(":", "").isalnum():
-            level, text = names.module_fate(value.partition(":")[0])
-            words = text if level == "gone" else f"A text that names a module of Celery: see whether {value} is meant."
-            self._add(node, level if level == "gone" else "hand", repr(value), words)
+        elif value.startswith("celery."):
+            self._named_in_text(node, value.partition(":")[0])
+
+    def _named_in_text(self, node: ast.Constant, value: str) -> None:
+        """Looks at a text that begins like a module of Celery's; file names and loggers begin so, too."""
+        if value in _BUILTIN_TASKS:
+            self._add(node, "hand", repr(value), "Celery's own tasks have other names here, or none is needed.")
+        elif names.parent_entry("module", value) is not None:
+            level, text = names.module_fate(value)
+            if level == "gone":
+                self._add(node, "gone", repr(value), text)
+            else:
+                self._add(node, "hand", repr(value), f"Names a part of Celery: call it ignitetasks{value[6:]}.")
 
     # -- what names mean
 

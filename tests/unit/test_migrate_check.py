@@ -158,6 +158,23 @@ def test_call_options_and_loggers(project):
     assert (3, "logger celery") in of(found, "hand")
 
 
+def test_texts_that_name_modules_and_tasks(project):
+    found = project(
+        tests_dot_py="""\
+        pytest_plugins = ("celery.contrib.pytest",)
+        handler = FileHandler("celery.log")
+        mock.patch("celery.app.task.Task.retry")
+        routes = {"celery.chord_unlock": "fast", "celery.bootsteps:Step": 1}
+        """
+    )
+    assert of(found, "hand") == [
+        (1, "'celery.contrib.pytest'"),
+        (3, "'celery.app.task.Task.retry'"),
+        (4, "'celery.chord_unlock'"),
+    ]
+    assert of(found, "gone") == [(4, "'celery.bootsteps'")]
+
+
 def test_a_file_without_celery_is_left_in_peace(project):
     found = project(
         models_dot_py="""\
@@ -222,6 +239,11 @@ def test_json_and_a_clean_project(project, tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["counts"] == {"rename": 1, "hand": 0, "gone": 0}
     assert answer["findings"][0]["line"] == 1
+
+
+def test_links_that_lead_nowhere_are_passed_over(project, tmp_path):
+    (tmp_path / "lost.py").symlink_to(tmp_path / "nowhere.py")
+    assert project(tasks_dot_py="import celery\n") == [("tasks.py", 1, "rename", "import celery")]
 
 
 def test_a_path_that_is_not_there_is_refused(capsys):
