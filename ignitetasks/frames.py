@@ -29,9 +29,14 @@ DRAIN: Final = 20
 DRAINED: Final = 21
 CHILD_DIED: Final = 22
 KILL: Final = 23
+# To a supervisor [number, command, body]; its answer [number, body], to be left out where the number is 0; and from
+# it, whenever they have changed, the queues it listens to.
 CONTROL: Final = 24
 CONTROL_REPLY: Final = 25
 QUEUES: Final = 26
+# From a supervisor [number]: what does this worker hold? The answer is [number, rows, executions ended by task]; a row
+# is child (-1: none), pid, number in the child's connection, sent, age in ms, id, task, body (None if it is large),
+# flags, queue, priority, attempt, deliveries, eta_ms, created_ms.
 HELD: Final = 28
 HELD_REPLY: Final = 29
 BLOB_PUT: Final = 30

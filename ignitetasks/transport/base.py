@@ -98,7 +98,10 @@ class Transport(ABC):
         ``info forget revoke purge dead_list dead_retry dead_drop status listening metrics scan stop ping``,
         and, on what belongs to the cluster and not to one task:
         ``kv_get(bucket, key)``, ``kv_put(bucket, key, value, expected, ttl_ms, token)`` and
-        ``kv_list(bucket, prefix, after, limit)`` (see `ignitetasks.store`).
+        ``kv_list(bucket, prefix, after, limit)`` (see `ignitetasks.store`);
+        ``control(command, body, destinations, timeout_ms, limit)`` asks the workers (None: all) and returns pairs of a
+        worker's name and its answer as soon as each has answered or is gone, after the time, or when ``limit`` (0: all)
+        have come; with ``timeout_ms`` 0 it returns none.
 
         Args:
             op: Name of the operation.

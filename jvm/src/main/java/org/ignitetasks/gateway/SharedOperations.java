@@ -3,6 +3,8 @@ package org.ignitetasks.gateway;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import org.ignitetasks.protocol.ControlApi;
+import org.ignitetasks.protocol.ControlApi.Reply;
 import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.SettingsApi.Put;
 import org.ignitetasks.protocol.SettingsApi.Setting;
@@ -21,11 +23,18 @@ final class SharedOperations {
     this.apis = apis;
   }
 
+  private static final int MAX_COMMAND = 128;
+  private static final int MAX_DESTINATIONS = 1_000;
+
+  /** Longest wait for answers; a gateway's connection is taken meanwhile. */
+  private static final int MAX_WAIT_MILLIS = 60_000;
+
   /** Adds these operations under their names. */
   void register(Map<String, Operation> table) {
     table.put("kv_get", this::get);
     table.put("kv_put", this::put);
     table.put("kv_list", this::list);
+    table.put("control", this::control);
   }
 
   private static String bucket(RequestReader in) throws IOException {
@@ -80,6 +89,25 @@ final class SharedOperations {
       out.text(setting.key());
       out.integer(setting.version());
       out.bytes(setting.value());
+    }
+  }
+
+  private void control(RequestReader in, AnswerPacker out) throws IOException {
+    in.array("request", 5);
+    String command = in.text("command", 1, MAX_COMMAND);
+    byte[] body = in.bytes("body", ControlApi.MAX_BODY);
+    List<String> destinations =
+        in.nil("destinations") ? null : in.names("destinations", MAX_DESTINATIONS);
+    long timeoutMillis = Math.min(in.integer("timeout_ms", 0, Long.MAX_VALUE), MAX_WAIT_MILLIS);
+    int wanted = in.smallInteger("limit", 0, MAX_ENTRIES);
+    in.end();
+    int limit = wanted == 0 ? MAX_ENTRIES : wanted;
+    List<Reply> replies = apis.control().control(command, body, destinations, timeoutMillis, limit);
+    out.array(replies.size());
+    for (Reply reply : replies) {
+      out.array(2);
+      out.text(reply.worker());
+      out.bytes(reply.body());
     }
   }
 }

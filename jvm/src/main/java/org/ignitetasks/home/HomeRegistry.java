@@ -150,6 +150,8 @@ public final class HomeRegistry implements HomeApi {
     }
     // Its supervisor says hello anew only when the JVM of its earlier life is gone.
     ended.forEach(this::workerLeft);
+    // One that was known already may listen to more queues than before.
+    dispatcher.run();
   }
 
   @Override

@@ -87,15 +87,21 @@ final class QueueState {
     }
   }
 
-  /** Takes a worker; entries set aside that it knows become ready again. */
+  /** Takes a worker, or a known one that listens to other queues now. */
   void workerJoined(WorkerInfo info, long nowNanos) {
-    if (workers.containsKey(info.epoch())) {
-      return;
+    WorkerSlots worker = workers.get(info.epoch());
+    if (worker != null) {
+      if (worker.info.equals(info)) {
+        return;
+      }
+      unlisten(worker);
+      worker.info = info;
+    } else {
+      worker = new WorkerSlots(info, nowNanos);
+      workers.put(info.epoch(), worker);
+      // A rebuilt home adopts leases before it hears of the worker itself.
+      worker.leased = (int) leases.values().stream().filter(e -> e.epoch == info.epoch()).count();
     }
-    WorkerSlots worker = new WorkerSlots(info, nowNanos);
-    workers.put(info.epoch(), worker);
-    // A rebuilt home adopts leases before it hears of the worker itself.
-    worker.leased = (int) leases.values().stream().filter(e -> e.epoch == info.epoch()).count();
     for (String name : info.queues()) {
       listeners.computeIfAbsent(name, key -> new ArrayList<>()).add(worker);
     }
@@ -112,12 +118,7 @@ final class QueueState {
     WorkerSlots worker = workers.remove(epoch);
     if (worker != null) {
       worker.takeOutbound(Integer.MAX_VALUE).forEach(entry -> requeueCold(entry, nowMillis));
-      for (String name : worker.info.queues()) {
-        List<WorkerSlots> list = listeners.get(name);
-        if (list != null && list.remove(worker) && list.isEmpty()) {
-          listeners.remove(name);
-        }
-      }
+      unlisten(worker);
       rates.settle(workers.values());
     }
     List<Entry> held = new ArrayList<>();
@@ -132,6 +133,15 @@ final class QueueState {
       }
     }
     return held;
+  }
+
+  private void unlisten(WorkerSlots worker) {
+    for (String name : worker.info.queues()) {
+      List<WorkerSlots> list = listeners.get(name);
+      if (list != null && list.remove(worker) && list.isEmpty()) {
+        listeners.remove(name);
+      }
+    }
   }
 
   /** Sets a worker's credit; false if the worker is not known (it must join again). */

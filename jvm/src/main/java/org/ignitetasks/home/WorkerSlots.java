@@ -15,7 +15,9 @@ import org.ignitetasks.protocol.WorkerInfo;
  * which they were decided while the home's lock is free again.
  */
 final class WorkerSlots {
-  final WorkerInfo info;
+  /** Replaced when the worker listens to other queues. */
+  volatile WorkerInfo info;
+
   final Set<String> tasks;
   final ReentrantLock pushLock = new ReentrantLock();
   private final ArrayDeque<Entry> outbound = new ArrayDeque<>();

@@ -29,6 +29,7 @@ import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.BlobStore;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionSink;
+import org.ignitetasks.protocol.Controls;
 import org.ignitetasks.protocol.Gateways;
 import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Repeats;
@@ -83,6 +84,7 @@ final class Node {
   private DeadClients deadClients;
   private BlobStore blobs;
   private Housekeeper housekeeper;
+  private Controls controls;
 
   Node(NodeSettings settings) {
     this.settings = settings;
@@ -137,7 +139,8 @@ final class Node {
       housekeeper = new Housekeeper(List.of(() -> store.sweep(primaries(NodeConfigs.SETTINGS))));
       housekeeper.start();
     }
-    return new SharedApis(store);
+    controls = new Controls(ignite, workers);
+    return new SharedApis(store, controls);
   }
 
   private int[] primaries(String kind) {
@@ -286,6 +289,7 @@ final class Node {
   void stop() {
     files.unpublish();
     quietly(lane == null ? null : lane::stopListening);
+    quietly(controls == null ? null : controls::close);
     quietly(gateway == null ? null : gateway::stop);
     quietly(lane == null ? null : lane::close);
     quietly(workers == null ? null : workers::close);

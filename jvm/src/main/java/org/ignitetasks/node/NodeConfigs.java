@@ -200,8 +200,11 @@ final class NodeConfigs {
 
   private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
     return new CacheConfiguration<String, byte[]>(s.cache(kind))
-        // One group, one set of partition files: they have the same placement and life.
-        .setGroupName(s.cache("group"))
+        // One group, one set of partition files: they have the same placement and life. A node
+        // whose
+        // store has both kinds of atomicity in one group does not start a second time.
+        .setGroupName(
+            s.cache(atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group"))
         .setCacheMode(CacheMode.PARTITIONED)
         .setAtomicityMode(atomicity(s, kind))
         // PRIMARY_SYNC would acknowledge what only one node has.

@@ -60,7 +60,12 @@ final class CreditSender {
         new Thread(
             () -> {
               try {
-                home.workerJoined(worker.get());
+                WorkerInfo sent;
+                do {
+                  // Its queues may change meanwhile, and the word of that may have come first.
+                  sent = worker.get();
+                  home.workerJoined(sent);
+                } while (!sent.equals(worker.get()));
                 synchronized (this) {
                   newest = newest < 0 ? free : newest;
                 }

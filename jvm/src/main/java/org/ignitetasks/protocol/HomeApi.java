@@ -27,7 +27,7 @@ public interface HomeApi {
    */
   void complete(long epoch, List<Outcome> outcomes);
 
-  /** Makes a worker known; the first call, before any credit. */
+  /** Makes a worker known, before any credit; called again when its queues have changed. */
   void workerJoined(WorkerInfo worker);
 
   /** Says that nothing of this epoch runs any more: all its leases end, as lost. */

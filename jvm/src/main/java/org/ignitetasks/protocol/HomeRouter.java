@@ -242,7 +242,10 @@ public final class HomeRouter implements HomeApi {
         creditSenders
             .computeIfAbsent(
                 node.id() + "/" + epoch,
-                key -> new CreditSender(new RemoteHome(ignite, node), () -> here(worker)))
+                key ->
+                    new CreditSender(
+                        new RemoteHome(ignite, node),
+                        () -> here(workers.getOrDefault(epoch, worker))))
             .announce(free);
       }
     }

@@ -194,6 +194,30 @@ final class Parcels {
     return map;
   }
 
+  static Object[] question(Question q) {
+    return new Object[] {
+      q.number(), q.command(), q.body(), strings(q.destinations()), q.patienceMillis()
+    };
+  }
+
+  static Question question(Object parcel) {
+    Object[] in = (Object[]) parcel;
+    return new Question((Long) in[0], (String) in[1], (byte[]) in[2], strings(in[3]), (Long) in[4]);
+  }
+
+  static Object[] asked(List<Question.Asked> workers) {
+    return workers.stream().map(w -> new Object[] {w.epoch(), w.worker()}).toArray();
+  }
+
+  static List<Question.Asked> asked(Object parcel) {
+    List<Question.Asked> workers = new ArrayList<>();
+    for (Object item : (Object[]) parcel) {
+      Object[] in = (Object[]) item;
+      workers.add(new Question.Asked((Long) in[0], (String) in[1]));
+    }
+    return workers;
+  }
+
   static String[] strings(List<String> list) {
     return list == null ? null : list.toArray(new String[0]);
   }

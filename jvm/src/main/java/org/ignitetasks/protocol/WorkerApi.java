@@ -13,6 +13,13 @@ public interface WorkerApi {
   /** Returns the deliveries this JVM still holds (all epochs), for a home that was rebuilt. */
   List<Running> running();
 
+  /**
+   * Passes a remote control command to the supervisors of this JVM that it is for. Returns at once
+   * whom it has asked; each of them is heard of once by {@code answers}, if the question has a
+   * number.
+   */
+  List<Question.Asked> control(Question question, Question.Answers answers);
+
   /** One delivery a worker holds. */
   record Running(long epoch, String id, long fence) {}
 }

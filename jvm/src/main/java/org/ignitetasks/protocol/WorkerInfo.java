@@ -28,6 +28,12 @@ public record WorkerInfo(
         epoch, other, name, host, pid, queues, tasks, concurrency, pool, startedMillis, limits);
   }
 
+  /** Returns the same worker listening to other queues. */
+  public WorkerInfo listeningTo(List<String> others) {
+    return new WorkerInfo(
+        epoch, node, name, host, pid, others, tasks, concurrency, pool, startedMillis, limits);
+  }
+
   /** Says whether both are lives of one supervisor process, which has one at a time. */
   public boolean sameProcess(WorkerInfo other) {
     return pid == other.pid && name.equals(other.name) && host.equals(other.host);

@@ -13,6 +13,11 @@ final class FrameKind {
   static final int DRAINED = 21;
   static final int CHILD_DIED = 22;
   static final int KILL = 23;
+  static final int CONTROL = 24;
+  static final int CONTROL_REPLY = 25;
+  static final int QUEUES = 26;
+  static final int HELD = 28;
+  static final int HELD_REPLY = 29;
   static final int BLOB_PUT = 30;
   static final int BLOB_DATA = 31;
   static final int BLOB_OK = 32;

@@ -29,12 +29,16 @@ final class LaneMessages {
   private static final int DELIVERY_FIELDS = 19;
   private static final int OUTCOME_FIELDS = 7;
   private static final int RETRY_FIELDS = 7;
+  private static final int MAX_QUEUES = 1_000;
   private static final byte FAILURE_CODEC = 'm';
 
   /**
    * An outcome as a child writes it: {@code seq} instead of id and fence, reason of a give-back.
    */
   record Answer(long seq, int kind, Outcome body, String reason) {}
+
+  /** A supervisor's answer to remote control. */
+  record ControlReply(long number, byte[] body) {}
 
   /** A supervisor's report of a child's end. */
   record ChildDied(int child, int pid, Death death) {}
@@ -220,6 +224,50 @@ final class LaneMessages {
         });
   }
 
+  static byte[] control(long number, String command, byte[] body) {
+    return pack(
+        p -> {
+          p.packArrayHeader(3).packLong(number).packString(command);
+          binary(p, body);
+        });
+  }
+
+  static ControlReply controlReply(byte[] payload) throws LaneException {
+    return unpack(
+        payload,
+        u -> {
+          expectArray(u, 2);
+          return new ControlReply(u.unpackLong(), u.readPayload(u.unpackBinaryHeader()));
+        });
+  }
+
+  /** Returns the number of a HELD frame. */
+  static long held(byte[] payload) throws LaneException {
+    return unpack(
+        payload,
+        u -> {
+          expectArray(u, 1);
+          return u.unpackLong();
+        });
+  }
+
+  /** Returns the queues of a QUEUES frame. */
+  static List<String> queues(byte[] payload) throws LaneException {
+    return unpack(
+        payload,
+        u -> {
+          int count = u.unpackArrayHeader();
+          if (count > MAX_QUEUES) {
+            throw malformed(count + " queues, at most " + MAX_QUEUES + " are possible", null);
+          }
+          List<String> queues = new ArrayList<>(count);
+          for (int i = 0; i < count; i++) {
+            queues.add(u.unpackString());
+          }
+          return queues;
+        });
+  }
+
   /** Returns failure bytes as Python writes them, for ends that Python cannot report itself. */
   static byte[] failure(String type, String message) {
     byte[] map =
@@ -251,7 +299,7 @@ final class LaneMessages {
     return error;
   }
 
-  private static void binary(MessageBufferPacker p, byte[] bytes) throws IOException {
+  static void binary(MessageBufferPacker p, byte[] bytes) throws IOException {
     if (bytes == null) {
       p.packNil();
     } else {

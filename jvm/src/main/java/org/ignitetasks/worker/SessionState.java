@@ -26,12 +26,15 @@ final class SessionState {
   /** A delivery above this does not fit into one frame. */
   private static final int MAX_DELIVERY_BYTES = FrameCodec.MAX_LENGTH - (64 << 10);
 
+  private static final int MAX_NAMES = 2_000;
+
   private final RunTimes times;
   private final LaneMetrics metrics;
   private final ArrayDeque<Held> inbox = new ArrayDeque<>();
   private final Map<Held.Key, Held> held = new HashMap<>();
   private final Map<Held.Key, ChildState> owners = new HashMap<>();
   private final Set<ChildState> children = new LinkedHashSet<>();
+  private final Map<String, Long> ended = new HashMap<>();
   private long meanMicros = RunTimes.UNKNOWN_MICROS;
   private long meanBytes = 1;
   private boolean learned;
@@ -140,6 +143,9 @@ final class SessionState {
     meanMicros = learned ? RunTimes.blend(meanMicros, micros) : Math.max(micros, 10);
     learned = true;
     metrics.ran(delivery.record.task, answer.kind());
+    if (ended.size() < MAX_NAMES || ended.containsKey(delivery.record.task)) {
+      ended.merge(delivery.record.task, 1L, Long::sum);
+    }
   }
 
   private void tooSlow(ChildState child) {
@@ -266,6 +272,21 @@ final class SessionState {
     for (Held.Key key : held.keySet()) {
       out.add(new WorkerApi.Running(epoch, key.id(), key.fence()));
     }
+  }
+
+  /** Returns all that is held and who has it, children's first. */
+  List<HeldReport.Row> rows() {
+    List<HeldReport.Row> rows = new ArrayList<>(held.size());
+    for (ChildState child : children) {
+      child.held.values().forEach(delivery -> rows.add(new HeldReport.Row(child, delivery)));
+    }
+    inbox.forEach(delivery -> rows.add(new HeldReport.Row(null, delivery)));
+    return rows;
+  }
+
+  /** Returns how many executions have ended, by task. */
+  Map<String, Long> ended() {
+    return ended;
   }
 
   /** Returns how many deliveries are here, in the inbox and with children. */

@@ -23,6 +23,7 @@ import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Labels;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Question;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
 
@@ -106,6 +107,24 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
   }
 
   @Override
+  public List<Question.Asked> control(Question question, Question.Answers answers) {
+    List<Question.Asked> asked = new ArrayList<>();
+    for (WorkerSession session : sessions.values()) {
+      WorkerInfo worker = session.info;
+      byte[] frame =
+          question.isFor(worker.name())
+              ? session.questions.ask(question, answers, System.nanoTime())
+              : null;
+      if (frame != null) {
+        asked.add(new Question.Asked(worker.epoch(), worker.name()));
+        // A supervisor that does not read must not hold up whoever asks.
+        calls.execute(() -> session.questions.send(frame));
+      }
+    }
+    return asked;
+  }
+
+  @Override
   public List<Running> running() {
     List<Running> all = new ArrayList<>();
     sessions.values().forEach(session -> session.running(all));
@@ -160,6 +179,7 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
         throw new LaneException(Code.UNAVAILABLE, "this node is stopping; connect again later");
       }
       channel.write(FrameKind.WELCOME, LaneMessages.welcome(info.epoch()));
+      session.questions.greeted();
       LOG.log(
           Level.INFO, "worker_joined epoch={0} name={1}", Long.toString(info.epoch()), info.name());
       supervise(session, channel);
@@ -170,15 +190,29 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
     }
   }
 
-  private static void supervise(WorkerSession session, LaneChannel channel) throws IOException {
+  private void supervise(WorkerSession session, LaneChannel channel) throws IOException {
     for (List<Frame> frames = channel.read(); frames != null; frames = channel.read()) {
       for (Frame frame : frames) {
         switch (frame.kind()) {
           case FrameKind.DRAIN -> session.drain();
           case FrameKind.CHILD_DIED -> session.childDied(LaneMessages.childDied(frame.payload()));
+          case FrameKind.CONTROL_REPLY ->
+              session.questions.answered(LaneMessages.controlReply(frame.payload()));
+          case FrameKind.HELD -> session.tellHeld(LaneMessages.held(frame.payload()));
+          case FrameKind.QUEUES -> queuesChanged(session, LaneMessages.queues(frame.payload()));
           default -> throw LaneMessages.malformed("kind " + frame.kind() + " from a worker", null);
         }
       }
+    }
+  }
+
+  private void queuesChanged(WorkerSession session, List<String> queues) throws LaneException {
+    session.info = session.info.listeningTo(queues);
+    try {
+      home.workerJoined(session.info);
+    } catch (TasksException e) {
+      // Its supervisor starts over, and says hello with these queues.
+      throw new LaneException(e.code(), "the worker's queues cannot change: " + e.getMessage());
     }
   }
 

@@ -38,7 +38,10 @@ final class WorkerSession {
 
   private static final long SETTLE_NANOS = 2_000_000_000;
 
-  final WorkerInfo info;
+  /** Replaced when the worker's queues change. */
+  volatile WorkerInfo info;
+
+  final Questions questions;
   private final long epoch;
   private final LaneChannel channel;
   private final Completions completions;
@@ -68,6 +71,7 @@ final class WorkerSession {
       Executor calls) {
     this.info = info;
     this.epoch = info.epoch();
+    this.questions = new Questions(epoch, channel);
     this.channel = channel;
     this.completions = completions;
     this.metrics = metrics;
@@ -292,6 +296,7 @@ final class WorkerSession {
     } finally {
       lock.unlock();
     }
+    questions.close();
     calls.execute(() -> reports.send(outcomes));
     if (!byShutdown) {
       awaitSettled(LAST_WORDS_NANOS);
@@ -340,6 +345,7 @@ final class WorkerSession {
     if (beat) {
       calls.execute(this::heartbeat);
     }
+    questions.expire(now);
     if (Children.hung(channel, now)) {
       channel.close();
     }
@@ -377,6 +383,19 @@ final class WorkerSession {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Tells the supervisor what this worker has in hand. */
+  void tellHeld(long number) {
+    byte[] frame;
+    lock.lock();
+    try {
+      frame = HeldReport.frame(number, state.rows(), state.ended(), System.nanoTime());
+    } finally {
+      lock.unlock();
+    }
+    // Not on the reader's thread: a supervisor that writes while it is written to must be read.
+    calls.execute(() -> channel.tell(FrameKind.HELD_REPLY, frame));
   }
 
   /** Adds all deliveries that have not ended in a home to {@code out}. */

@@ -4,16 +4,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.ignitetasks.protocol.ControlApi;
 import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.SharedApis;
 
 /** What belongs to the cluster, in memory, with as much behaviour as the gateway's tests need. */
-final class FakeShared implements SettingsApi {
+final class FakeShared implements SettingsApi, ControlApi {
   final Map<String, Setting> settings = new TreeMap<>();
   volatile String lastPut;
+  volatile String lastQuestion;
 
   SharedApis apis() {
-    return new SharedApis(this);
+    return new SharedApis(this, this);
+  }
+
+  @Override
+  public List<Reply> control(
+      String command, byte[] body, List<String> destinations, long timeoutMillis, int limit) {
+    lastQuestion = command + ' ' + destinations + ' ' + timeoutMillis + ' ' + limit;
+    return List.of(new Reply("w1", body), new Reply("w2", new byte[0]));
   }
 
   @Override

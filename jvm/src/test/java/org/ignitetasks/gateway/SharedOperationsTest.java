@@ -68,4 +68,19 @@ class SharedOperationsTest {
     assertEquals("TOO_LARGE", client.call("kv_put", "b", "k", large, 0, 0, null).errorCode());
     assertEquals("BAD_REQUEST", client.call("kv_list", "b", "", null, 0).errorCode());
   }
+
+  @Test
+  void controlPassesTheQuestionOnAndReturnsTheAnswers() throws IOException {
+    List<?> replies = client.call("control", "ping", bytes("?"), null, 1_000, 10).list();
+    assertEquals("ping null 1000 10", server.shared.lastQuestion);
+    assertEquals("w1", ((List<?>) replies.get(0)).get(0));
+    assertEquals(2, replies.size());
+    client.call("control", "ping", bytes("?"), List.of("w1"), 0, 1);
+    assertEquals("ping [w1] 0 1", server.shared.lastQuestion);
+    client.call("control", "ping", bytes("?"), null, 3_600_000, 0);
+    assertEquals("ping null 60000 10000", server.shared.lastQuestion);
+    assertEquals("BAD_REQUEST", client.call("control", "", bytes("?"), null, 0, 1).errorCode());
+    byte[] large = new byte[(1 << 20) + 1];
+    assertEquals("TOO_LARGE", client.call("control", "ping", large, null, 0, 1).errorCode());
+  }
 }

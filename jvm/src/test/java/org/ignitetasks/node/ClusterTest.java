@@ -1,5 +1,6 @@
 package org.ignitetasks.node;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -32,12 +33,15 @@ import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.CompletionSink;
+import org.ignitetasks.protocol.ControlApi.Reply;
+import org.ignitetasks.protocol.Controls;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.Gateways;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Question;
 import org.ignitetasks.protocol.Repeats;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -73,6 +77,7 @@ class ClusterTest {
     final HomeRouter router;
     final RecordStore store;
     final Topology topology;
+    final Controls controls;
     volatile boolean paused;
 
     Member(NodeSettings settings) {
@@ -90,6 +95,7 @@ class ClusterTest {
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       links.home(home);
       router.publish(home, this, Map::of);
+      controls = new Controls(ignite, this);
       topology =
           new Topology(
               ignite,
@@ -157,6 +163,19 @@ class ClusterTest {
 
     @Override
     public void kill(long epoch, String id, long fence, String signal) {}
+
+    @Override
+    public List<Question.Asked> control(Question question, Question.Answers answers) {
+      long epoch = MEMBERS.indexOf(this) + 1;
+      if (!question.isFor("w" + epoch)) {
+        return List.of();
+      }
+      byte[] answer = question.command().equals("leave") && epoch == 2 ? null : question.body();
+      if (!question.command().equals("nothing")) {
+        thread.execute(() -> answers.answered(question.number(), epoch, answer));
+      }
+      return List.of(new Question.Asked(epoch, "w" + epoch));
+    }
 
     @Override
     public List<Running> running() {
@@ -307,6 +326,26 @@ class ClusterTest {
       cursor = page.cursor();
     } while (cursor != null);
     return seen.size();
+  }
+
+  @Test
+  @Order(2)
+  void workersOfAllNodesAnswerRemoteControl() {
+    Controls controls = MEMBERS.get(0).controls;
+    byte[] body = {3, 4};
+    List<Reply> all = controls.control("echo", body, null, 10_000, 100);
+    assertEquals(Set.of("w1", "w2", "w3"), new HashSet<>(all.stream().map(Reply::worker).toList()));
+    all.forEach(reply -> assertArrayEquals(body, reply.body()));
+    assertEquals(
+        List.of("w3"),
+        controls.control("echo", body, List.of("w3", "nobody"), 10_000, 100).stream()
+            .map(Reply::worker)
+            .toList());
+    assertEquals(1, controls.control("echo", body, null, 10_000, 1).size());
+    // One that leaves is not waited for, one that says nothing is, as long as was asked for.
+    assertEquals(2, controls.control("leave", body, null, 10_000, 100).size());
+    assertEquals(0, controls.control("nothing", body, null, 50, 100).size());
+    assertEquals(0, controls.control("echo", body, null, 0, 100).size());
   }
 
   @Test

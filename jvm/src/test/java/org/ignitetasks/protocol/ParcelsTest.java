@@ -93,6 +93,15 @@ class ParcelsTest {
             Map.of("t", "10/m"));
     assertEquals(worker, Parcels.worker(plain(Parcels.worker(worker))));
 
+    assertEquals(List.of("z"), worker.listeningTo(List.of("z")).queues());
+
+    Question question = new Question(5, "ping", new byte[] {1}, List.of("w"), 100);
+    Question asked = Parcels.question(plain(Parcels.question(question)));
+    assertEquals(List.of("w"), asked.destinations());
+    assertEquals(5, asked.number());
+    List<Question.Asked> whom = List.of(new Question.Asked(7, "w"));
+    assertEquals(whom, Parcels.asked(plain(Parcels.asked(whom))));
+
     Completion end = new Completion("a", 3, new byte[] {5}, false);
     Completion back = Parcels.completions(plain(Parcels.completions(List.of(end)))).get(0);
     assertEquals("a", back.id());
