@@ -14,7 +14,19 @@ from typing import Any, Protocol
 
 from ignitetasks import frames, states
 from ignitetasks.ids import locator
-from ignitetasks.message import CONFLICT, EXISTS, IGNORE_RESULT, Completion, Group, Item, Template, WatchAnswer
+from ignitetasks.message import (
+    CONFLICT,
+    CONTINUES,
+    EXISTS,
+    IGNORE_RESULT,
+    PROMISED,
+    SETTLE_TASK,
+    Completion,
+    Group,
+    Item,
+    Template,
+    WatchAnswer,
+)
 from ignitetasks.transport.memory import outcomes, records
 from ignitetasks.transport.memory.mail import Mail
 from ignitetasks.transport.memory.order import Alarms, Order
@@ -22,15 +34,11 @@ from ignitetasks.transport.memory.records import (
     DELAYED,
     JOINING,
     NOWHERE,
-    PROMISED,
     READY,
     Record,
     now_ms,
 )
 
-#: Python has to be told when the node itself ends such a task.
-CONTINUES = 32
-SETTLE = "ignitetasks.settle"
 #: How many swept ids are remembered as such.
 MAX_EXPIRED = 100_000
 
@@ -127,7 +135,7 @@ class Home:
             known.call, known.body, known.mark = template, body, mark
         known.queue, known.priority, known.flags = template.queue, template.priority, template.flags
         known.eta_ms, known.expires_ms, known.options = template.eta_ms, template.expires_ms, template.options
-        known.join_size = getattr(template, "join_size", 0)
+        known.join_size = template.join_size
         known.joined += self._early.pop(task_id, 0)
         if session is not None and not template.flags & IGNORE_RESULT:
             known.watchers.add(session)
@@ -179,9 +187,9 @@ class Home:
         if watchers:
             self.mail.deliver(watchers, record.completion())
         self._sweeps.add(record.finished_ms + record.call.result_ttl_ms, lambda: self._sweep_one(record))
-        if record.join_id is not None and not record.counted:
+        if record.call.join_id is not None and not record.counted:
             record.counted = True
-            self._count(record.join_id)
+            self._count(record.call.join_id)
         if not by_child and record.flags & CONTINUES:
             self._settle(record)
 
@@ -204,22 +212,23 @@ class Home:
         tail = f"{locator(record.id):04x}"
         task_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:28]}{tail}"
         call = record.call._replace(
-            task=SETTLE, queue=record.queue, priority=record.priority, eta_ms=0, expires_ms=0, flags=IGNORE_RESULT,
+            task=SETTLE_TASK, queue=record.queue, priority=record.priority, eta_ms=0, expires_ms=0, flags=IGNORE_RESULT,
             options=record.options, root_id=record.call.root_id or record.id, parent_id=record.id, group_id=None,
+            join_id=None, join_size=0,
         )  # fmt: skip
-        if "join_id" in call._fields:
-            fresh: dict[str, Any] = {"join_id": None, "join_size": 0}
-            call = call._replace(**fresh)
         self.insert(call, (task_id, b"m" + frames.pack([[record.id], {}]), None), None)
 
     # -- what a completion brings -------------------------------------------------------------------------------
 
-    def spawn(self, wanted: dict[str, Any]) -> None:
-        """Does what an outcome carries: new tasks, ends of others, growth of joins; ids that exist are skipped."""
+    def grow(self, wanted: dict[str, Any]) -> None:
+        """Makes joins wait for more; before the outcome that says so is counted itself."""
         for task_id, count in wanted.get("grow") or ():
             join = self.records.get(task_id)
             if join is not None and join.where == JOINING and join.join_size > 0:
                 join.join_size += count
+
+    def spawn(self, wanted: dict[str, Any]) -> None:
+        """Does what an outcome carries: new tasks, and ends of others; ids that exist are skipped."""
         for raw, items in wanted.get("submit") or ():
             template = Template(*raw)
             for task_id, body, mark in items:
@@ -234,7 +243,7 @@ class Home:
         if record is None:
             record = self._new(call, task_id, None, None)
             record.queue, record.priority, record.flags = call.queue, call.priority, call.flags
-        elif record.terminal or record.join_size != PROMISED:
+        elif record.where != JOINING:
             return
         record.join_size = 0
         record.state, record.payload, record.error_type = state, payload, error_type

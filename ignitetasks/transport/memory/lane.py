@@ -20,7 +20,8 @@ from zlib import crc32
 from ignitetasks import frames
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.message import BlobRef
-from ignitetasks.transport.memory.workers import Workers
+from ignitetasks.transport.memory.shared import Questions
+from ignitetasks.transport.memory.workers import CONTROL_REPLY, QUEUES, Workers
 
 #: Calls of other processes, and their answers; these two are only spoken between processes of one home in memory.
 CALL: Final = 200
@@ -88,14 +89,20 @@ class LaneServer:
 
     Args:
         workers: The home's workers.
+        questions: Takes what supervisors answer.
         handle: Performs a call of another process: its process id, the operation and the arguments.
         departed: Told of a process whose last connection has ended.
     """
 
     def __init__(
-        self, workers: Workers, handle: Callable[[int, str, Any], Any], departed: Callable[[int], None]
+        self,
+        workers: Workers,
+        questions: Questions,
+        handle: Callable[[int, str, Any], Any],
+        departed: Callable[[int], None],
     ) -> None:
         self._workers = workers
+        self._questions = questions
         self._home = workers.home
         self._handle = handle
         self._departed = departed
@@ -158,18 +165,21 @@ class LaneServer:
         try:
             while True:
                 kind, payload = peer.lane.recv()
+                if kind == CONTROL_REPLY:
+                    self._questions.replied(worker, *frames.unpack(payload))
+                    continue
                 with home.changing():
                     if kind == frames.DRAIN:
                         workers.drain(worker)
+                    elif kind == QUEUES:
+                        worker.queues = set(frames.unpack(payload))
                     elif kind == frames.CHILD_DIED:
                         index, pid, reason, seq, _ = frames.unpack(payload)
                         workers.child_died(worker, index, pid, reason, seq)
         finally:
             with home.changing():
-                children = list(worker.children)
                 workers.left(worker)
-            for child in children:
-                child.peer.close()
+            self._questions.left(worker)
 
     def _serve_child(self, peer: Peer, info: dict[str, Any]) -> None:
         home, workers = self._home, self._workers

@@ -15,9 +15,16 @@ from ignitetasks import frames, states
 from ignitetasks.errors import BadRequest
 from ignitetasks.transport.memory import outcomes, records
 from ignitetasks.transport.memory.records import DELAYED, JOINING, LEASED, READY, Record, Worker, now_ms
+from ignitetasks.transport.memory.shared import Events, Questions, Settings
 from ignitetasks.transport.memory.workers import Workers
 
 _DEAD = frozenset({states.DEAD_CODE, states.REJECTED_CODE})
+_OPERATIONS = frozenset(
+    {
+        "ping", "stop", "info", "forget", "revoke", "purge", "dead_list", "dead_retry", "dead_drop", "listening",
+        "scan", "metrics", "status", "kv_get", "kv_put", "kv_list", "events_append", "events_read", "control",
+    }
+)  # fmt: skip
 _WAITING = frozenset({READY, DELAYED, JOINING})
 
 
@@ -30,6 +37,8 @@ class Operations:
     """
 
     def __init__(self, workers: Workers, stop: Callable[[], None]) -> None:
+        self.questions = Questions(workers.ask)
+        self._others = (Settings(), Events(), self.questions)
         self._workers = workers
         self._home = workers.home
         self._stop = stop
@@ -41,10 +50,10 @@ class Operations:
         Raises:
             BadRequest: There is none of this name.
         """
-        method = getattr(self, op, None) if op.isidentifier() and not op.startswith("_") and op != "call" else None
-        if method is None:
+        if op not in _OPERATIONS:
             raise BadRequest(f"the home in memory has no operation {op!r}")
-        return method(*args)
+        owner = next(one for one in (self, *self._others) if hasattr(one, op))
+        return getattr(owner, op)(*args)
 
     def ping(self) -> list[Any]:
         """Answers."""

@@ -15,11 +15,6 @@ from ignitetasks.states import CODES
 from ignitetasks.transport.memory import records
 from ignitetasks.transport.memory.records import Record, failure_bytes, now_ms
 
-#: A worker may vanish this often under a task before the task is held to be the cause.
-MAX_WORKER_LOSSES = 20
-#: Kind of an outcome whose task was replaced: others will bring what fulfils it.
-REPLACED = 10
-
 _PENDING, _STARTED, _RETRY = CODES["PENDING"], CODES["STARTED"], CODES["RETRY"]
 
 
@@ -57,7 +52,7 @@ def apply(record: Record, outcome: list[Any], worker: str) -> Next:
     if kind == frames.STARTED:
         record.state, record.started_ms, record.worker = _STARTED, now_ms(), worker
         return Next.RUN_ON
-    if kind == REPLACED:
+    if kind == frames.REPLACED:
         record.state, record.started_ms = _PENDING, 0
         return Next.PROMISE
     reopen(record)
@@ -88,18 +83,6 @@ def lost(record: Record, worker: str, what: str = "lost with the process that ra
     return Next.REQUEUE
 
 
-def worker_lost(record: Record, worker: str) -> Next:
-    """Decides what the loss of a whole worker means for a task it held."""
-    if record.flags & EARLY_ACK:
-        return lost(record, worker, "lost with its worker")
-    record.worker_losses += 1
-    if record.worker_losses >= MAX_WORKER_LOSSES:
-        text = f"its worker went away {record.worker_losses} times while it ran"
-        return fail(record, states.DEAD_CODE, records.WORKER_LOST, text, worker)
-    reopen(record)
-    return Next.REQUEUE
-
-
 def reopen(record: Record) -> None:
     """Makes a record one that waits again."""
     record.state = _RETRY if record.attempt else _PENDING
@@ -109,7 +92,7 @@ def reopen(record: Record) -> None:
 def revive(record: Record) -> None:
     """Makes a dead letter as it was when it was submitted."""
     record.state = _PENDING
-    record.deliveries = record.worker_losses = record.attempt = record.fence = 0
+    record.deliveries = record.attempt = record.fence = 0
     record.eta_ms = record.expires_ms = record.finished_ms = record.started_ms = record.run_us = 0
     record.worker = record.error_type = record.payload = record.note = None
     record.ref = record.revoke_asked = False

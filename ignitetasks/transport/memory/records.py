@@ -16,8 +16,6 @@ from ignitetasks.message import COMPLETION_REF, Completion, Template
 #: Where a record is: nowhere (ended or promised), in the order, waiting for its time, for its join, or with a child.
 NOWHERE, READY, DELAYED, JOINING, LEASED = range(5)
 
-PROMISED = -1
-
 WORKER_LOST = "WorkerLostError"
 REVOKED = "TaskRevokedError"
 EXPIRED = "TaskExpiredError"
@@ -77,7 +75,6 @@ class Record:
     finished_ms: int = 0
     attempt: int = 0
     deliveries: int = 0
-    worker_losses: int = 0
     fence: int = 0
     worker: str | None = None
     error_type: str | None = None
@@ -91,11 +88,6 @@ class Record:
     revoke_asked: bool = False
     holder: Child | None = None
     watchers: set[int] = field(default_factory=set)
-
-    @property
-    def join_id(self) -> str | None:
-        """The task that waits for this one, or None."""
-        return getattr(self.call, "join_id", None)
 
     @property
     def terminal(self) -> bool:
@@ -136,7 +128,7 @@ class Record:
             "options": self.options,
             "max_deliveries": call.max_deliveries,
             "result_ttl_ms": call.result_ttl_ms,
-            "join_id": self.join_id,
+            "join_id": call.join_id,
             "join_size": self.join_size,
             "note": self.note,
         }

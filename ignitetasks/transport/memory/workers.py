@@ -1,25 +1,33 @@
 """The home's side of workers: who listens, who is free, what a child says and what its death means.
 
-All methods are called with the home's lock. This file must not read sockets (lane.py does) or decide states
-(outcomes.py does).
+All methods but `Workers.ask` are called with the home's lock. This file must not read sockets (lane.py does) or
+decide states (outcomes.py does).
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ignitetasks import frames, states
-from ignitetasks.message import EARLY_ACK
+from ignitetasks.message import EARLY_ACK, PROMISED
 from ignitetasks.transport.memory import outcomes, records
 from ignitetasks.transport.memory.home import Home, Outlet
 from ignitetasks.transport.memory.outcomes import Next
-from ignitetasks.transport.memory.records import LEASED, PROMISED, READY, Child, Record, Worker, now_ms
+from ignitetasks.transport.memory.records import LEASED, READY, Child, Record, Worker, now_ms
 
+#: A question to a supervisor, its answer, and the word of other queues to take from.
+CONTROL = 24
+CONTROL_REPLY = 25
+QUEUES = 26
 #: The end of a child waits so long for its supervisor's report.
 REPORT_MS = 1_000
 #: A task that no listening worker knows fails after this long.
 UNKNOWN_GRACE_MS = 3_000
+#: Children of a supervisor that is gone have so long to end by themselves, so that their last words count.
+LAST_WORDS_MS = 300
 
 
 class Workers:
@@ -76,18 +84,31 @@ class Workers:
             worker.drained = True
             self.home.post(worker.peer, frames.DRAINED, {})
 
+    def ask(self, number: int, command: str, body: bytes, names: Sequence[str] | None) -> list[Worker]:
+        """Sends a question to the supervisors of these names, None for all; returns those that are there."""
+        with self.home.changing():
+            asked = [worker for worker in self.all.values() if names is None or worker.name in names]
+            for worker in asked:
+                self.home.post(worker.peer, CONTROL, [number, command, body])
+            return asked
+
     def left(self, worker: Worker) -> None:
         """Ends the leases of a worker that is gone."""
         self.all.pop(worker.epoch, None)
         for key in [key for key in self._unknown if key[0] == worker.epoch]:
             del self._unknown[key]
-        for child in worker.children:
+        for child in list(worker.children):
+            if child.gone:
+                self._settle(child, *(child.death or ("unknown", -1)))
+            else:
+                self.home.alarm(now_ms() + LAST_WORDS_MS, partial(self._cut_off, child))
+
+    def _cut_off(self, child: Child) -> None:
+        """Ends a child that outlives its supervisor."""
+        if not child.gone:
             child.gone = True
-            held, child.held = child.held, {}
-            for record, fence in held.values():
-                if self._current(record, fence):
-                    self._step(record, outcomes.worker_lost(record, worker.name), by_child=False)
-        worker.children.clear()
+            child.peer.close()
+            self._settle(child, "unknown", -1)
 
     # -- giving -------------------------------------------------------------------------------------------------
 
@@ -168,13 +189,16 @@ class Workers:
             if kind == frames.GIVE_BACK and answer[5] == "not_registered":
                 worker.tasks.discard(record.call.task)
                 self._unknown[worker.epoch, record.call.task] = None
+            spawn = answer[6] if len(answer) > 6 else None
+            if spawn:
+                self.home.grow(spawn)
             step = outcomes.apply(record, answer, worker.name)
             if step is Next.END:
                 worker.done += 1
                 worker.failed += kind == frames.FAILURE
             self._step(record, step, by_child=True)
-            if len(answer) > 6 and answer[6]:
-                self.home.spawn(answer[6])
+            if spawn:
+                self.home.spawn(spawn)
         self._announce_drained(worker)
 
     def _step(self, record: Record, step: Next, by_child: bool) -> None:
