@@ -1,11 +1,13 @@
 """Finds the application that ``-A module[:attribute]`` names, and says what is wrong when there is none.
 
-Must not create applications or guess between several.
+Where only a module is named: its attribute ``app`` or ``celery``, else the only application in it, else the same in
+its submodule ``celery``. Must not create applications or guess between several.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -33,8 +35,26 @@ def load_app(place: str) -> IgniteTasks:
         raise ConfigurationError(f"-A takes a module, not {place!r}: for example -A {suggestion}")
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    module = _import(name)
+    module, attribute = _find(name, attribute)
     return _named(module, attribute) if attribute else _only(module)
+
+
+def _find(name: str, attribute: str) -> tuple[ModuleType, str]:
+    """Imports what a dotted name begins with: ``-A web.celery`` may mean the name ``celery`` in ``web.py``."""
+    try:
+        return _import(name), attribute
+    except ConfigurationError:
+        parent, _, last = name.rpartition(".")
+        if attribute or not parent or not _is_attribute(parent, last):
+            raise
+        return _import(parent), last
+
+
+def _is_attribute(parent: str, name: str) -> bool:
+    try:
+        return isinstance(getattr(_import(parent), name, None), IgniteTasks)
+    except ConfigurationError:
+        return False
 
 
 def _import(name: str) -> ModuleType:
@@ -83,8 +103,14 @@ def _named(module: ModuleType, attribute: str) -> IgniteTasks:
 
 def _only(module: ModuleType) -> IgniteTasks:
     found = _applications(module)
+    for name in ("app", "celery"):
+        if name in found:
+            return found[name]
     if len({id(app) for app in found.values()}) == 1:
         return next(iter(found.values()))
+    inner = f"{module.__name__}.celery"
+    if not found and hasattr(module, "__path__") and importlib.util.find_spec(inner) is not None:
+        return _only(_import(inner))
     if not found:
         raise ConfigurationError(
             f"{module.__name__} ({module.__file__}) has no application: "

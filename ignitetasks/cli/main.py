@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -33,8 +34,14 @@ class _Run:
 @click.option(
     "--traceback", envvar="IGNITETASKS_TRACEBACK", is_flag=True, help="Show where in the code an error came from."
 )
-@click.pass_obj
-def cli(run: _Run, traceback: bool) -> None:
+@click.option("-A", "--app", "place", metavar="MODULE[:ATTRIBUTE]", help="The application, for all commands.")
+@click.option("--workdir", type=click.Path(exists=True, file_okay=False), help="Change to this folder first.")
+@click.option("-C", "--no-color", is_flag=True, help="Show no colours.")
+@click.option("-q", "--quiet", is_flag=True, help="Say less.")
+@click.pass_context
+def cli(
+    context: click.Context, traceback: bool, place: str | None, workdir: str | None, no_color: bool, quiet: bool
+) -> None:
     """Durable background tasks for Python, with Apache Ignite as the only thing behind them.
 
     \b
@@ -44,7 +51,28 @@ def cli(run: _Run, traceback: bool) -> None:
     Then:           ignitetasks worker -A tasks -c 4
     And anywhere:   add.delay(2, 3).get(timeout=10)
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
+    run: _Run = context.obj
     run.traceback = traceback
+    if workdir:
+        os.chdir(workdir)
+        sys.path.insert(0, os.getcwd())
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+        context.color = False
+    context.default_map = _defaults(cli, place, quiet)
+
+
+def _defaults(group: click.Group, place: str | None, quiet: bool) -> dict[str, Any]:
+    """Returns defaults for every command below a group that takes what was given before it."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found[name] = _defaults(command, place, quiet)
+            continue
+        taken = {one.name for one in command.params}
+        given = {"place": place, "quiet": quiet or None}
+        found[name] = {key: value for key, value in given.items() if value is not None and key in taken}
+    return found
 
 
 cli.add_command(worker.worker)

@@ -270,10 +270,37 @@ def test_worker_passes_what_it_was_told(modules: Path, monkeypatch: pytest.Monke
     assert (seen["app"].settings.data_dir, seen["app"].settings.durability) == (modules, "process")
 
 
+def test_the_application_may_be_named_before_the_command(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = modules / "elsewhere"
+    folder.mkdir()
+    (folder / "shop_b.py").write_text(APP + "app = IgniteTasks('shop')\n")
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(worker, "run_worker", lambda app, **plan: seen.update(plan, app=app) or 0)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.chdir(modules)
+    monkeypatch.setenv("NO_COLOR", "")  # so that it is put back
+    assert main(["-C", "-A", "shop_b", "--workdir", str(folder), "worker", "-c", "3"]) == 0
+    assert (seen["app"].name, seen["concurrency"]) == ("shop", 3)
+    assert main(["-A", "shop_b", "--workdir", str(folder), "worker", "-A", "nowhere"]) == 2
+
+
 def test_one_application_is_found_under_any_name(modules: Path) -> None:
     (modules / "one_app.py").write_text(APP + "shop = celery = IgniteTasks('shop')\n")
     assert load_app("one_app").name == "shop"
     assert load_app("one_app:celery").name == "shop"
+
+
+def test_an_application_is_found_where_celery_would_look(modules: Path) -> None:
+    (modules / "two_apps.py").write_text(APP + "other = IgniteTasks('other')\napp = IgniteTasks('meant')\n")
+    package = modules / "shop_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "celery.py").write_text(APP + "queue = IgniteTasks('inner')\n")
+    assert load_app("two_apps").name == "meant"
+    assert load_app("two_apps.other").name == "other"
+    assert load_app("shop_package").name == "inner"
+    assert load_app("shop_package.celery").name == "inner"
+    assert load_app("shop_package.celery.queue").name == "inner"
 
 
 @pytest.mark.parametrize(
