@@ -3,9 +3,8 @@ package org.ignitetasks.home;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.ignitetasks.model.BlobRef;
+import java.util.Set;
 import org.ignitetasks.model.Failures;
-import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -25,31 +24,40 @@ final class Completer {
   /** How long an outcome waits for a claim of somebody else on its delivery. */
   private static final long BUSY_MILLIS = 10_000;
 
-  /**
-   * What is to become of one claimed delivery.
-   *
-   * @param before the record as the delivery had it, or null
-   * @param record the record as it is to be
-   * @param outcome kind of the outcome, or -1
-   */
-  private record Step(
-      Entry entry, TaskRecord before, TaskRecord record, Outcomes.Next next, int outcome) {
-    boolean writes() {
-      return next != Outcomes.Next.REQUEUE_UNCHANGED && next != Outcomes.Next.AS_FOUND;
-    }
-  }
-
   private final HomeContext home;
 
-  Completer(HomeContext home) {
+  private final Continuations continuations;
+
+  Completer(HomeContext home, Continuations continuations) {
     this.home = home;
+    this.continuations = continuations;
   }
 
   /**
    * Ends the deliveries whose fence is current; others are dropped. A delivery that somebody else
    * has claimed, if only to put it on record, is waited for: an outcome is not sent twice.
+   *
+   * @return whether other tasks became ready by this
    */
-  void complete(List<Outcome> outcomes) {
+  boolean complete(List<Outcome> outcomes) {
+    Set<String> ids = Continuations.ids(outcomes);
+    if (ids.isEmpty()) {
+      return settle(outcomes);
+    }
+    return home.unmoved(
+        () -> {
+          ids.forEach(home::requireOwned);
+          home.reservations.take(ids);
+          try {
+            return settle(outcomes);
+          } finally {
+            home.reservations.release(ids);
+          }
+        });
+  }
+
+  private boolean settle(List<Outcome> outcomes) {
+    boolean ready = false;
     long deadline = home.nowNanos() + BUSY_MILLIS * 1_000_000;
     List<Outcome> left = outcomes;
     int settled = 0;
@@ -66,12 +74,13 @@ final class Completer {
         }
       }
       if (!steps.isEmpty()) {
-        perform(steps);
+        ready |= perform(steps);
         settled += steps.size();
       }
       left = busy;
     }
     home.metrics.staleOutcomes.add(outcomes.size() - settled);
+    return ready;
   }
 
   private List<Step> claim(List<Outcome> outcomes, List<Outcome> busy) {
@@ -93,7 +102,7 @@ final class Completer {
         steps.add(step(entry, outcome, now));
       } catch (RuntimeException e) {
         home.release(entry);
-        steps.forEach(step -> home.release(step.entry));
+        steps.forEach(step -> home.release(step.entry()));
         home.claimsReleased();
         throw new TasksException(
             TasksException.Code.BAD_REQUEST,
@@ -135,19 +144,21 @@ final class Completer {
       // The worker told us at its start what it knows; its child knows better.
       worker.tasks.remove(entry.task);
     }
-    return unlessRevoked(new Step(entry, entry.record, record, next, outcome.kind()), now);
+    return unlessRevoked(Step.of(entry, record, next, outcome), now);
   }
 
   /** A task that was revoked while it ran may end by itself, but does not run another time. */
   private static Step unlessRevoked(Step step, long now) {
     boolean again =
-        step.next == Outcomes.Next.REQUEUE || step.next == Outcomes.Next.REQUEUE_UNCHANGED;
-    if (!again || !step.entry.revokeAsked) {
+        step.next() == Outcomes.Next.REQUEUE
+            || step.next() == Outcomes.Next.REQUEUE_UNCHANGED
+            || step.next() == Outcomes.Next.PROMISE;
+    if (!again || !step.entry().revokeAsked) {
       return step;
     }
-    Outcomes.fail(
-        step.record, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran", null, now);
-    return new Step(step.entry, step.before, step.record, Outcomes.Next.END, step.outcome);
+    TaskRecord r = step.record();
+    Outcomes.fail(r, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran", null, now);
+    return step.instead(r, Outcomes.Next.END);
   }
 
   /** Puts back, or ends, what a worker held that is gone; the entries are claimed already. */
@@ -163,7 +174,8 @@ final class Completer {
       }
       TaskRecord record = entry.record.copy();
       Outcomes.Next next = Outcomes.workerLost(record, worker, now);
-      steps.add(unlessRevoked(new Step(entry, entry.record, record, next, Outcome.LOST), now));
+      Step step = Step.ofNode(entry, entry.record, record, next, Outcome.LOST);
+      steps.add(unlessRevoked(step, now));
     }
     if (!steps.isEmpty()) {
       perform(steps);
@@ -186,41 +198,64 @@ final class Completer {
       TaskRecord before = entry.record != null ? entry.record : found.get(entry.id);
       TaskRecord record = before.copy();
       Outcomes.fail(record, state, errorType, message, null, home.nowMillis());
-      steps.add(new Step(entry, before, record, Outcomes.Next.END, -1));
+      steps.add(Step.ofNode(entry, before, record, Outcomes.Next.END, -1));
     }
     perform(steps);
   }
 
-  private void perform(List<Step> planned) {
+  private boolean perform(List<Step> planned) {
     List<Step> steps = planned;
+    Continuations.Plan more = null;
     List<TaskRecord> rows = List.of();
     try {
       steps = lookFirst(planned);
-      rows = steps.stream().filter(Step::writes).map(Step::record).toList();
+      more = continuations.plan(steps);
+      rows = rows(steps, more);
       long start = home.nowNanos();
-      home.store.write(rows);
+      if (more == null) {
+        home.store.write(rows);
+      } else {
+        home.store.writeTogether(rows);
+      }
       if (!rows.isEmpty()) {
         home.metrics.committed(start);
       }
     } catch (RuntimeException e) {
-      giveUp(steps, !rows.isEmpty());
+      giveUp(steps, more, !rows.isEmpty());
       throw e;
     }
+    boolean ready = false;
     Map<Origin, List<Completion>> mail = Watchers.mail();
     synchronized (home.lock) {
-      steps.forEach(step -> settle(step, mail));
+      for (Step step : steps) {
+        ready |= settle(step, mail);
+      }
+      ready |= more != null && more.settle(mail);
       home.claimsReleased();
     }
     home.tell(mail);
     steps.forEach(this::afterwards);
+    if (more != null) {
+      more.afterwards();
+    }
+    return ready;
   }
 
-  /** Replaces steps for tasks whose last write was in doubt and turns out to have ended them. */
+  private static List<TaskRecord> rows(List<Step> steps, Continuations.Plan more) {
+    if (more == null) {
+      return steps.stream().filter(Step::writes).map(Step::record).toList();
+    }
+    List<TaskRecord> rows = new ArrayList<>(more.records());
+    steps.stream().filter(s -> s.writes() && !more.has(s)).map(Step::record).forEach(rows::add);
+    return rows;
+  }
+
+  /** Replaces steps for tasks whose last write was in doubt and turns out to have happened. */
   private List<Step> lookFirst(List<Step> planned) {
     List<String> unsure = new ArrayList<>();
     for (Step step : planned) {
-      if (step.entry.unsure) {
-        unsure.add(step.entry.id);
+      if (step.entry().unsure) {
+        unsure.add(step.entry().id);
       }
     }
     if (unsure.isEmpty()) {
@@ -229,47 +264,54 @@ final class Completer {
     Map<String, TaskRecord> found = home.store.readSettled(unsure);
     List<Step> steps = new ArrayList<>(planned.size());
     for (Step step : planned) {
-      TaskRecord there = found.get(step.entry.id);
-      boolean over = step.entry.unsure && (there == null || there.state.terminal());
-      steps.add(
-          over
-              ? new Step(step.entry, step.before, there, Outcomes.Next.AS_FOUND, step.outcome)
-              : step);
+      TaskRecord there = found.get(step.entry().id);
+      boolean over = step.entry().unsure && (there == null || over(step, there));
+      steps.add(over ? step.instead(there, Outcomes.Next.AS_FOUND) : step);
     }
     return steps;
   }
 
-  private void giveUp(List<Step> steps, boolean wrote) {
+  /** It has ended; or its id has gone to another call, which must not be written over. */
+  private static boolean over(Step step, TaskRecord there) {
+    return there.state.terminal()
+        || (step.before() != null && there.replaced > step.before().replaced);
+  }
+
+  private void giveUp(List<Step> steps, Continuations.Plan more, boolean wrote) {
     synchronized (home.lock) {
       for (Step step : steps) {
-        step.entry.unsure |= wrote && step.writes();
-        home.release(step.entry);
+        step.entry().unsure |= wrote && step.writes();
+        home.release(step.entry());
       }
       home.claimsReleased();
     }
+    if (more != null && wrote) {
+      more.inDoubt();
+    } else if (more != null) {
+      more.undo();
+    }
   }
 
-  private void settle(Step step, Map<Origin, List<Completion>> mail) {
-    Entry entry = step.entry;
+  /** Returns whether another task became ready. */
+  private boolean settle(Step step, Map<Origin, List<Completion>> mail) {
+    Entry entry = step.entry();
     WorkerSlots worker = home.state.worker(entry.epoch);
     if (worker != null) {
-      tally(worker, step.outcome);
+      tally(worker, step.outcome());
     }
     if (step.writes()) {
       entry.unsure = false;
       entry.ownRow = true;
     }
-    switch (step.next) {
+    TaskRecord record = step.record();
+    switch (step.next()) {
       case END, AS_FOUND -> {
-        home.state.ended(entry);
-        home.leftOrder(entry);
-        if (step.record != null && !step.record.expired) {
-          home.watchers.collect(home.completion(step.record), entry.origin, mail);
-        }
+        return settleEnd(entry, record, mail);
       }
+      case PROMISE -> home.state.ended(entry);
       case REQUEUE -> {
-        entry.record = step.record;
-        if (home.state.requeue(entry, step.record, home.nowMillis())) {
+        entry.record = record;
+        if (home.state.requeue(entry, record, home.nowMillis())) {
           home.park(entry);
         }
       }
@@ -279,11 +321,27 @@ final class Completer {
         }
       }
       case RUN_ON -> {
-        entry.record = step.record;
+        entry.record = record;
         entry.leaseOnRecord = true;
         home.release(entry);
       }
     }
+    return false;
+  }
+
+  private boolean settleEnd(Entry entry, TaskRecord record, Map<Origin, List<Completion>> mail) {
+    boolean current = home.state.ended(entry);
+    if (record != null && !record.state.terminal()) {
+      // Its replacement, found in the ledger.
+      return current && home.succeed(entry, record, home.nowMillis());
+    }
+    home.leftOrder(entry);
+    if (record == null || record.expired) {
+      return false;
+    }
+    home.watchers.collect(home.completion(record), entry.origin, mail);
+    // A lease that went with its partition was counted by the rebuild, should that be back.
+    return current && home.joined(record, home.nowMillis());
   }
 
   private static void tally(WorkerSlots worker, int kind) {
@@ -296,20 +354,20 @@ final class Completer {
   }
 
   private void afterwards(Step step) {
-    TaskRecord r = step.record;
-    switch (step.next) {
+    TaskRecord r = step.record();
+    switch (step.next()) {
       case END -> {
         home.ended(r);
         measure(r);
-        dropReplaced(step.before, r);
+        home.dropReplaced(step.before(), r);
       }
       case AS_FOUND -> {
-        if (r != null && !r.expired) {
+        if (r != null && !r.expired && r.state.terminal()) {
           home.ended(r);
         }
       }
       case REQUEUE -> {
-        dropReplaced(step.before, r);
+        home.dropReplaced(step.before(), r);
         if (r.state == TaskState.RETRY) {
           home.metrics.retries.of(r.queue).increment();
         }
@@ -322,18 +380,5 @@ final class Completer {
     double wait = r.finishedMillis - r.runMicros / 1000.0 - Math.max(r.createdMillis, r.etaMillis);
     home.metrics.waits.of(r.queue).add(wait);
     home.metrics.runs.of(r.task).add(r.runMicros / 1000.0);
-  }
-
-  /** Deletes the blobs that the record named before and names no more. */
-  private void dropReplaced(TaskRecord before, TaskRecord now) {
-    if (before == null) {
-      return;
-    }
-    if (before.has(TaskFlags.BODY_REF) && before.body != now.body) {
-      BlobRef.of(before.body).ifPresent(ref -> home.dropBlobLater(ref.blobId()));
-    }
-    if (before.has(TaskFlags.RESULT_REF) && before.payload != now.payload) {
-      BlobRef.of(before.payload).ifPresent(ref -> home.dropBlobLater(ref.blobId()));
-    }
   }
 }

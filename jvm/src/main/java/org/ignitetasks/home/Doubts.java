@@ -32,6 +32,11 @@ final class Doubts {
     }
   }
 
+  /** Says whether there are any. */
+  synchronized boolean any() {
+    return !open.isEmpty();
+  }
+
   /** Takes doubts back that could not be settled. */
   synchronized void putBack(Map<String, Doubt> doubts) {
     doubts.forEach(open::putIfAbsent);

@@ -3,6 +3,7 @@ package org.ignitetasks.home;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -57,6 +58,7 @@ final class HomeContext {
   final Reservations reservations = new Reservations();
   final Doubts doubts = new Doubts();
   final DeadLetters dead = new DeadLetters();
+  final Joins joins = new Joins();
 
   /**
    * Held shared by all that takes tasks out of the order, or brings them in, around a write; held
@@ -155,6 +157,93 @@ final class HomeContext {
     }
   }
 
+  /**
+   * Takes a task whose record is durable: into the order, or among those that wait for others. Call
+   * with the lock. Returns whether it is ready.
+   */
+  boolean arrive(Entry entry, int joinSize, long nowMillis) {
+    if (joinSize != 0 && joins.hold(entry, joinSize)) {
+      return false;
+    }
+    park(entry);
+    state.submitted(entry, nowMillis);
+    return true;
+  }
+
+  /** As {@link #arrive}, for a task that had an entry; its record may be quite another one. */
+  boolean succeed(Entry before, TaskRecord record, long nowMillis) {
+    Entry entry = new Entry(record, before.origin);
+    entry.sheet = before.sheet;
+    entry.ownRow = true;
+    before.sheet = null;
+    unpark(before);
+    if (record.joinSize == 0) {
+      joins.closed(record.id);
+    }
+    return arrive(entry, record.joinSize, nowMillis);
+  }
+
+  /** Brings an entry back that was taken out and not changed; call with the lock. */
+  void restored(Entry entry, long nowMillis) {
+    if (joins.putBack(entry)) {
+      return;
+    }
+    if (entry.seq == 0) {
+      state.submitted(entry, nowMillis);
+    } else {
+      state.restored(entry, nowMillis);
+    }
+    park(entry);
+  }
+
+  /**
+   * Notes what a durable end means for joins; call with the lock, once for each end. Returns
+   * whether somebody became ready by it.
+   *
+   * <p>Nothing of this is written: a home that is killed here is rebuilt from rows that say the
+   * same. A task that was run again from the dead letters has been counted by its first end.
+   */
+  boolean joined(TaskRecord r, long nowMillis) {
+    if (r.joinSize != 0) {
+      joins.closed(r.id);
+    }
+    if (r.joinId == null || r.has(TaskFlags.COUNTED) || !owned.get(Locator.partition(r.joinId))) {
+      return false;
+    }
+    Entry ready = joins.ended(r.joinId);
+    if (ready == null) {
+      return false;
+    }
+    state.submitted(ready, nowMillis);
+    return true;
+  }
+
+  /** Returns the record of a promised task with the call it was promised. */
+  static TaskRecord filled(TaskRecord promise, TaskRecord call) {
+    TaskRecord r = call.copy();
+    r.createdMillis = promise.createdMillis;
+    r.replaced = promise.replaced;
+    r.flag(TaskFlags.COUNTED, promise.has(TaskFlags.COUNTED));
+    r.joinId = call.joinId == null ? promise.joinId : call.joinId;
+    r.rootId = call.rootId == null ? promise.rootId : call.rootId;
+    r.parentId = call.parentId == null ? promise.parentId : call.parentId;
+    r.groupId = call.groupId == null ? promise.groupId : call.groupId;
+    return r;
+  }
+
+  /** Deletes the blobs that the record named before and names no more. */
+  void dropReplaced(TaskRecord before, TaskRecord now) {
+    if (before == null) {
+      return;
+    }
+    if (before.has(TaskFlags.BODY_REF) && before.body != now.body) {
+      BlobRef.of(before.body).ifPresent(ref -> dropBlobLater(ref.blobId()));
+    }
+    if (before.has(TaskFlags.RESULT_REF) && before.payload != now.payload) {
+      BlobRef.of(before.payload).ifPresent(ref -> dropBlobLater(ref.blobId()));
+    }
+  }
+
   /** Returns what waiting sessions are told of a terminal record. */
   Completion completion(TaskRecord r) {
     return new Completion(r.id, r.state.code(), r.payload, r.has(TaskFlags.RESULT_REF));
@@ -189,30 +278,44 @@ final class HomeContext {
     dropBlobsOf(r);
   }
 
-  /** Deletes rows; a marker stays for a task whose sheet does, or it would seem to wait again. */
-  void erase(List<String> ids) {
+  /**
+   * Deletes rows; a marker stays for a task whose sheet does, or it would seem to wait again, and
+   * for a member whose join is open, or a rebuild would miss its end.
+   */
+  void erase(Collection<TaskRecord> records) {
     List<String> free = new ArrayList<>();
     List<TaskRecord> markers = new ArrayList<>();
-    for (String id : ids) {
-      if (sheets.holds(id)) {
-        TaskRecord marker = marker(id, nowMillis() + settings.maxTombstoneMillis());
-        marker.forgotten = true;
-        markers.add(marker);
-      } else {
-        free.add(id);
+    synchronized (lock) {
+      for (TaskRecord r : records) {
+        boolean member = r.joinId != null && joins.open(r.joinId);
+        if (member || sheets.holds(r.id)) {
+          TaskRecord marker = marker(r, nowMillis() + settings.maxTombstoneMillis());
+          marker.forgotten = true;
+          markers.add(marker);
+        } else {
+          free.add(r.id);
+        }
       }
     }
     store.write(markers);
     store.delete(free);
+    synchronized (lock) {
+      for (TaskRecord r : records) {
+        if (r.joinId != null) {
+          joins.memberGone(r.joinId);
+        }
+      }
+    }
   }
 
   /** Returns the marker of an expired task, to be deleted at {@code dueMillis}. */
-  TaskRecord marker(String id, long dueMillis) {
+  TaskRecord marker(TaskRecord of, long dueMillis) {
     TaskRecord marker = new TaskRecord();
-    marker.id = id;
+    marker.id = of.id;
+    marker.joinId = of.joinId;
     marker.expired = true;
     marker.finishedMillis = dueMillis;
-    due.note(id, dueMillis);
+    due.note(of.id, dueMillis);
     return marker;
   }
 

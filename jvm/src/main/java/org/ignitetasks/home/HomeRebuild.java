@@ -40,6 +40,12 @@ final class HomeRebuild {
     final int[] stored = new int[TaskState.values().length];
     final List<String> dead = new ArrayList<>();
 
+    /** By id: sizes of joins that have not ended, and how many members of any join have. */
+    final Map<String, Integer> joinSizes = new HashMap<>();
+
+    final Map<String, Integer> joinEnds = new HashMap<>();
+    final List<String> joinsOver = new ArrayList<>();
+
     Found(int partition) {
       this.partition = partition;
     }
@@ -85,9 +91,12 @@ final class HomeRebuild {
     load(waiting.stream().filter(e -> e.record == null && running.containsKey(e.id)).toList());
     List<Entry> lost = new ArrayList<>();
     long now = home.nowMillis();
+    Map<String, Integer> sizes = new HashMap<>();
+    all.forEach(found -> sizes.putAll(found.joinSizes));
     synchronized (home.lock) {
+      restoreJoins(all);
       for (Entry entry : waiting) {
-        place(entry, running.get(entry.id), lost, now);
+        place(entry, sizes.getOrDefault(entry.id, 0), running.get(entry.id), lost, now);
       }
       all.forEach(this::count);
       BitSet owned = (BitSet) home.owned.clone();
@@ -99,6 +108,16 @@ final class HomeRebuild {
     } catch (RuntimeException e) {
       home.log("lost starts could not be written: the timer does it", e);
     }
+  }
+
+  /** Counts the ended members of joins that have not ended, or were not inserted yet. */
+  private void restoreJoins(List<Found> all) {
+    Map<String, Integer> ends = new HashMap<>();
+    for (Found found : all) {
+      found.joinEnds.forEach((id, ended) -> ends.merge(id, ended, Integer::sum));
+    }
+    all.forEach(found -> found.joinsOver.forEach(ends::remove));
+    ends.forEach(home.joins::restore);
   }
 
   /** Brings the records of tasks that run: nobody else will read them again. */
@@ -125,6 +144,7 @@ final class HomeRebuild {
         home.state.drain(null, Integer.MAX_VALUE, e -> gone.test(e.id)).forEach(home::unpark);
         home.state.dropLeases(e -> gone.test(e.id));
         home.watchers.forget(gone);
+        home.joins.forget(gone);
         home.claimsReleased();
       }
       home.sheets.forget(gone);
@@ -137,8 +157,18 @@ final class HomeRebuild {
     }
   }
 
-  private void place(Entry entry, WorkerApi.Running held, List<Entry> lost, long now) {
+  private void place(
+      Entry entry, int joinSize, WorkerApi.Running held, List<Entry> lost, long now) {
     boolean open = entry.fence != 0;
+    TaskRecord record = entry.record;
+    // What a worker says it holds may be the delivery that was replaced by what waits here.
+    if (joinSize != 0 && home.joins.hold(entry, joinSize)) {
+      if (!open) {
+        return;
+      }
+      home.joins.take(entry.id);
+      entry.record = record;
+    }
     if (held != null && held.fence() >= entry.fence && entry.record != null) {
       home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
       entry.leaseOnRecord = open;
@@ -202,6 +232,10 @@ final class HomeRebuild {
     }
     TaskState state = RecordCodec.peekState(stored);
     found.row(id, state == null || state.terminal());
+    RecordCodec.Join join = RecordCodec.peekJoin(stored);
+    if (join != null) {
+      join(id, join, state == null || state.terminal(), found);
+    }
     if (state == null) {
       return;
     }
@@ -213,10 +247,28 @@ final class HomeRebuild {
       return;
     }
     TaskRecord record = RecordCodec.decode(id, stored);
+    if (record.joinId != null && record.has(TaskFlags.COUNTED)) {
+      found.joinEnds.merge(record.joinId, 1, Integer::sum);
+    }
     Entry entry = new Entry(record, null);
     boolean open = record.fence != 0 || openEarlyAck(record);
     entry.fence = open ? Math.max(1, record.fence) : 0;
     add(entry, found);
+  }
+
+  private static void join(String id, RecordCodec.Join join, boolean ended, Found found) {
+    if (!ended) {
+      if (join.size() != 0) {
+        found.joinSizes.put(id, join.size());
+      }
+      return;
+    }
+    if (join.id() != null) {
+      found.joinEnds.merge(join.id(), 1, Integer::sum);
+    }
+    if (join.size() != 0) {
+      found.joinsOver.add(id);
+    }
   }
 
   /** Keeps records only as far as the budget for waiting tasks goes: there may be a million. */

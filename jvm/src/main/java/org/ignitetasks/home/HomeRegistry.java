@@ -60,13 +60,14 @@ public final class HomeRegistry implements HomeApi {
       CompletionLink gateways,
       InstantSource clock) {
     home = new HomeContext(settings, store, blobs, workers, gateways, clock);
-    completer = new Completer(home);
+    DoubtSettler doubts = new DoubtSettler(home);
+    completer = new Completer(home, new Continuations(home, doubts));
     dispatcher = new Dispatcher(home, completer);
-    inserter = new Inserter(home, dispatcher);
+    inserter = new Inserter(home, dispatcher, doubts);
     operations = new Operations(home);
     revoker = new Revoker(home, completer, operations);
     inspector = new Inspector(home);
-    timers = new HomeTimers(home, completer, dispatcher, operations, inserter);
+    timers = new HomeTimers(home, completer, dispatcher, operations, doubts);
     dispatcher.onWakeMoved(timers::etaMayBeSooner);
   }
 
@@ -126,14 +127,15 @@ public final class HomeRegistry implements HomeApi {
     for (Outcome outcome : outcomes) {
       home.requireOwned(outcome.id());
     }
-    completer.complete(outcomes);
-    for (Outcome outcome : outcomes) {
-      // Only what goes back into the queue gives others something to do: slots come by credits.
-      if (outcome.kind() != Outcome.SUCCESS) {
-        dispatcher.run();
-        timers.etaMayBeSooner();
-        return;
-      }
+    boolean ready = completer.complete(outcomes);
+    for (int i = 0; i < outcomes.size() && !ready; i++) {
+      ready = outcomes.get(i).kind() != Outcome.SUCCESS;
+    }
+    // Only what comes, or goes back, into the queue gives others something to do: slots come by
+    // credits.
+    if (ready) {
+      dispatcher.run();
+      timers.etaMayBeSooner();
     }
   }
 
@@ -265,7 +267,9 @@ public final class HomeRegistry implements HomeApi {
 
   @Override
   public int purge(String queue) {
-    return operations.purge(queue);
+    int count = operations.purge(queue);
+    dispatcher.run();
+    return count;
   }
 
   @Override

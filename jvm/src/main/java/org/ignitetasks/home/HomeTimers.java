@@ -30,7 +30,7 @@ final class HomeTimers {
   private final Completer completer;
   private final Dispatcher dispatcher;
   private final Operations operations;
-  private final Inserter inserter;
+  private final DoubtSettler doubts;
   private final Sweeper sweeper;
   private final Object alarm = new Object();
   private volatile boolean stopped;
@@ -45,12 +45,12 @@ final class HomeTimers {
       Completer completer,
       Dispatcher dispatcher,
       Operations operations,
-      Inserter inserter) {
+      DoubtSettler doubts) {
     this.home = home;
     this.completer = completer;
     this.dispatcher = dispatcher;
     this.operations = operations;
-    this.inserter = inserter;
+    this.doubts = doubts;
     this.sweeper = new Sweeper(home, operations);
   }
 
@@ -136,7 +136,7 @@ final class HomeTimers {
     // another.
     attempt(dispatcher::run);
     attempt(() -> home.unmoved(() -> lookAfterLeases(pausedMillis)));
-    attempt(inserter::settleDoubts);
+    attempt(doubts::settleOpen);
     attempt(this::dropFinishedSheets);
     attempt(this::keepRates);
     attempt(dispatcher::run);
@@ -189,7 +189,9 @@ final class HomeTimers {
     ratesReadNanos = home.nowNanos();
   }
 
-  /** A home that was not told of a change, since it was not there yet, learns of it all the same. */
+  /**
+   * A home that was not told of a change, since it was not there yet, learns of it all the same.
+   */
   private void keepRates() {
     if (home.nowNanos() - ratesReadNanos > RATES_NANOS) {
       readRates();

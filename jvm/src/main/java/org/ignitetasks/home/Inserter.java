@@ -6,10 +6,11 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
-import org.ignitetasks.protocol.Completion;
+import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.SubmitAnswer;
 
@@ -18,12 +19,13 @@ import org.ignitetasks.protocol.SubmitAnswer;
  * are reserved, so that a repeat of the same call waits for the first and then finds what it wrote.
  */
 final class Inserter {
-  /** Doubts that are looked at together. */
-  private static final int BATCH = 500;
-
   /** What a call comes to. */
   private static final class Plan {
     List<TaskRecord> fresh = new ArrayList<>();
+
+    /** New records of promised tasks. */
+    final List<TaskRecord> fills = new ArrayList<>();
+
     final List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
 
     /**
@@ -36,10 +38,12 @@ final class Inserter {
 
   private final HomeContext home;
   private final Dispatcher dispatcher;
+  private final DoubtSettler doubts;
 
-  Inserter(HomeContext home, Dispatcher dispatcher) {
+  Inserter(HomeContext home, Dispatcher dispatcher, DoubtSettler doubts) {
     this.home = home;
     this.dispatcher = dispatcher;
+    this.doubts = doubts;
   }
 
   SubmitAnswer submit(List<TaskRecord> records, Origin origin, boolean repeated) {
@@ -49,6 +53,7 @@ final class Inserter {
         home.unmoved(
             () -> {
               ids.forEach(home::requireOwned);
+              records.forEach(this::requireJoinHere);
               boolean distinct = home.reservations.take(ids);
               try {
                 Plan plan = plan(records, repeated, distinct);
@@ -63,11 +68,26 @@ final class Inserter {
     return new SubmitAnswer(created, exceptions);
   }
 
+  private void requireJoinHere(TaskRecord r) {
+    if (r.joinId != null && !home.owned.get(Locator.partition(r.joinId))) {
+      throw new TasksException(
+          TasksException.Code.BAD_REQUEST,
+          "task "
+              + r.id
+              + " is to be waited for by "
+              + r.joinId
+              + ", which another node keeps:"
+              + " give both ids with the same last four digits");
+    }
+  }
+
   private Plan plan(List<TaskRecord> records, boolean repeated, boolean distinct) {
     Plan plan = new Plan();
+    // Ids that are promised, or in doubt, are there although the client vouches that they are new.
+    boolean all = repeated || home.joins.anyPromised() || home.doubts.any();
     List<String> check = new ArrayList<>();
     for (TaskRecord record : records) {
-      if (repeated || record.has(TaskFlags.CHECK_EXISTS)) {
+      if (all || record.has(TaskFlags.CHECK_EXISTS)) {
         check.add(record.id);
       }
     }
@@ -76,7 +96,7 @@ final class Inserter {
       return plan;
     }
     plan.doubts = home.doubts.take(check);
-    plan.found = read(plan.doubts, check);
+    plan.found = doubts.read(plan.doubts, check);
     Map<String, TaskRecord> there = new HashMap<>(plan.found);
     there.values().removeIf(r -> r.expired);
     for (int i = 0; i < records.size(); i++) {
@@ -87,26 +107,16 @@ final class Inserter {
         if (!distinct) {
           there.put(record.id, record);
         }
+      } else if (known.promised()) {
+        TaskRecord filled = HomeContext.filled(known, record);
+        plan.fills.add(filled);
+        there.put(record.id, filled);
       } else {
         int code = sameCall(record, known) ? SubmitAnswer.EXISTS : SubmitAnswer.CONFLICT;
         plan.exceptions.add(new SubmitAnswer.Exception(i, code, known.state.code()));
       }
     }
     return plan;
-  }
-
-  private Map<String, TaskRecord> read(Map<String, Doubts.Doubt> doubts, List<String> others) {
-    try {
-      if (doubts.isEmpty()) {
-        return home.store.read(others);
-      }
-      Map<String, TaskRecord> found = new HashMap<>(home.store.readSettled(doubts.keySet()));
-      found.putAll(home.store.read(others.stream().filter(id -> !doubts.containsKey(id)).toList()));
-      return found;
-    } catch (RuntimeException e) {
-      home.doubts.putBack(doubts);
-      throw e;
-    }
   }
 
   private static boolean sameCall(TaskRecord a, TaskRecord b) {
@@ -116,11 +126,11 @@ final class Inserter {
   }
 
   private Collection<WorkerSlots> perform(Plan plan, Origin origin) {
-    settleOrPutBack(plan.doubts, plan.found);
+    doubts.settle(plan.doubts, plan.found);
     List<RecordStore.Run> runs;
     try {
       long start = home.nowNanos();
-      runs = home.store.insert(plan.fresh);
+      runs = write(plan);
       if (!plan.fresh.isEmpty()) {
         home.metrics.committed(start);
         home.metrics.submitted(plan.fresh);
@@ -128,6 +138,7 @@ final class Inserter {
     } catch (RuntimeException e) {
       // Whether it is durable is open: if it is, the task must get its turn without the client.
       home.doubts.add(entries(plan.fresh, origin), null);
+      home.doubts.add(takePromised(plan.fills), TaskState.PENDING);
       throw e;
     }
     List<Entry> entries = entries(plan.fresh, origin);
@@ -138,12 +149,49 @@ final class Inserter {
     }
     long now = home.nowMillis();
     synchronized (home.lock) {
-      for (Entry entry : entries) {
-        home.park(entry);
-        home.state.submitted(entry, now);
+      for (int i = 0; i < entries.size(); i++) {
+        home.arrive(entries.get(i), plan.fresh.get(i).joinSize, now);
       }
+      plan.fills.forEach(filled -> fill(filled, origin, now));
       return home.state.dispatch(now, home.nowNanos());
     }
+  }
+
+  private List<RecordStore.Run> write(Plan plan) {
+    if (plan.fills.isEmpty()) {
+      return home.store.insert(plan.fresh);
+    }
+    // No sheets: what is filled in has a row already.
+    List<TaskRecord> rows = new ArrayList<>(plan.fresh);
+    rows.addAll(plan.fills);
+    home.store.write(rows);
+    return List.of();
+  }
+
+  private void fill(TaskRecord filled, Origin origin, long now) {
+    Entry promised = home.joins.take(filled.id);
+    if (promised == null) {
+      return;
+    }
+    if (promised.origin == null && !filled.has(TaskFlags.IGNORE_RESULT)) {
+      promised.origin = origin;
+    } else if (origin != null && !origin.equals(promised.origin)) {
+      home.watchers.add(filled.id, origin);
+    }
+    home.succeed(promised, filled, now);
+  }
+
+  private List<Entry> takePromised(List<TaskRecord> fills) {
+    List<Entry> taken = new ArrayList<>();
+    synchronized (home.lock) {
+      for (TaskRecord filled : fills) {
+        Entry promised = home.joins.take(filled.id);
+        if (promised != null) {
+          taken.add(promised);
+        }
+      }
+    }
+    return taken;
   }
 
   private static List<Entry> entries(List<TaskRecord> records, Origin origin) {
@@ -152,92 +200,5 @@ final class Inserter {
       entries.add(new Entry(record, record.has(TaskFlags.IGNORE_RESULT) ? null : origin));
     }
     return entries;
-  }
-
-  /** Looks at the ids whose last write is open, and queues those that are there and unfinished. */
-  void settleDoubts() {
-    List<String> ids = home.doubts.ids(BATCH);
-    if (ids.isEmpty()) {
-      return;
-    }
-    home.unmoved(
-        () -> {
-          home.reservations.take(ids);
-          try {
-            Map<String, Doubts.Doubt> taken = home.doubts.take(ids);
-            settleOrPutBack(taken, read(taken, List.of()));
-          } finally {
-            home.reservations.release(ids);
-          }
-          return null;
-        });
-  }
-
-  private void settleOrPutBack(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
-    if (doubts.isEmpty()) {
-      return;
-    }
-    try {
-      detach(doubts, found);
-    } catch (RuntimeException e) {
-      home.doubts.putBack(doubts);
-      throw e;
-    }
-    settle(doubts, found);
-  }
-
-  /** Gives records whose insert was in doubt rows of their own: their sheet is then not needed. */
-  private void detach(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
-    List<TaskRecord> inserted = new ArrayList<>();
-    for (Doubts.Doubt doubt : doubts.values()) {
-      TaskRecord r = found.get(doubt.entry().id);
-      if (doubt.before() == null && r != null && !r.state.terminal()) {
-        home.sheets.hold(r.id);
-        inserted.add(r);
-      }
-    }
-    home.store.write(inserted);
-  }
-
-  /** Puts tasks into the order, or tells of their end, as their settled records say. */
-  private void settle(Map<String, Doubts.Doubt> doubts, Map<String, TaskRecord> found) {
-    List<Doubts.Doubt> waiting = new ArrayList<>();
-    Map<Origin, List<Completion>> mail = Watchers.mail();
-    for (Doubts.Doubt doubt : doubts.values()) {
-      TaskRecord r = found.get(doubt.entry().id);
-      if (r == null || r.expired) {
-        home.leftOrder(doubt.entry());
-      } else if (r.state.terminal()) {
-        ended(doubt, r, mail);
-      } else {
-        waiting.add(doubt);
-      }
-    }
-    home.tell(mail);
-    long now = home.nowMillis();
-    synchronized (home.lock) {
-      waiting.forEach(doubt -> enqueue(doubt, now));
-    }
-  }
-
-  private void ended(Doubts.Doubt doubt, TaskRecord r, Map<Origin, List<Completion>> mail) {
-    home.leftOrder(doubt.entry());
-    if (doubt.before() == TaskState.PENDING) {
-      // It waited, and the write in doubt has ended it: nobody has been told.
-      home.ended(r);
-      synchronized (home.lock) {
-        home.watchers.collect(home.completion(r), doubt.entry().origin, mail);
-      }
-    }
-  }
-
-  private void enqueue(Doubts.Doubt doubt, long now) {
-    Entry entry = doubt.entry();
-    home.waitsAgain(doubt);
-    if (entry.seq == 0) {
-      home.state.submitted(entry, now);
-    } else {
-      home.state.restored(entry, now);
-    }
   }
 }

@@ -67,7 +67,7 @@ final class Inspector {
       for (WorkerSlots worker : home.state.workers()) {
         workers.add(worker(worker));
       }
-      waiting -= home.state.revokedWaitingCount();
+      waiting += home.joins.waiting() - home.state.revokedWaitingCount();
     }
     states.put("PENDING", Math.max(0, waiting));
     states.put("DELAYED", delayed);

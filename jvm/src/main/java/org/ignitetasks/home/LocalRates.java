@@ -22,8 +22,7 @@ final class LocalRates implements RateLink {
 
   @Override
   public synchronized Rate.Draw draw(String task, Rate rate, int most) {
-    Rate.Draw draw =
-        rate.draw(full.getOrDefault(task, 0L), clockMillis.getAsLong() * 1000, most);
+    Rate.Draw draw = rate.draw(full.getOrDefault(task, 0L), clockMillis.getAsLong() * 1000, most);
     full.put(task, draw.fullMicros());
     return draw;
   }

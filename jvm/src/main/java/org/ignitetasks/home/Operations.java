@@ -8,8 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -69,7 +71,7 @@ final class Operations {
       }
     }
     List<String> goneIds = gone.stream().map(r -> r.id).toList();
-    home.erase(goneIds);
+    home.erase(gone);
     gone.forEach(home::forgotten);
     home.dead.remove(goneIds);
     return gone.size();
@@ -151,18 +153,29 @@ final class Operations {
 
   /** Writes the ends of tasks that were taken out of the order, and tells of them. */
   void writeEnds(List<TaskRecord> rows, Map<String, Entry> entries) {
+    List<TaskRecord> settling = SettleTask.after(rows, home.nowMillis());
+    List<Entry> settlers = settling.stream().map(r -> new Entry(r, null)).toList();
     try {
-      home.store.write(rows);
+      if (settling.isEmpty()) {
+        home.store.write(rows);
+      } else {
+        home.store.writeTogether(Stream.concat(rows.stream(), settling.stream()).toList());
+      }
     } catch (RuntimeException e) {
       home.doubts.add(entries.values(), TaskState.PENDING);
+      home.doubts.add(settlers, null);
       throw e;
     }
     Map<Origin, List<Completion>> mail = Watchers.mail();
+    long now = home.nowMillis();
     synchronized (home.lock) {
       for (TaskRecord r : rows) {
         home.watchers.collect(home.completion(r), entries.get(r.id).origin, mail);
+        home.joined(r, now);
       }
+      settlers.forEach(entry -> home.arrive(entry, 0, now));
     }
+    home.metrics.submitted(settling);
     entries.values().forEach(home::leftOrder);
     rows.forEach(home::ended);
     home.tell(mail);
@@ -172,17 +185,24 @@ final class Operations {
   void putBack(Collection<Entry> entries) {
     long now = home.nowMillis();
     synchronized (home.lock) {
-      for (Entry entry : entries) {
-        home.state.restored(entry, now);
-        home.park(entry);
-      }
+      entries.forEach(entry -> home.restored(entry, now));
     }
   }
 
   int purge(String queue) {
     String where = queue == null ? "with all queues" : "from queue " + queue;
     return endWaiting(
-        queue, PURGE_BATCH, e -> true, TaskState.REVOKED, Failures.REVOKED, "purged " + where);
+        queue,
+        PURGE_BATCH,
+        Operations::purged,
+        TaskState.REVOKED,
+        Failures.REVOKED,
+        "purged " + where);
+  }
+
+  /** What purged tasks leave behind is still to be settled. */
+  private static boolean purged(Entry entry) {
+    return !entry.task.equals(SettleTask.NAME);
   }
 
   List<TaskRecord> deadList(int limit) {
@@ -228,8 +248,7 @@ final class Operations {
             for (Entry entry : entries) {
               home.metrics.stored(Locator.partition(entry.id), was, -1);
               entry.ownRow = true;
-              home.park(entry);
-              home.state.submitted(entry, now);
+              home.arrive(entry, 0, now);
             }
           });
     }
@@ -238,6 +257,10 @@ final class Operations {
 
   private static void reopen(TaskRecord r) {
     r.state = TaskState.PENDING;
+    // It waits for nothing any more, and its own end has been counted.
+    r.joinSize = 0;
+    r.flag(TaskFlags.COUNTED, r.joinId != null);
+    r.note = null;
     r.deliveries = 0;
     r.workerLosses = 0;
     r.attempt = 0;

@@ -28,7 +28,9 @@ final class Outcomes {
     REQUEUE_UNCHANGED,
     /** It runs on; the record must be written. */
     RUN_ON,
-    /** The ledger says that the task has ended already: nothing to write. */
+    /** The id has no call any more, until its spawn or a later one brings another. */
+    PROMISE,
+    /** The ledger says that the task has ended, or was replaced, already: nothing to write. */
     AS_FOUND
   }
 
@@ -49,6 +51,10 @@ final class Outcomes {
       case Outcome.RETRY -> {
         retry(r, o, worker);
         return Next.REQUEUE;
+      }
+      case Outcome.REPLACED -> {
+        promise(r);
+        return Next.PROMISE;
       }
       case Outcome.LOST -> {
         return lost(r, worker, now, "lost with the process that ran it");
@@ -117,6 +123,23 @@ final class Outcomes {
     }
     reopen(r);
     return Next.REQUEUE;
+  }
+
+  /** The id, its place in the order and what waits for it stay; everything else may change. */
+  private static void promise(TaskRecord r) {
+    r.attempt = 0;
+    reopen(r);
+    r.joinSize = TaskRecord.PROMISED;
+    r.replaced++;
+    r.deliveries = 0;
+    r.workerLosses = 0;
+    r.etaMillis = 0;
+    r.body = null;
+    r.flag(TaskFlags.BODY_REF, false);
+    r.payload = null;
+    r.flag(TaskFlags.RESULT_REF, false);
+    r.errorType = null;
+    r.note = null;
   }
 
   private static void reopen(TaskRecord r) {

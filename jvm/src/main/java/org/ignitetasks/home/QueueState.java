@@ -164,9 +164,7 @@ final class QueueState {
     waiting.wakeDelayed(nowMillis);
     rates.begin(nowMillis);
     Set<WorkerSlots> touched = new HashSet<>();
-    for (WaitingOrder.Queue queue = best();
-        queue != null && !rates.mayStartNow();
-        queue = best()) {
+    for (WaitingOrder.Queue queue = best(); queue != null && !rates.mayStartNow(); queue = best()) {
       WorkerSlots worker = dispatchOne(queue, nowNanos);
       if (worker != null) {
         touched.add(worker);
@@ -292,9 +290,12 @@ final class QueueState {
     }
   }
 
-  /** Ends a lease whose task has a durable terminal state. */
-  void ended(Entry entry) {
-    endLease(entry);
+  /**
+   * Ends a lease whose task has a durable terminal state, or goes on as another call; false if the
+   * lease is gone, with its partition.
+   */
+  boolean ended(Entry entry) {
+    return endLease(entry);
   }
 
   /** Says that a worker was not sent deliveries of these tasks that its credit was used for. */

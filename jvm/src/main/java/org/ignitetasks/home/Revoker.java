@@ -173,6 +173,13 @@ final class Revoker {
   }
 
   private void takeWaiting(Set<String> ids, Taken taken) {
+    for (String id : List.copyOf(ids)) {
+      Entry entry = home.joins.take(id);
+      if (entry != null) {
+        taken.waiting.put(id, entry);
+        ids.remove(id);
+      }
+    }
     if (ids.isEmpty()) {
       return;
     }

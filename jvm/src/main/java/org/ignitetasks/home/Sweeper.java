@@ -108,6 +108,8 @@ final class Sweeper {
           long due = record.expired ? record.finishedMillis : record.dueMillis();
           if (due > now) {
             home.due.note(partition, due);
+          } else if (waitedFor(record)) {
+            home.due.note(partition, now + LEAST_STAY_MILLIS);
           } else if (record.expired) {
             markers.add(record);
           } else {
@@ -122,6 +124,16 @@ final class Sweeper {
         });
     reserved(expired, () -> expire(expired, now));
     reserved(markers, () -> erase(markers, now));
+  }
+
+  /** A join that has not ended reads its members, and a rebuild counts them. */
+  private boolean waitedFor(TaskRecord record) {
+    if (record.joinId == null) {
+      return false;
+    }
+    synchronized (home.lock) {
+      return home.joins.open(record.joinId);
+    }
   }
 
   private void reserved(List<TaskRecord> batch, Runnable action) {
@@ -157,7 +169,7 @@ final class Sweeper {
       if (!record.expired && record.state.terminal() && record.dueMillis() <= now) {
         long stay = Math.min(home.settings.maxTombstoneMillis(), record.resultTtlMillis);
         expired.add(record);
-        markers.add(home.marker(record.id, now + Math.max(LEAST_STAY_MILLIS, stay)));
+        markers.add(home.marker(record, now + Math.max(LEAST_STAY_MILLIS, stay)));
       }
     }
     home.store.write(markers);
@@ -167,10 +179,10 @@ final class Sweeper {
   }
 
   private void erase(List<TaskRecord> scanned, long now) {
-    List<String> gone = new ArrayList<>(scanned.size());
+    List<TaskRecord> gone = new ArrayList<>(scanned.size());
     for (TaskRecord record : now(scanned)) {
       if (record.expired && record.finishedMillis <= now) {
-        gone.add(record.id);
+        gone.add(record);
       }
     }
     home.erase(gone);

@@ -78,7 +78,8 @@ public record Rate(long intervalMicros) {
   public Draw draw(long fullMicros, long nowMicros, int most) {
     // A clock that was set back, or a rate that was slower before, must not close the bucket for
     // longer than this rate ever would.
-    long full = Math.min(Math.max(fullMicros, nowMicros), nowMicros + SPARE_MICROS + intervalMicros);
+    long full =
+        Math.min(Math.max(fullMicros, nowMicros), nowMicros + SPARE_MICROS + intervalMicros);
     long room = nowMicros + SPARE_MICROS - full;
     int count = room < 0 ? 0 : (int) Math.min(most, room / intervalMicros + 1);
     long after = full + count * intervalMicros;

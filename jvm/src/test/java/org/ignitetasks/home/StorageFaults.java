@@ -1,6 +1,9 @@
 package org.ignitetasks.home;
 
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.apache.ignite.IgniteException;
@@ -8,6 +11,12 @@ import org.apache.ignite.IgniteException;
 /** Lets the storage fail at named steps: before a change ("write"), or after it ("write done"). */
 final class StorageFaults implements Consumer<String> {
   private volatile Predicate<String> fails = step -> false;
+  private final Map<String, LongAdder> steps = new ConcurrentHashMap<>();
+
+  /** Returns how often a step was taken. */
+  long count(String step) {
+    return steps.computeIfAbsent(step, key -> new LongAdder()).sum();
+  }
 
   /** From now on nothing fails. */
   void none() {
@@ -45,6 +54,7 @@ final class StorageFaults implements Consumer<String> {
 
   @Override
   public void accept(String step) {
+    steps.computeIfAbsent(step, key -> new LongAdder()).increment();
     if (fails.test(step)) {
       throw new IgniteException("injected at: " + step);
     }
