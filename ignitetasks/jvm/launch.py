@@ -184,7 +184,6 @@ def launch(spec: NodeSpec, version: str, deadline: float, foreground: bool = Fal
 def _attempt(
     spec: NodeSpec, version: str, java: Java, shared: Path | None, deadline: float, foreground: bool
 ) -> tuple[NodeProcess, Connection]:
-    spec.connection_file.unlink(missing_ok=True)
     command = java_command(spec, java, shared)
     write_config(spec, version)
     node = _spawn(spec, command, foreground)

@@ -24,6 +24,8 @@ from ignitetasks.jvm.spec import NodeSpec
 
 _POLL_SECONDS = 0.02
 _OWNER_GONE_SECONDS = 5.0
+_HOLDER_SECONDS = 1.0
+_HOLDER_MOST_SECONDS = 10.0
 
 
 def ensure_instance(spec: NodeSpec, version: str) -> Connection:
@@ -48,15 +50,14 @@ def ensure_instance(spec: NodeSpec, version: str) -> Connection:
         connection = connection or _wait_for_previous(spec, deadline)
         if connection is not None:
             return connection
-        # The time spent waiting for others is not taken from the new JVM.
-        deadline = time.monotonic() + spec.start_timeout_seconds
         ensure_secret(spec)
         try:
-            node, connection = launch(spec, version, deadline)
+            node, connection = _launch(spec, version)
         except NodeError as error:
             _record_failure(spec, error)
             raise
-        node.release()
+        if node is not None:
+            node.release()
         return connection
 
 
@@ -86,7 +87,37 @@ def own_instance(spec: NodeSpec, version: str, foreground: bool = False) -> tupl
                 "stop it, or give this one another name or data directory",
                 "NAME_IN_USE",
             )
-        return launch(spec, version, time.monotonic() + spec.start_timeout_seconds, foreground)
+        node, connection = _launch(spec, version, foreground)
+        if node is None:
+            raise NodeError(
+                f"process {connection.pid} has just become the node of {spec.instance_dir}: "
+                "stop it, or give this one another name or data directory",
+                "NAME_IN_USE",
+            )
+        return node, connection
+
+
+def _launch(spec: NodeSpec, version: str, foreground: bool = False) -> tuple[NodeProcess | None, Connection]:
+    """Starts a JVM, whatever is left of an earlier one; the node is None where that one got ready after all.
+
+    Two JVMs can hold the data without a trace of them here: one whose starter was killed before it wrote down the
+    process id, which will be ready soon, and one that was killed and is not gone yet.
+    """
+    # The time spent waiting for others is not taken from the new JVM.
+    deadline = time.monotonic() + spec.start_timeout_seconds
+    give_up = min(deadline, time.monotonic() + _HOLDER_MOST_SECONDS)
+    while True:
+        try:
+            return launch(spec, version, deadline, foreground)
+        except NodeError as error:
+            if error.code != "DATA_DIR_LOCKED" or time.monotonic() >= give_up:
+                raise
+        look_until = time.monotonic() + _HOLDER_SECONDS
+        while time.monotonic() < look_until:
+            connection = find_instance(spec)
+            if connection is not None:
+                return None, connection
+            time.sleep(_POLL_SECONDS)
 
 
 def stop_instance(spec: NodeSpec, timeout_seconds: float = 30.0) -> bool:

@@ -22,6 +22,7 @@ from ignitetasks.jvm.connection import find_instance, is_alive, read_connection
 from ignitetasks.jvm.java import find_java
 from ignitetasks.jvm.lifecycle import ensure_instance, own_instance, stop_instance
 from ignitetasks.jvm.spec import NodeSpec
+from tests.support.polling import until
 
 FAKE_JAVA = """#!{python}
 import json, os, signal, sys, time
@@ -47,6 +48,8 @@ for arg in args:
 if mode == "exit0":
     print("bye", flush=True)
     sys.exit(0)
+if mode == "exclusive" and len(open({starts!r}).readlines()) > 1:
+    mode = "error"
 if mode == "error":
     print("noise", file=sys.stderr)
     print("ERROR DATA_DIR_LOCKED another node uses " + here + ": stop it", file=sys.stderr, flush=True)
@@ -58,7 +61,7 @@ if mode == "bad-archive" and archived:
 if mode == "hang":
     print("thinking", flush=True)
     time.sleep(60)
-if mode == "slow":
+if mode in ("slow", "exclusive"):
     time.sleep(0.4)
 connection = dict(protocol=9 if mode == "protocol" else 1, version=config["version"], pid=os.getpid(),
     role=config["role"], host="127.0.0.1", port=4711, token="ab" * 32, lane=config["lane"], data_dir=here,
@@ -226,7 +229,8 @@ def test_death_by_signal_is_named(machine: Machine) -> None:
         ensure_instance(machine.spec, "0.1.0")
 
 
-def test_the_nodes_own_error_line_is_the_message(machine: Machine) -> None:
+def test_the_nodes_own_error_line_is_the_message(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "_HOLDER_MOST_SECONDS", 0.0)
     machine.mode("error")
     with pytest.raises(NodeError) as caught:
         ensure_instance(machine.spec, "0.1.0")
@@ -234,7 +238,8 @@ def test_the_nodes_own_error_line_is_the_message(machine: Machine) -> None:
     assert str(caught.value) == f"another node uses {machine.spec.instance_dir}: stop it"
 
 
-def test_an_error_of_an_earlier_start_is_not_reported_again(machine: Machine) -> None:
+def test_an_error_of_an_earlier_start_is_not_reported_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "_HOLDER_MOST_SECONDS", 0.0)
     machine.mode("error")
     with pytest.raises(NodeError):
         ensure_instance(machine.spec, "0.1.0")
@@ -313,6 +318,24 @@ def test_a_node_whose_starter_was_killed_is_waited_for(machine: Machine) -> None
     connection = ensure_instance(machine.spec, "0.1.0")
     assert connection.port == 4711
     assert len(machine.starts()) == 1
+
+
+def test_a_node_whose_starter_left_no_trace_of_it_is_waited_for(machine: Machine) -> None:
+    machine.mode("exclusive")
+    machine.spec.run_dir.mkdir(parents=True)
+    root = str(Path(__file__).parents[2])
+    script = (
+        "import sys, pickle, os; from ignitetasks.jvm import launch; popen = launch._popen;"
+        "launch._popen = lambda *given: (popen(*given), os._exit(9));"
+        "launch.launch(pickle.loads(bytes.fromhex(sys.argv[1])), '0.1.0', 0)"
+    )
+    spec = pickle.dumps(machine.spec).hex()
+    assert subprocess.run([sys.executable, "-c", script, spec], cwd=root, check=False).returncode == 9
+    assert not machine.spec.pid_file.exists()
+    until(lambda: len(machine.starts()) == 1)
+    connection = ensure_instance(machine.spec, "0.1.0")
+    assert connection.port == 4711
+    assert machine.pids() == [connection.pid]
 
 
 def test_an_owned_node_ends_with_its_lifeline(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,9 +151,19 @@ public final class Gateway implements CompletionSink {
         : Math.min(ops.idleMillis(), listening.unconnectedMillis());
   }
 
+  /** Returns how long nobody has called, in milliseconds; waiting for ends does not count. */
+  public long quietMillis() {
+    return ops.quietMillis();
+  }
+
   /** Returns the sessions that have not expired. */
   public int sessionCount() {
     return sessions.count();
+  }
+
+  /** Answers a call that comes by no connection. */
+  byte[] call(String op, byte[] frame) {
+    return ops.call(op, frame);
   }
 
   GatewayMetrics metrics() {

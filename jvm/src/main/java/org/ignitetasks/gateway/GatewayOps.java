@@ -24,6 +24,9 @@ final class GatewayOps {
   /** Label for calls of operations that do not exist: clients do not choose labels. */
   private static final String UNKNOWN_OP = "unknown";
 
+  /** The one operation that waits. */
+  private static final String POLL = "poll";
+
   private static final long DRAIN_STEP_MILLIS = 5;
 
   private final HomeApi home;
@@ -36,6 +39,7 @@ final class GatewayOps {
   private final int maxAnswer;
   private volatile boolean closing;
   private volatile long lastCallNanos = System.nanoTime();
+  private volatile long lastWorkNanos = System.nanoTime();
 
   GatewayOps(
       HomeApi home,
@@ -66,6 +70,9 @@ final class GatewayOps {
     long startNanos = System.nanoTime();
     Operation operation = table.get(name);
     callsInside.incrementAndGet();
+    if (!name.equals(POLL)) {
+      lastWorkNanos = startNanos;
+    }
     String errorCode = null;
     try {
       return CallFrame.encode(CallFrame.OK, answer(operation, frame));
@@ -98,6 +105,11 @@ final class GatewayOps {
     return callsInside.get() > 0
         ? 0
         : TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - lastCallNanos);
+  }
+
+  /** Returns how long ago the last call began that was not a poll, in milliseconds. */
+  long quietMillis() {
+    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - lastWorkNanos);
   }
 
   /** Refuses further calls, ends waiting polls and waits for calls inside. */

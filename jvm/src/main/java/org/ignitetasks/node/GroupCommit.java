@@ -69,6 +69,16 @@ final class GroupCommit implements FileIOFactory, Commit {
     }
   }
 
+  /** Runs a change that nobody is promised: its flush is left to the next commit. */
+  void unpromised(Runnable change) {
+    putOff.set(Boolean.TRUE);
+    try {
+      change.run();
+    } finally {
+      putOff.remove();
+    }
+  }
+
   /** Waits until all that was written before this call is on the disk. */
   private void flush() {
     long mine = asked.incrementAndGet();

@@ -25,6 +25,7 @@ final class InstanceFiles {
   private final NodeSettings settings;
   private final Path connection;
   private FileChannel lockChannel;
+  private volatile boolean published;
 
   InstanceFiles(NodeSettings settings) {
     this.settings = settings;
@@ -106,14 +107,18 @@ final class InstanceFiles {
       Files.writeString(
           temporary, new GsonBuilder().setPrettyPrinting().create().toJson(facts) + "\n");
       Files.move(temporary, connection, StandardCopyOption.ATOMIC_MOVE);
+      published = true;
     } catch (IOException e) {
       throw new TasksException(
           Code.DATA_DIR_UNWRITABLE, "the connection file cannot be written: " + e, e);
     }
   }
 
-  /** Takes the connection file away. */
+  /** Takes the connection file away, if it is this JVM's: another one may own the instance. */
   void unpublish() {
+    if (!published) {
+      return;
+    }
     try {
       Files.deleteIfExists(connection);
     } catch (IOException e) {

@@ -82,6 +82,7 @@ final class Node {
   private LaneServer lane;
   private Topology topology;
   private DeadClients deadClients;
+  private Rehearsal rehearsal;
   private BlobStore blobs;
   private Housekeeper housekeeper;
   private Controls controls;
@@ -112,7 +113,7 @@ final class Node {
               ignite,
               ledger,
               settings::embedded,
-              settings.durability.equals("power") ? commits : Commit.PLAIN,
+              commit(),
               settings.embedded() ? cache(NodeConfigs.JOURNAL) : null);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       links.home(home);
@@ -209,7 +210,25 @@ final class Node {
     facts.put("token", token);
     facts.put("lane", settings.lane);
     files.publish(facts);
+    if (settings.embedded()) {
+      rehearsal = rehearsal();
+      rehearsal.start();
+    }
     return port;
+  }
+
+  private Rehearsal rehearsal() {
+    return new Rehearsal(
+        ignite,
+        cache(NodeConfigs.REHEARSAL),
+        commits::unpromised,
+        blobs,
+        Path.of(settings.lane).resolveSibling("r"),
+        gateway::quietMillis);
+  }
+
+  private Commit commit() {
+    return settings.durability.equals("power") ? commits : Commit.PLAIN;
   }
 
   private UUID id() {
@@ -288,6 +307,7 @@ final class Node {
   /** Stops everything; each part even if another one fails. */
   void stop() {
     files.unpublish();
+    quietly(rehearsal == null ? null : rehearsal::stop);
     quietly(lane == null ? null : lane::stopListening);
     quietly(controls == null ? null : controls::close);
     quietly(gateway == null ? null : gateway::stop);

@@ -181,12 +181,15 @@ final class NodeConfigs {
   /** What a lone node's ledger must not write in part. */
   static final String JOURNAL = "journal";
 
+  /** The ledger of a lone node's {@link Rehearsal}. */
+  static final String REHEARSAL = "rehearsal";
+
   /** All caches; they are made together, which is one exchange and not one for each. */
   static List<CacheConfiguration<String, byte[]>> caches(NodeSettings s) {
     // A lone node keeps large values as files, and a cluster has transactions.
     Stream<String> kinds =
         s.embedded()
-            ? Stream.of(LEDGER, META, SETTINGS, JOURNAL)
+            ? Stream.of(LEDGER, META, SETTINGS, JOURNAL, REHEARSAL)
             : Stream.of(LEDGER, META, SETTINGS, CHUNKS, SEALS);
     return kinds.map(kind -> durable(s, kind)).toList();
   }
@@ -194,7 +197,7 @@ final class NodeConfigs {
   private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
     // ATOMIC may apply a change twice, or answer wrongly, when a primary dies; where there is one
     // node only, nobody takes its place, and a row costs a third of what a transaction does.
-    boolean atomic = s.embedded() && (kind.equals(LEDGER) || kind.equals(JOURNAL));
+    boolean atomic = s.embedded() && !kind.equals(META) && !kind.equals(SETTINGS);
     return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 

@@ -32,6 +32,9 @@ public final class SubmitReader {
   /** Most members of a join: a number that is surely wrong must not be kept for ever. */
   private static final int MAX_JOIN = 100_000_000;
 
+  /** Fields of a template. */
+  public static final int TEMPLATE_FIELDS = 16;
+
   private static final int MAX_GROUPS = 1_000;
   private static final int MAX_DELIVERIES = 65_535;
   private static final int FINGERPRINT = 16;
@@ -124,7 +127,7 @@ public final class SubmitReader {
   }
 
   private TaskRecord template() throws IOException {
-    in.array("template", 16);
+    in.array("template", TEMPLATE_FIELDS);
     TaskRecord t = new TaskRecord();
     t.task = in.name("task");
     t.queue = in.name("queue");

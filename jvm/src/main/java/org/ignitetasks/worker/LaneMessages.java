@@ -27,7 +27,7 @@ import org.msgpack.value.Value;
  */
 final class LaneMessages {
   private static final int DELIVERY_FIELDS = 19;
-  private static final int OUTCOME_FIELDS = 7;
+  static final int OUTCOME_FIELDS = 7;
   private static final int RETRY_FIELDS = 7;
   private static final int MAX_QUEUES = 1_000;
   private static final byte FAILURE_CODEC = 'm';

@@ -73,6 +73,7 @@ class NodeConfigsTest {
         Map.of(
             s.cache("ledger"), CacheAtomicityMode.ATOMIC,
             s.cache("journal"), CacheAtomicityMode.ATOMIC,
+            s.cache("rehearsal"), CacheAtomicityMode.ATOMIC,
             s.cache("settings"), CacheAtomicityMode.TRANSACTIONAL,
             s.cache("meta"), CacheAtomicityMode.TRANSACTIONAL),
         modes);
@@ -82,7 +83,7 @@ class NodeConfigsTest {
   void everyCacheIsSafe() {
     NodeSettings s = settings("data");
     s.backups = 1;
-    assertEquals(4, NodeConfigs.caches(s).size());
+    assertEquals(5, NodeConfigs.caches(s).size());
     for (CacheConfiguration<String, byte[]> cache : NodeConfigs.caches(s)) {
       assertEquals(CacheAtomicityMode.TRANSACTIONAL, cache.getAtomicityMode());
       assertEquals(CacheWriteSynchronizationMode.FULL_SYNC, cache.getWriteSynchronizationMode());
