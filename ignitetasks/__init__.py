@@ -3,7 +3,9 @@
 The public names are those of ``__all__``; everything else may change. Importing the package starts nothing.
 """
 
+from ignitetasks._state import current_app, current_task
 from ignitetasks.app.base import IgniteTasks
+from ignitetasks.app.shared import bugreport, shared_task
 from ignitetasks.app.task import Task
 from ignitetasks.canvas import Signature
 from ignitetasks.config import Settings
@@ -72,6 +74,10 @@ __all__ = [
     "TaskRevokedError",
     "TimeLimitExceeded",
     "WorkerLostError",
+    "bugreport",
+    "current_app",
     "current_request",
+    "current_task",
+    "shared_task",
     "uuid",
 ]

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ignitetasks.compression import COMPRESSIONS
 from ignitetasks.errors import ConfigurationError
 
 ENV_PREFIX = "IGNITETASKS_"
-CODECS = ("msgpack", "json", "pickle")
+CODECS = ("msgpack", "json", "pickle", "yaml")
 DURABILITIES = ("power", "process")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _ADDRESS = re.compile(r"[^\s:,/]+(:\d{1,5}(\.\.\d{1,5})?)?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
@@ -66,6 +67,7 @@ class Settings:
         accept_content: Encodings this process decodes.
         task_serializer: Encoding of arguments.
         result_serializer: Encoding of results.
+        result_compression: How large results are compressed (``gzip``, ``bzip2``, ``lzma``); None for not at all.
         signing_key: Key of signed pickles; None means the instance's own.
         default_queue: Queue of tasks that name none.
         java: Java command; None means search.
@@ -99,6 +101,7 @@ class Settings:
     accept_content: tuple[str, ...] = ("msgpack", "json")
     task_serializer: str = "msgpack"
     result_serializer: str = "msgpack"
+    result_compression: str | None = None
     signing_key: bytes | None = field(default=None, repr=False)
     default_queue: str = "default"
     java: str | None = None
@@ -203,6 +206,14 @@ def check_queue(name: object, setting: str = "queue") -> str:
     return name
 
 
+def queue_name(value: Any) -> Any:
+    """Returns the name of a queue that may be given as an object, e.g. one of kombu's; anything else as it is."""
+    if isinstance(value, str):
+        return value
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else value
+
+
 def _parse(name: str, text: str) -> Any:
     """Turns the text of an environment variable into a value of the setting's type."""
     text = text.strip()
@@ -291,6 +302,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "task_serializer": _one_of(*CODECS),
     "result_serializer": _one_of(*CODECS),
+    "result_compression": _one_of(None, *sorted(COMPRESSIONS)),
     "signing_key": (
         lambda value: value is None or (isinstance(value, bytes) and len(value) >= _MIN_SIGNING_KEY_BYTES),
         f"None or at least {_MIN_SIGNING_KEY_BYTES} secret bytes",

@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 
-@dataclass(slots=True)
+@dataclass(repr=False)
 class Request:
-    """One execution of a task, as the task itself sees it. Treat it as read-only.
+    """One execution of a task, as the task itself sees it; unknown names are looked up among the headers.
 
     Attributes:
         id: Id of the task; None when its function was called directly.
@@ -36,12 +36,29 @@ class Request:
         root_id: Id of the first task of the workflow.
         parent_id: Id of the task that sent this one, or None.
         group: Id of the group it belongs to, or None.
+        group_index: Its place in the group, or None.
         hostname: Name of the worker that runs it.
         timelimit: Soft and hard limit in seconds, None where there is none.
         delivery_info: Queue (as ``routing_key``), priority and whether it was delivered before.
+        properties: What a message broker would have been told.
         called_directly: True when no worker runs it.
         is_eager: True when it runs in the caller's process by request.
+        ignore_result: Whether its result is kept.
+        callbacks: What runs after its success.
+        errbacks: What runs after its failure.
+        chain: What follows it in its chain.
+        chord: What waits for it, when it is a member of a chord.
+        replaced_task_nesting: How many tasks it stands for by `replace`.
+        shadow: Name to show instead of its own, or None.
+        origin: Who sent it, where known.
+        reply_to: Accepted from callers, and without a meaning.
+        stamped_headers: Names of the headers that are stamps.
+        stamps: The stamps by name.
+        utc: Always True.
+        logfile: Always None: a worker's log goes where its process writes.
+        loglevel: Level of the worker's log, where known.
         options: Everything else the caller sent along.
+        owner: The task itself.
     """
 
     id: str | None = None
@@ -60,12 +77,38 @@ class Request:
     root_id: str | None = None
     parent_id: str | None = None
     group: str | None = None
+    group_index: int | None = None
     hostname: str | None = None
     timelimit: tuple[float | None, float | None] = (None, None)
     delivery_info: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
     called_directly: bool = True
     is_eager: bool = False
+    ignore_result: bool = False
+    callbacks: Any = None
+    errbacks: Any = None
+    chain: Any = None
+    chord: Any = None
+    replaced_task_nesting: int = 0
+    shadow: str | None = None
+    origin: str | None = None
+    reply_to: str | None = None
+    stamped_headers: Any = None
+    stamps: Any = None
+    utc: bool = True
+    logfile: str | None = None
+    loglevel: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    owner: Any = field(default=None, compare=False)
+
+    def __getattr__(self, name: str) -> Any:
+        headers = self.__dict__.get("headers")
+        if headers and name in headers:
+            return headers[name]
+        raise AttributeError(f"the request has no {name!r}, nor is there a header of that name")
+
+    def __repr__(self) -> str:
+        return f"<Request {self.task}[{self.id}]>"
 
     @property
     def correlation_id(self) -> str | None:
@@ -76,6 +119,67 @@ class Request:
     def redelivered(self) -> bool:
         """Whether an earlier execution of this attempt was lost with its process."""
         return self.deliveries > 0
+
+    @property
+    def soft_time_limit(self) -> float | None:
+        """Seconds after which ``SoftTimeLimitExceeded`` is raised inside the task, or None."""
+        return self.timelimit[0] if self.timelimit else None
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds after which its process is killed, or None."""
+        return self.timelimit[1] if self.timelimit else None
+
+    @property
+    def taskset(self) -> str | None:
+        """The group's id under its oldest name."""
+        return self.group
+
+    @property
+    def children(self) -> list[Any]:
+        """Handles of the tasks this execution has sent."""
+        children: list[Any] = self.__dict__.setdefault("_children", [])
+        return children
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Returns an attribute or a header, or a default."""
+        return getattr(self, key, default)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Sets attributes, given as a map or by name."""
+        self.__dict__.update(*args, **kwargs)
+
+    def clear(self) -> None:
+        """Makes it the request of a direct call."""
+        self.__dict__.clear()
+        self.__dict__.update(Request().__dict__)
+
+    def as_execution_options(self) -> dict[str, Any]:
+        """Returns the options with which the same call could be made again."""
+        options = {
+            "task_id": self.id,
+            "root_id": self.root_id,
+            "parent_id": self.parent_id,
+            "group_id": self.group,
+            "group_index": self.group_index,
+            "shadow": self.shadow,
+            "chord": self.chord,
+            "chain": self.chain,
+            "link": self.callbacks,
+            "link_error": self.errbacks,
+            "expires": self.expires,
+            "soft_time_limit": self.soft_time_limit,
+            "time_limit": self.time_limit,
+            "headers": self.headers,
+            "retries": self.retries,
+            "reply_to": self.reply_to,
+            "replaced_task_nesting": self.replaced_task_nesting,
+            "origin": self.origin,
+        }
+        if self.stamps and self.stamped_headers:
+            options["stamped_headers"] = self.stamped_headers
+            options.update({key: value for key, value in self.stamps.items() if key in self.stamped_headers})
+        return options
 
 
 #: A request still to be made: the function that makes it, and its argument.
@@ -103,3 +207,13 @@ def current_request() -> Request | None:
         # No token is kept: the `leave` of the execution restores what was before it in any case.
         _current.set(current)
     return current  # type: ignore[return-value]
+
+
+def current_task() -> Any:
+    """Return the task that runs here.
+
+    Returns:
+        The task, or None outside of one.
+    """
+    request = current_request()
+    return None if request is None else request.owner

@@ -11,7 +11,20 @@ from __future__ import annotations
 import importlib
 from typing import Any, Literal
 
-Part = Literal["local_worker", "bar", "log_format", "exposition", "futures", "sun", "memory"]
+Part = Literal[
+    "local_worker",
+    "bar",
+    "log_format",
+    "exposition",
+    "futures",
+    "sun",
+    "memory",
+    "catalog",
+    "yaml",
+    "pydantic",
+    "command_line",
+    "asyncio",
+]
 
 _MODULES: dict[Part, str] = {
     # The app is a layer below the worker, whose supervisor, pools and metrics endpoint come with it.
@@ -28,6 +41,16 @@ _MODULES: dict[Part, str] = {
     "sun": "ignitetasks.sun",
     # Only where an app is told to keep everything in this process.
     "memory": "ignitetasks.transport.memory",
+    # Only where a setting is named that has no meaning here, or is spelled in an old way.
+    "catalog": "ignitetasks.migration.catalog",
+    # The command line is a layer above the app, for which it can be run.
+    "command_line": "ignitetasks.cli.main",
+    # Only where a coroutine is run here.
+    "asyncio": "asyncio",
+    # PyYAML: an optional library, only where values are sent as YAML.
+    "yaml": "ignitetasks.yamlcodec",
+    # pydantic: an optional library, only for tasks with pydantic=True.
+    "pydantic": "ignitetasks.app.validating",
 }
 
 

@@ -173,6 +173,36 @@ class Failure:
         return None
 
 
+class ExceptionInfo:
+    """An exception as hooks and signals are told of it; as text it is the formatted traceback.
+
+    Attributes:
+        exception: The exception.
+        type: Its class.
+        traceback: Its formatted traceback.
+        tb: Its traceback.
+        internal: True when it was raised by this package and not by the task.
+    """
+
+    def __init__(self, exception: BaseException, internal: bool = False) -> None:
+        self.exception = exception
+        self.type = type(exception)
+        self.tb = exception.__traceback__
+        self.traceback = _format(exception, None)
+        self.internal = internal
+
+    def __str__(self) -> str:
+        return self.traceback
+
+    def __repr__(self) -> str:
+        return f"<ExceptionInfo: {self.exception!r}>"
+
+    @property
+    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+        """What ``sys.exc_info`` would say."""
+        return self.type, self.exception, self.tb
+
+
 def rebuild(data: Data, modules: Collection[str] = ()) -> BaseException:
     """Makes an exception from wire bytes; see `Failure.rebuild`.
 

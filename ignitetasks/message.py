@@ -65,6 +65,13 @@ class TaskOptions:
         throws: Expected exception classes, logged without traceback.
         result_expires: Seconds its record is kept after the end; None means the app's.
         typing: True checks arguments against the function's signature before sending.
+        expires: Seconds (or a time) after which a call must not start any more; None means never.
+        compression: How large arguments are compressed; None means not at all.
+        rate_limit: How many of its calls may start in a time, in the whole cluster, e.g. ``10/m``.
+        reject_on_worker_lost: False ends a task whose process died, like ``max_deliveries=1``.
+        store_errors_even_if_ignored: True keeps errors where results are ignored.
+        store_eager_result: True keeps the results of eager calls.
+        trail: True remembers the tasks it sends as its children.
     """
 
     bind: bool = False
@@ -89,6 +96,13 @@ class TaskOptions:
     throws: tuple[type[BaseException], ...] = ()
     result_expires: float | None = None
     typing: bool = True
+    expires: Any = None
+    compression: str | None = None
+    rate_limit: float | str | None = None
+    reject_on_worker_lost: bool | None = None
+    store_errors_even_if_ignored: bool = False
+    store_eager_result: bool = False
+    trail: bool = True
 
     @cached_property
     def retry_policy(self) -> RetryPolicy:

@@ -39,7 +39,8 @@ def with_ancestry(template: Template) -> Template:
     request = context.current_request()
     if request is None or request.id is None:
         return template
-    return template._replace(root_id=request.root_id or request.id, parent_id=request.id)
+    root, parent = template.root_id or request.root_id or request.id, template.parent_id or request.id
+    return template._replace(root_id=root, parent_id=parent)
 
 
 def choose_id(client: Client, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, bool]:
@@ -76,7 +77,12 @@ def prepare(client: Client, template: Template, task_id: str, body: bytes, check
 
 
 def send_one(
-    source: ResultSource, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any], body: bytes
+    source: ResultSource,
+    plan: Plan,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    body: bytes,
+    chosen: tuple[str, bool] | None = None,
 ) -> AsyncResult[Any]:
     """Sends one call and returns its handle once it is durable.
 
@@ -86,6 +92,7 @@ def send_one(
         args: Positional arguments, for a key that depends on them.
         kwargs: Keyword arguments, for a key that depends on them.
         body: The encoded arguments.
+        chosen: What `choose_id` said, where it was asked already.
 
     Raises:
         IdempotencyConflict: The id or key belongs to another task or other arguments.
@@ -93,7 +100,7 @@ def send_one(
         OutcomeUnknown: Perhaps sent; the same id or key settles it.
     """
     client = source.client
-    task_id, checked = choose_id(client, plan, args, kwargs)
+    task_id, checked = chosen or choose_id(client, plan, args, kwargs)
     template, item = prepare(client, with_ancestry(plan.template), task_id, body, checked)
     answer = client.transport.submit((Group(template, (item,)),), 0, None if plan.retry else 0.0)
     # The node tells nobody about ends without a result, so such a handle has to ask.

@@ -1,4 +1,4 @@
-"""Values to bytes and back: msgpack (default), JSON, and signed pickle for those who ask for it.
+"""Values to bytes and back: msgpack (default), JSON, YAML, and signed pickle for those who ask for it.
 
 The first byte names the encoding. All carry date and time types, Decimal, UUID, sets and bytes; tuples become
 lists. Python only: the node never looks inside. This file must not know tasks; what it refuses, it names by path.
@@ -20,7 +20,11 @@ from typing import Any
 
 import msgpack
 
+from ignitetasks import deferred
+from ignitetasks.compression import COMPRESSIONS, MARK, compress, decompress
 from ignitetasks.errors import ConfigurationError, SerializationError
+
+__all__ = ["COMPRESSIONS", "Codecs", "Data", "compress"]
 
 MAX_DEPTH = 512
 _JSON_TAG = "__ignitetasks__"
@@ -73,10 +77,20 @@ def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
-def _to_ext(value: Any) -> msgpack.ExtType:
+def _to_ext(value: Any) -> Any:
     for code, _, kind, dump, _ in _TYPES:
         if isinstance(value, kind):
             return msgpack.ExtType(code, dump(value))
+    return _as_plain(value)
+
+
+def _as_plain(value: Any) -> Any:
+    """Returns what an object says of itself as plain data, or the text of a lazy translation."""
+    reduce = getattr(type(value), "__json__", None)
+    if reduce is not None:
+        return reduce(value)
+    if type(value).__name__ == "__proxy__" and type(value).__module__ == "django.utils.functional":
+        return str(value)
     raise _Unknown
 
 
@@ -157,7 +171,8 @@ class _JsonCodec:
         for _, name, kind, dump, _ in _TYPES:
             if isinstance(value, kind):
                 return {_JSON_TAG: [name, base64.b64encode(dump(value)).decode()]}
-        raise _Unknown
+        self.tags -= 1
+        return _as_plain(value)
 
 
 def _json_dumps(value: Any) -> bytes:
@@ -182,6 +197,14 @@ def _json_loads(data: Data) -> Any:
     return json.loads(bytes(data), object_hook=_json_object)
 
 
+def _yaml_dumps(value: Any) -> bytes:
+    # Through JSON, so that both carry the same types and nothing of YAML's own is ever built.
+    return deferred.load("yaml").from_json(_json_dumps(value))  # type: ignore[no-any-return]
+
+
+_NAMES = {b"m": "msgpack", b"j": "json", b"p": "pickle", b"y": "yaml"}
+
+
 class Codecs:
     """The encodings one process accepts, and the key of its signed pickles.
 
@@ -202,7 +225,7 @@ class Codecs:
 
         Args:
             value: What to encode.
-            name: ``msgpack``, ``json`` or ``pickle``.
+            name: ``msgpack``, ``json``, ``yaml`` or ``pickle``.
             context: What the bytes are for; a signed pickle is only accepted under the same context.
             root: How an error calls the value.
 
@@ -221,6 +244,8 @@ class Codecs:
                 return _pack_large(value, hint) if hint > _LARGE else b"m" + _pack(value)
             if name == "json":
                 return b"j" + _json_dumps(value)
+            if name == "yaml":
+                return b"y" + _yaml_dumps(value)
             return self._pickle(value, context)
         except (SerializationError, ConfigurationError):
             raise
@@ -240,7 +265,10 @@ class Codecs:
             SerializationError: The bytes are damaged, or their encoding is not accepted here.
         """
         codec = bytes(data[:1])
-        name = {b"m": "msgpack", b"j": "json", b"p": "pickle"}.get(codec)
+        if codec == MARK:
+            data = decompress(bytes(data))
+            codec = data[:1]
+        name = _NAMES.get(codec)
         if name is None:
             raise SerializationError(f"{what} has the unknown encoding {codec!r}; a newer version may have written it")
         if name not in self._accept:
@@ -253,6 +281,8 @@ class Codecs:
                 return _unpack(view)
             if name == "json":
                 return _json_loads(view)
+            if name == "yaml":
+                return _json_loads(deferred.load("yaml").to_json(bytes(view)))
             return self._unpickle(view, context)
         except (SerializationError, ConfigurationError):
             raise
@@ -341,7 +371,7 @@ def _encodable(leaf: Any, name: str) -> bool:
     try:
         if name == "msgpack":
             _pack(leaf)
-        elif name == "json":
+        elif name in ("json", "yaml"):
             _json_dumps(leaf)
         else:
             pickle.dumps(leaf, protocol=5)

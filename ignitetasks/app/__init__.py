@@ -4,8 +4,9 @@ This file must not define anything: it names what users import from ``ignitetask
 """
 
 from ignitetasks.app.base import IgniteTasks
+from ignitetasks.app.shared import app_or_default, bugreport, shared_task
 
 #: Celery's name for the application.
 Celery = IgniteTasks
 
-__all__ = ["Celery", "IgniteTasks"]
+__all__ = ["Celery", "IgniteTasks", "app_or_default", "bugreport", "shared_task"]

@@ -16,6 +16,10 @@ from types import ModuleType
 from ignitetasks.app import IgniteTasks
 from ignitetasks.errors import ConfigurationError
 
+#: Stands where a place would, for the application that runs the command line itself.
+GIVEN = "@"
+given: list[IgniteTasks] = []
+
 
 def load_app(place: str) -> IgniteTasks:
     """Imports a module and finds its application; the current folder is on the path.
@@ -29,6 +33,8 @@ def load_app(place: str) -> IgniteTasks:
     Raises:
         ConfigurationError: The module cannot be imported (its own error is named), or has no application, or several.
     """
+    if place == GIVEN and given:
+        return given[-1]
     name, _, attribute = place.partition(":")
     if not name or name.endswith(".py") or "/" in name:
         suggestion = os.path.splitext(name.replace("/", "."))[0].strip(".") or "tasks"

@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from ignitetasks.cli import inspect, migrate, node, worker
+from ignitetasks.app import IgniteTasks
+from ignitetasks.cli import inspect, loading, migrate, node, worker
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
 
@@ -99,6 +100,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _report(error)
     return answer if isinstance(answer, int) else OK
+
+
+def run_for(app: IgniteTasks, arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line for an application that is there already, so that ``-A`` need not be given.
+
+    Args:
+        app: The application.
+        arguments: Words behind the program's name; None takes those of this process.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = cli.commands.get(words[0]) if words else None
+    if command is not None and any("-A" in one.opts for one in command.params) and "-A" not in words:
+        words[1:1] = ["-A", loading.GIVEN]
+    loading.given.append(app)
+    try:
+        return main(words)
+    finally:
+        loading.given.pop()
 
 
 def _report(error: BaseException) -> int:

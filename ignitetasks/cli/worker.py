@@ -54,6 +54,7 @@ def worker(
     The node is started where none runs; tasks that run at Ctrl-C are ended first, those that have not started go back.
     """
     app = load_app(place)
+    app.prepare()
     app.configure(cluster=cluster, data_dir=data_dir, namespace=namespace, durability=durability)
     settings = app.settings
     return run_worker(

@@ -14,12 +14,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from ignitetasks import context, errors, message
+from ignitetasks import context, errors, message, states
+from ignitetasks.app.trace import Watch
 from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
-from ignitetasks.serializers import Codecs
+from ignitetasks.serializers import Codecs, compress
+from ignitetasks.signals import running
 from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
@@ -120,15 +122,18 @@ class Runner:
 
     __slots__ = (
         "_codecs",
+        "_compression",
         "_empty_body",
         "_executor",
         "_fn",
+        "_hooked",
         "_inline",
         "_limit",
         "_name",
         "_none",
         "_serializer",
         "_ttl_ms",
+        "_watch",
         "hard_ms",
         "mean_us",
         "soft_ms",
@@ -152,9 +157,14 @@ class Runner:
         self._limit = executor.limit
         self._codecs = executor.codecs
         self._name = task.name
-        fn = _run_coroutine(task.fn) if inspect.iscoroutinefunction(task.fn) else task.fn
-        self._fn: Callable[..., Any] = functools.partial(fn, task) if options.bind else fn
+        target = task.target
+        # Also a method, and a class with a __call__ of its own whose `run` is a coroutine function.
+        is_async = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(task.fn)
+        self._fn: Callable[..., Any] = _run_coroutine(target) if is_async else target
+        self._watch = Watch(task)
+        self._hooked = bool(self._watch.hooks)
         self._serializer = options.result_serializer or settings.result_serializer
+        self._compression = settings.result_compression
         self._inline = settings.inline_limit
         # The commonest arguments and the commonest result always have the same bytes; only a signed pickle has not.
         self._empty_body = message.encode_body(_PLAIN, self._name, (), {})
@@ -186,21 +196,24 @@ class Runner:
             return failed(error)
         soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
+        watch = self._watch if self._hooked or running.receivers else None
         try:
+            began = watch.started(_running()) if watch is not None else 0.0
             limited = soft_ms or hard_ms
             value = self._limited(args, kwargs, soft_ms, hard_ms) if limited else self._fn(*args, **kwargs)
-            if flags & message.IGNORE_RESULT:
-                return SUCCESS, None, 0, None, None
-            if value is None and self._none is not None:
-                return SUCCESS, self._none, 0, None, None
-            payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
+            payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
+            if watch is not None:
+                watch.succeeded(_running(), value, began)
         except WorkerShutdown:
             raise
         except BaseException as error:
-            return self._ended_by(error, delivery)
+            ending = self._ended_by(error, delivery)
+            if watch is not None:
+                _tell(watch, ending[0], error)
+            return ending
         finally:
             context.leave(token)
-        if len(payload) > self._inline:
+        if payload is not None and len(payload) > self._inline:
             return self._store(payload, delivery)
         return SUCCESS, payload, 0, None, None
 
@@ -239,8 +252,18 @@ class Runner:
             timelimit=(soft_ms / 1000 or None, hard_ms / 1000 or None),
             delivery_info={"exchange": "", "routing_key": queue, "priority": priority, "redelivered": lost > 0},
             called_directly=False,
+            ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),
+            shadow=overrides.get("shadow"),
+            properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2},
             options=overrides,
+            owner=self.task,
         )
+
+    def _encode(self, value: Any, delivery: Delivery) -> bytes:
+        if value is None and self._none is not None:
+            return self._none
+        payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
+        return compress(payload, self._compression) if self._compression else payload
 
     def _decode(self, body: bytes, flags: int) -> tuple[list[Any], dict[str, Any]]:
         whole = self._executor.blobs.get(BlobRef.unpack(body)) if flags & message.BODY_REF else body
@@ -364,6 +387,25 @@ def execute(delivery: Delivery, executor: Executor) -> Ending | None:
 def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:
     runner, delivery, args, kwargs = parts
     return runner.request(delivery, args, kwargs)
+
+
+def _running() -> Request:
+    request = context.current_request()
+    assert request is not None  # noqa: S101  # entered by the caller
+    return request
+
+
+def _tell(watch: Watch, kind: int, error: BaseException) -> None:
+    """Tell hooks and signals how a run ended that did not return."""
+    request = _running()
+    if kind == RETRY:
+        watch.retried(request, error)
+    elif kind == REJECT:
+        watch.refused(request, states.REJECTED, error)
+    elif kind == IGNORE:
+        watch.refused(request, states.IGNORED, error)
+    else:
+        watch.failed(request, error)
 
 
 def _run_coroutine(fn: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:

@@ -42,6 +42,10 @@ class RunnableTask(Protocol):
         """The user's function."""
 
     @property
+    def target(self) -> Callable[..., Any]:
+        """What is called with the arguments alone."""
+
+    @property
     def options(self) -> TaskOptions:
         """What its decorator fixed."""
 
@@ -107,6 +111,7 @@ class ExecutorSettings:
         inline_limit: Longer results go to the blob store, in bytes.
         max_payload_bytes: Longer results are refused, in bytes.
         result_serializer: Encoding of results where the task names none.
+        result_compression: How large results are compressed; None for not at all.
         task_serializer: Encoding of a retry's new arguments where the task names none.
         result_ttl_ms: How long a large result is kept where the task says nothing, in milliseconds.
         soft_ms: Soft limit where neither call nor task has one, in milliseconds; 0 for none.
@@ -117,6 +122,7 @@ class ExecutorSettings:
     inline_limit: int = 65536
     max_payload_bytes: int = 1 << 30
     result_serializer: str = "msgpack"
+    result_compression: str | None = None
     task_serializer: str = "msgpack"
     result_ttl_ms: int = 86_400_000
     soft_ms: int = 0

@@ -83,6 +83,7 @@ def executor_settings(plan: WorkerPlan, settings: Settings) -> ExecutorSettings:
         inline_limit=settings.inline_limit,
         max_payload_bytes=settings.max_payload_bytes,
         result_serializer=settings.result_serializer,
+        result_compression=settings.result_compression,
         task_serializer=settings.task_serializer,
         result_ttl_ms=int(settings.result_expires_seconds * 1000),
         soft_ms=int(plan.soft_time_limit_seconds * 1000),

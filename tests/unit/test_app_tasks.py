@@ -137,7 +137,7 @@ def test_naive_eta_is_utc(shop):
         {"idempotency_key": True}, {"task_id": ""}, {"task_id": 5}, {"task_id": "a\nb"}, {"task_id": "x" * 256},
         {"task_id": "x", "idempotency_key": "y"}, {"headers": [1]}, {"headers": {1: 2}}, {"ignore_result": "yes"},
         {"soft_time_limit": 0}, {"time_limit": -1}, {"soft_time_limit": 5, "time_limit": 2}, {"max_deliveries": 0},
-        {"serializer": "yaml"}, {"result_expires": 0}, {"retry": "no"},
+        {"serializer": "xml"}, {"result_expires": 0}, {"retry": "no"},
     ],
     ids=str,
 )  # fmt: skip

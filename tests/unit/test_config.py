@@ -66,7 +66,7 @@ def test_cluster_has_a_client_instance(tmp_path):
         ("durability", "maybe"), ("heap_mb", 1), ("heap_mb", True), ("heap_mb", "many"), ("namespace", ""),
         ("namespace", "a b"), ("cluster", "a b"), ("cluster", 5), ("call_timeout_seconds", float("nan")),
         ("call_timeout_seconds", -1), ("result_expires_seconds", 0), ("max_deliveries", 0), ("inline_limit", 1 << 20),
-        ("max_payload_bytes", 5), ("accept_content", ()), ("accept_content", "yaml"), ("task_serializer", "yaml"),
+        ("max_payload_bytes", 5), ("accept_content", ()), ("accept_content", "xml"), ("task_serializer", "xml"),
         ("signing_key", b"short"), ("data_dir", ""), ("data_dir", 5), ("gateway_port", 70000), ("log_level", "loud"),
         ("backups", -1), ("default_queue", "a/b"), ("java", ""),
     ],

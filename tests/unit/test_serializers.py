@@ -163,7 +163,7 @@ def test_unpicklable_is_named():
 
 def test_unknown_codec_and_type_number():
     with pytest.raises(SerializationError, match="unknown encoding"):
-        ALL.decode(b"z123")
+        ALL.decode(b"q123")
     with pytest.raises(SerializationError):
         ALL.decode(b"m\xd4\x7f\x00")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -25,6 +26,10 @@ class PlainTask:
     name: str
     fn: Callable[..., Any]
     options: TaskOptions = field(default_factory=TaskOptions)
+
+    @property
+    def target(self) -> Callable[..., Any]:
+        return functools.partial(self.fn, self) if self.options.bind else self.fn
 
 
 class NoTransport:

@@ -1,0 +1,294 @@
+"""The ways to send a task: `delay`, `apply_async`, `bulk`, as a signature, or run here by `apply`.
+
+Checks arguments and encodes them; `sending` and `bulk` do the rest. This file must not know how a task is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from datetime import datetime, timedelta
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from ignitetasks import message, sending, signals
+from ignitetasks.app import eager, publishing
+from ignitetasks.app.arity import Arity, as_call
+from ignitetasks.app.attributes import Attributes
+from ignitetasks.bulk import Call, send_bulk
+from ignitetasks.canvas import Signature
+from ignitetasks.context import Request as Context
+from ignitetasks.errors import ArgumentError, InvalidOption, RequestError
+from ignitetasks.ids import Key
+from ignitetasks.options import Plan
+from ignitetasks.result import AsyncResult
+from ignitetasks.results import ResultList
+from ignitetasks.serializers import compress
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Calls(Attributes, Generic[P, R]):
+    """What a task can be sent by."""
+
+    _app: Any = None
+    _plan: Plan | None = None
+    _arity: Arity | None = None
+
+    def reset(self) -> None:
+        """Forgets what was derived from attributes and the app's settings, after these have changed."""
+        self.__dict__.pop("_options", None)
+        self.__dict__.pop("_plan", None)
+
+    def _default_plan(self) -> Plan:
+        """Returns the plan of calls without options; kept where nothing else than the name decides about it."""
+        plan: Plan = self.app.plan(self.name, self.options, {})
+        if self.app.plain and self.options.expires is None:
+            object.__setattr__(self, "_plan", plan)
+        return plan
+
+    def _check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if self._arity is not None:
+            self._arity.check(self.name, args, kwargs)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Sends a call; when it returns, the task is durable.
+
+        Returns:
+            The handle of the task.
+
+        Raises:
+            ArgumentError: The arguments do not fit the function.
+            SerializationError: An argument cannot be encoded; the message names it.
+            NotConnected: Surely not sent.
+            OutcomeUnknown: Perhaps sent.
+        """
+        plan = self._plan
+        return self.apply_async(args, kwargs) if plan is None else self._send(plan, args, kwargs)
+
+    def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[R]:
+        if self._arity is not None:
+            self._arity.check(self.name, args, kwargs)
+        app = self._app or self.app
+        if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+            return publishing.send(app, self.name, plan, args, kwargs)
+        body = message.encode_body(app.client.codecs, self.name, args, kwargs, plan.serializer)
+        return sending.send_one(app, plan, args, kwargs, compress(body, plan.compression) if plan.compression else body)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        link: Any = None,
+        link_error: Any = None,
+        shadow: str | None = None,
+        *,
+        queue: Any = None,
+        priority: int | None = None,
+        countdown: float | timedelta | None = None,
+        eta: datetime | None = None,
+        expires: float | timedelta | datetime | None = None,
+        idempotency_key: Key | None = None,
+        headers: Mapping[str, Any] | None = None,
+        ignore_result: bool | None = None,
+        soft_time_limit: float | None = None,
+        time_limit: float | None = None,
+        max_deliveries: int | None = None,
+        acks_late: bool | None = None,
+        serializer: str | None = None,
+        compression: str | None = None,
+        result_expires: float | None = None,
+        track_started: bool | None = None,
+        retry: bool | None = None,
+        **more: Any,
+    ) -> AsyncResult[R]:
+        """Sends a call with options; when it returns, the task is durable.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            task_id: Id to use instead of a new one; the same id again is the same task.
+            producer: Accepted, and not needed.
+            link: What runs after its success: a signature or several.
+            link_error: What runs after its failure: a signature or several.
+            shadow: Name to show in logs and events instead of the task's.
+            queue: Queue to send to, by name or as an object.
+            priority: 0 to 255, higher runs first.
+            countdown: Seconds until it is due.
+            eta: When it is due; a naive datetime counts as UTC.
+            expires: Seconds or time after which it must not start any more.
+            idempotency_key: The same key again is the same task (``created`` is then False).
+            headers: Plain data for the task's ``request.headers``.
+            ignore_result: True keeps no result.
+            soft_time_limit: Seconds after which ``SoftTimeLimitExceeded`` is raised inside it.
+            time_limit: Seconds after which its process is killed.
+            max_deliveries: Starts that may be lost with their process.
+            acks_late: False runs it at most once.
+            serializer: ``msgpack``, ``json``, ``yaml`` or ``pickle``.
+            compression: How large arguments are compressed: ``gzip``, ``bzip2`` or ``lzma``.
+            result_expires: Seconds its record is kept after the end.
+            track_started: True makes the state STARTED visible.
+            retry: False tries to send once, without repeats.
+            **more: Further options of Celery's: ``root_id``, ``parent_id``, ``retry_policy``, ``add_to_parent``, and
+                those that have no meaning here, named once in the log. Any other name is refused.
+
+        Raises:
+            InvalidOption: An option does not exist or has a value it cannot have.
+            ArgumentError: The arguments do not fit the function.
+            SerializationError: An argument cannot be encoded.
+            IdempotencyConflict: The key or id belongs to other arguments.
+            NotConnected: Surely not sent.
+            OutcomeUnknown: Perhaps sent.
+        """
+        call = {
+            "task_id": task_id, "producer": producer, "link": link, "link_error": link_error, "shadow": shadow,
+            "queue": queue, "priority": priority, "countdown": countdown, "eta": eta, "expires": expires,
+            "idempotency_key": idempotency_key, "headers": headers, "ignore_result": ignore_result,
+            "soft_time_limit": soft_time_limit, "time_limit": time_limit, "max_deliveries": max_deliveries,
+            "acks_late": acks_late, "serializer": serializer, "compression": compression,
+            "result_expires": result_expires, "track_started": track_started, "retry": retry, **more,
+        }  # fmt: skip
+        call = {name: value for name, value in call.items() if value is not None}
+        args, kwargs = as_call(args, kwargs)
+        app = self.app
+        if app.eager:
+            self._check(args, kwargs)
+            return eager.send(self, args, kwargs, call)
+        if not call:
+            return self._send(self._plan or self._default_plan(), args, kwargs)
+        return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
+
+    def apply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        link: Any = None,
+        link_error: Any = None,
+        task_id: str | None = None,
+        retries: int = 0,
+        throw: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Runs a call here and now, as a worker would; repeats run at once.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            link: What runs after its success.
+            link_error: What runs after its failure.
+            task_id: Id to use instead of a new one.
+            retries: How many times it shall believe to have been repeated.
+            throw: True raises what the task raises; None means the setting ``task_eager_propagates``.
+            **options: As for `apply_async`.
+
+        Returns:
+            The finished handle.
+        """
+        args, kwargs = as_call(args, kwargs)
+        self._check(args, kwargs)
+        options = {**options, "link": link, "link_error": link_error}
+        return eager.apply(self, args, kwargs, task_id, retries, throw, options)
+
+    def bulk(self, calls: Iterable[Any], *, progress: bool = False, **options: Any) -> ResultList[R]:
+        """Sends many calls in few submits; when it returns, all are durable.
+
+        Args:
+            calls: One argument tuple (or list) per call, a map of keyword arguments, a signature of this task, or
+                a single value for a task of one argument that is none of these.
+            progress: True shows a bar.
+            **options: As for `apply_async`, for all calls; ``idempotency_key`` is a function of their arguments.
+
+        Returns:
+            The handles, in order.
+
+        Raises:
+            RequestError: A call is wrong; the message has its index, ``results`` the handles sent before it.
+        """
+        key = options.get("idempotency_key")
+        if options.get("task_id") is not None or (key is not None and not callable(key)):
+            raise InvalidOption(
+                "bulk takes no task_id, and idempotency_key only as a function of the arguments: "
+                "one id or key cannot stand for many calls"
+            )
+        plan = self.app.plan(self.name, self.options, options)
+        total = len(calls) if isinstance(calls, Sized) else None
+        return send_bulk(
+            self.app,
+            self._encoded(calls, plan),
+            total=total,
+            progress=progress,
+            queue=plan.template.queue,
+            task=self.name,
+        )
+
+    def _encoded(self, calls: Iterable[Any], plan: Plan) -> Iterator[Call]:
+        codecs, name, serializer, arity = self.app.client.codecs, self.name, plan.serializer, self._arity
+        encode, method = message.encode_body, plan.compression
+        none: dict[str, Any] = {}
+        index = -1
+        try:
+            for call in calls:
+                index += 1
+                kwargs: Mapping[str, Any] = none
+                args: Sequence[Any]
+                if type(call) is tuple:
+                    args = call
+                else:
+                    args, kwargs = self._one_call(call)
+                if arity is not None:
+                    arity.check(name, args, kwargs)
+                body = encode(codecs, name, args, kwargs, serializer)
+                yield plan, args, kwargs, compress(body, method) if method else body
+        except RequestError as error:
+            error.args = (f"call {index} of the bulk: {error}", *error.args[1:])
+            raise
+
+    def _one_call(self, call: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        if isinstance(call, Signature):
+            if call.task != self.name or call.options:
+                raise ArgumentError(f"{call!r} is another task or has options of its own; use app.bulk for mixed calls")
+            return call.args, call.kwargs
+        if isinstance(call, (tuple, list)):
+            return call, {}
+        if isinstance(call, Mapping):
+            return (), call
+        return (call,), {}
+
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """Returns a call of this task as a value."""
+        return Signature(self.name, args, kwargs, app=self.app)
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """Returns a call of this task as a value that takes no further arguments."""
+        return Signature(self.name, args, kwargs, immutable=True, app=self.app)
+
+    def signature(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Signature[R]:
+        """Returns a call of this task with options as a value."""
+        args, kwargs = as_call(args, kwargs)
+        return Signature(self.name, tuple(args), kwargs, options, app=self.app)
+
+    subtask = signature
+
+    def signature_from_request(
+        self,
+        request: Context | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Signature[R]:
+        """Returns the running call as a value, to be made again."""
+        request = self.request if request is None else request
+        kept = {"task_id": request.id, "priority": request.priority, "queue": request.queue, **options}
+        chosen = {name: value for name, value in kept.items() if value is not None}
+        return self.signature(
+            list(request.args) if args is None else args, request.kwargs if kwargs is None else kwargs, **chosen
+        )
+
+    subtask_from_request = signature_from_request
+
+    def AsyncResult(self, task_id: str, **_: Any) -> AsyncResult[R]:  # Celery's name
+        """Returns the handle of a task by its id."""
+        return AsyncResult(task_id, self.app, task_name=self.name)

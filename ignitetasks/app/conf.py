@@ -1,0 +1,355 @@
+"""``app.conf``: all settings of an application as one view, by attribute and by item.
+
+Later layers win: defaults, `add_defaults`, what a configuration object says, what was set directly. This file must not
+import modules or start anything; it is handed maps.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from datetime import timedelta
+from typing import Any
+
+from ignitetasks import deferred, log
+from ignitetasks.app.defaults import CONTENT_TYPES, DEFAULTS, OWN, RULES
+from ignitetasks.config import Settings
+from ignitetasks.errors import ConfigurationError
+
+__all__ = ["Conf"]
+
+_log = log.get_logger("conf")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|SIGNATURE|DATABASE_URL|BROKER_URL|RESULT_BACKEND", re.IGNORECASE)
+_HIDDEN = "********"
+#: A name that starts like this is meant for us; any other may be the project's own.
+_PREFIXES = ("task_", "worker_", "beat_", "result_", "broker_", "celery_", "celeryd_", "celerybeat_")
+_FOREVER_SECONDS = 10 * 366 * 86400.0
+_named: set[str] = set()
+
+
+class Conf(MutableMapping[str, Any]):
+    """The settings of an application.
+
+    Args:
+        base: Settings of the instance, as the environment and the application's arguments gave them.
+        changed: Called after a change; what was derived from settings has to be forgotten.
+
+    Attributes:
+        changes: What was set directly.
+    """
+
+    def __init__(self, base: Settings, changed: Callable[[], None] = lambda: None) -> None:
+        put = super().__setattr__
+        put("changes", {})
+        put("_base", base)
+        put("_source", {})
+        put("_more_defaults", {})
+        put("_changed", changed)
+        put("_read", None)
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        self._load()
+        name = _known(key) or key
+        for layer in (self.changes, self._source, self._more_defaults):
+            if name in layer:
+                return layer[name]
+        field = OWN.get(name)
+        if field is not None:
+            value = getattr(self._base, field)
+            return timedelta(seconds=value) if name == "result_expires" else value
+        if name in DEFAULTS:
+            return DEFAULTS[name]
+        if _gone(name) is not None:
+            return None
+        raise KeyError(key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"there is no setting {name!r}{_hint(name)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter({**DEFAULTS, **dict.fromkeys(OWN), **self._more_defaults, **self._source, **self.changes})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[str(key)]
+        except KeyError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Conf: {', '.join(sorted(self.table())) or 'defaults'}>"
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Returns a setting, or a default for one that does not exist."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def first(self, *keys: str) -> Any:
+        """Returns the first of several settings that has a value."""
+        return next((self[key] for key in keys if self.get(key) is not None), None)
+
+    def value_set_for(self, key: str) -> bool:
+        """Tells whether anybody set a setting, to whatever value."""
+        self._load()
+        name = _known(key) or key
+        return any(name in layer for layer in (self.changes, self._source, self._more_defaults))
+
+    def table(self, with_defaults: bool = False, censored: bool = True) -> dict[str, Any]:
+        """Returns settings as a map.
+
+        Args:
+            with_defaults: Also those nobody set.
+            censored: Hide passwords and keys.
+        """
+        names = [name for name in self if with_defaults or self.value_set_for(name)]
+        return {name: _HIDDEN if censored and _SECRET.search(name) and self[name] else self[name] for name in names}
+
+    def without_defaults(self) -> dict[str, Any]:
+        """Returns what was set, as it is."""
+        return self.table(censored=False)
+
+    def humanize(self, with_defaults: bool = False, censored: bool = True) -> str:
+        """Returns settings as text, one a line; see `table`."""
+        return "\n".join(f"{name}: {value!r}" for name, value in sorted(self.table(with_defaults, censored).items()))
+
+    def find_option(self, name: str, namespace: str = "") -> tuple[str, str, Any]:
+        """Returns the prefix, the rest and the value of the setting that has a name, with or without its prefix.
+
+        Raises:
+            KeyError: There is none.
+        """
+        candidates = [f"{namespace}_{name}" if namespace else name, name]
+        candidates += [one for one in DEFAULTS if one.partition("_")[2] == name]
+        for one in candidates:
+            if one in DEFAULTS or one in OWN:
+                prefix, _, rest = one.partition("_")
+                return prefix, rest, self[one]
+        raise KeyError(name)
+
+    def find_value_for_key(self, name: str, namespace: str = "") -> Any:
+        """Returns the value of the setting that has a name, with or without its prefix."""
+        return self.find_option(name, namespace)[2]
+
+    def get_by_parts(self, *parts: str) -> Any:
+        """Returns a setting whose name is given in parts."""
+        return self["_".join(part for part in parts if part)]
+
+    def copy(self) -> dict[str, Any]:
+        """Returns all settings as a map of its own."""
+        return dict(self)
+
+    # -- changing -------------------------------------------------------------------------------------------------
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.change({key: value})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.change({name: value})
+
+    def __delitem__(self, key: str) -> None:
+        name = _known(key) or key
+        if not any(layer.pop(name, self) is not self for layer in (self.changes, self._source)):
+            raise KeyError(key)
+        self._changed()
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def change(self, given: Mapping[str, Any], where: str = "app.conf") -> None:
+        """Sets settings directly.
+
+        Args:
+            given: Names and values.
+            where: What the names stand in, for messages.
+
+        Raises:
+            ConfigurationError: A name or value is wrong.
+        """
+        self.changes.update(_checked(given, where))
+        self._changed()
+
+    def add_defaults(self, given: Mapping[str, Any]) -> None:
+        """Adds values for settings that nobody sets."""
+        self._more_defaults.update(_checked(given, "add_defaults"))
+        self._changed()
+
+    def use_source(self, read: Callable[[], tuple[Mapping[str, Any], str]]) -> None:
+        """Names a configuration object; it is read when a setting is first asked for.
+
+        Args:
+            read: Returns its names and values, and what to call it.
+        """
+        super().__setattr__("_read", read)
+        self._source.clear()
+        self._changed()
+
+    def _load(self) -> None:
+        read = self._read
+        if read is not None:
+            # First, so that a configuration module that looks at the app does not read itself again.
+            super().__setattr__("_read", None)
+            try:
+                given, where = read()
+            except BaseException:
+                super().__setattr__("_read", read)
+                raise
+            self._source.update(_checked(given, where))
+
+    # -- what the rest of the package uses ------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Returns the settings of the instance that these come to.
+
+        Raises:
+            ConfigurationError: They contradict each other.
+        """
+        values = {field: self[name] for name, field in OWN.items() if self.value_set_for(name)}
+        if "result_expires_seconds" in values:
+            values["result_expires_seconds"] = _expiry_seconds(values["result_expires_seconds"])
+        accepted = values.get("accept_content", self._base.accept_content)
+        for field in ("task_serializer", "result_serializer"):
+            # A project that accepts JSON alone means JSON.
+            if field not in values and getattr(self._base, field) not in accepted and accepted:
+                values[field] = accepted[0]
+        current = {field: getattr(self._base, field) for field in OWN.values()}
+        return Settings(**{**current, **values})
+
+
+def _expiry_seconds(value: Any) -> float:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    return float(value) if value else _FOREVER_SECONDS
+
+
+def _known(name: str) -> str | None:
+    """Returns a setting's name here, whatever way it was spelled; None when there is none."""
+    if name in DEFAULTS or name in OWN:
+        return name
+    by_field = {field: own for own, field in OWN.items()}
+    if name in by_field:
+        return by_field[name]
+    entry = _catalogue(name)
+    return None if entry is None else str(entry.name)
+
+
+def _catalogue(name: str) -> Any:
+    return deferred.load("catalog").setting_named(name)
+
+
+def _gone(name: str) -> str | None:
+    entry = _catalogue(name)
+    return None if entry is None else str(entry.text)
+
+
+def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Returns settings under their present names, their values checked."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name = _known(key)
+        if name is None:
+            _refuse_typo(key, where)
+            found[key] = value
+            continue
+        rule = RULES.get(name)
+        if rule is not None and not rule[0](value):
+            raise ConfigurationError(f"{where}: {key} must be {rule[1]}, not {value!r}")
+        if name not in DEFAULTS and name not in OWN:
+            _explain(key, name, value)
+        found[name] = _canonical(name, value)
+    return found
+
+
+def _canonical(name: str, value: Any) -> Any:
+    if name in ("accept_content", "result_accept_content") and value is not None:
+        names = [value] if isinstance(value, str) else list(value)
+        return tuple(dict.fromkeys(CONTENT_TYPES.get(one, one) for one in names))
+    if name in ("task_serializer", "result_serializer"):
+        return CONTENT_TYPES.get(value, value)
+    if name in ("imports", "include"):
+        return (value,) if isinstance(value, str) else tuple(value)
+    return value
+
+
+def _refuse_typo(name: str, where: str) -> None:
+    hint = _hint(name)
+    if hint or name.lower().startswith(_PREFIXES):
+        raise ConfigurationError(f"{where} has no setting {name!r}{hint or '; docs/migrate-from-celery.md lists all'}")
+
+
+def _hint(name: str) -> str:
+    lower = name.lower().removeprefix("celery_")
+    close = difflib.get_close_matches(lower, [*DEFAULTS, *OWN], 1, 0.8)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _explain(spelled: str, name: str, value: Any) -> None:
+    """Says once, of a setting that cannot apply, why."""
+    if value is not None and name not in _named:
+        _named.add(name)
+        _log.warning("a setting has no effect here", setting=spelled, reason=_gone(name))
+
+
+def from_text(name: str, text: str) -> Any:
+    """Returns the value that a text on a command line or in the environment stands for.
+
+    Raises:
+        ConfigurationError: It stands for none.
+    """
+    default = DEFAULTS.get(_known(name) or name)
+    if isinstance(default, bool) or text.lower() in ("true", "false"):
+        if text.lower() in _TRUE + _FALSE:
+            return text.lower() in _TRUE
+        raise ConfigurationError(f"{name} must be one of {_TRUE + _FALSE}, not {text!r}")
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text.lower() == "none" else text
+
+
+def read_object(source: Any, namespace: str | None, keep: Callable[[str], bool]) -> dict[str, Any]:
+    """Returns the settings of a module, an object or a map.
+
+    Args:
+        source: Where they are.
+        namespace: Only names that start with it and an underscore are meant, and are taken without.
+        keep: Tells of a name whether it is one of ours.
+    """
+    items: Iterable[tuple[str, Any]] = (
+        source.items() if isinstance(source, Mapping) else ((name, getattr(source, name)) for name in dir(source))
+    )
+    found: dict[str, Any] = {}
+    for name, value in items:
+        if namespace:
+            start = namespace if namespace.endswith("_") else f"{namespace}_"
+            if name.startswith(start):
+                found[name.removeprefix(start).lower()] = value
+        elif not name.startswith("_") and (keep(name) or isinstance(source, Mapping)):
+            found[name] = value
+    return found
+
+
+def is_setting(name: str) -> bool:
+    """Tells whether a name in a configuration object is one of a setting, or was meant to be."""
+    return _known(name) is not None or name.lower().startswith(_PREFIXES)

@@ -1,0 +1,269 @@
+"""The half of an application that has to do with settings: where they come from, and what is imported because of them.
+
+This file must not know tasks; `base` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timezone, tzinfo
+from types import ModuleType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ignitetasks import loaders, signals
+from ignitetasks.app import conf as configuration
+from ignitetasks.app.conf import Conf
+from ignitetasks.config import Settings
+from ignitetasks.errors import ConfigurationError
+from ignitetasks.utils.dispatch import Signal
+
+_FIELDS = frozenset(one.name for one in fields(Settings))
+
+
+class Configured:
+    """Settings of an application.
+
+    Attributes:
+        on_configure: Sent before the configuration object is read.
+        on_after_configure: Sent once it was read, and at once to who connects later.
+        on_after_finalize: Sent once all tasks are known, and at once to who connects later.
+        on_after_fork: Sent in each child of a worker.
+        finalized: Whether all tasks are known.
+    """
+
+    def __init__(self, base: Settings) -> None:
+        self._conf = Conf(base, self._forget)
+        self._settings: Settings | None = base
+        self._imports: list[Callable[[], Any]] = []
+        self._lock = threading.RLock()
+        self._configured = self._prepared = False
+        self.finalized = False
+        self.on_configure = Signal(name="app.on_configure")
+        self.on_after_configure = Signal(name="app.on_after_configure", providing_args={"source"}, replay=True)
+        self.on_after_finalize = Signal(name="app.on_after_finalize", replay=True)
+        self.on_after_fork = Signal(name="app.on_after_fork")
+
+    @property
+    def conf(self) -> Conf:
+        """All settings, under Celery's names and our own; see docs/app.md."""
+        return self._conf
+
+    @conf.setter
+    def conf(self, given: Mapping[str, Any]) -> None:
+        self._conf.change(given)
+
+    @property
+    def configured(self) -> bool:
+        """Whether the configuration object was read."""
+        return self._configured
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the instance that are in force."""
+        settings = self._settings
+        if settings is None:
+            settings = self._settings = self._conf.settings()
+        return settings
+
+    def _forget(self) -> None:
+        """Forgets what was derived from settings."""
+        self._settings = None
+
+    def configure(self, **changes: Any) -> None:
+        """Changes settings of the instance, e.g. from a command line; what is sent from now on uses them.
+
+        Raises:
+            ConfigurationError: A setting does not exist or has a value it cannot have.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        for name in given:
+            if name not in _FIELDS:
+                raise ConfigurationError(f"unknown setting {name!r}; the settings are: {', '.join(sorted(_FIELDS))}")
+        before = dict(self._conf.changes)
+        self._conf.change(given, "configure")
+        try:
+            _ = self.settings
+        except ConfigurationError:
+            self._conf.changes.clear()
+            self._conf.changes.update(before)
+            self._forget()
+            raise
+
+    def config_from_object(
+        self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> None:
+        """Takes settings from an object; they are read when one is first asked for.
+
+        Args:
+            obj: A module, its name, ``module:attribute``, any object with attributes, or a map.
+            silent: True leaves the defaults in force when the module cannot be imported.
+            force: True reads it now.
+            namespace: Only names that start with it are meant, e.g. ``CELERY`` for ``CELERY_TASK_ACKS_LATE``.
+        """
+
+        def read() -> tuple[Mapping[str, Any], str]:
+            self.on_configure.send(sender=self)
+            where = obj if isinstance(obj, str) else getattr(obj, "__name__", type(obj).__name__)
+            try:
+                source = _import_object(obj)
+            except ImportError:
+                if not silent:
+                    raise
+                return {}, where
+            return configuration.read_object(source, namespace, configuration.is_setting), where
+
+        self._conf.use_source(read)
+        if force:
+            self._conf._load()
+
+    def config_from_envvar(
+        self, variable_name: str, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> bool:
+        """Takes settings from the object that an environment variable names.
+
+        Returns:
+            Whether the variable is set.
+
+        Raises:
+            ConfigurationError: It is not, and ``silent`` is False.
+        """
+        name = os.environ.get(variable_name)
+        if not name:
+            if silent:
+                return False
+            raise ConfigurationError(
+                f"the environment variable {variable_name!r} is not set; it has to name a module with settings"
+            )
+        self.config_from_object(name, silent=silent, force=force, namespace=namespace)
+        return True
+
+    def config_from_cmdline(self, argv: Sequence[str], namespace: str = "") -> None:
+        """Takes settings from words such as ``task_acks_late=yes``, or ``worker.concurrency=4``.
+
+        Args:
+            argv: The words.
+            namespace: Put before names that are no setting by themselves.
+
+        Raises:
+            ConfigurationError: A word has no ``=``, or a name or value is wrong.
+        """
+        given: dict[str, Any] = {}
+        for word in argv:
+            name, equals, text = word.partition("=")
+            if not equals:
+                raise ConfigurationError(f"a setting on the command line is written name=value, not {word!r}")
+            name = name.strip().replace(".", "_").lower()
+            if namespace and not configuration.is_setting(name):
+                name = f"{namespace}_{name}"
+            given[name] = configuration.from_text(name, text.strip())
+        self._conf.change(given, "the command line")
+
+    def add_defaults(self, fun: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
+        """Adds values for settings that nobody sets.
+
+        Args:
+            fun: The values, or a function that returns them.
+        """
+        self._conf.add_defaults(fun() if callable(fun) else fun)
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The time zone of schedules and of naive datetimes: ``conf.timezone``, else UTC."""
+        chosen = self._conf.timezone
+        if isinstance(chosen, tzinfo):
+            return chosen
+        if chosen:
+            try:
+                return ZoneInfo(chosen)
+            except (KeyError, ValueError, OSError) as error:
+                raise ConfigurationError(f"timezone names no time zone of this system: {chosen!r}") from error
+        return timezone.utc if self._conf.enable_utc else datetime.now().astimezone().tzinfo or timezone.utc
+
+    def now(self) -> datetime:
+        """Returns the present in the app's time zone."""
+        return datetime.now(self.timezone)
+
+    def uses_utc_timezone(self) -> bool:
+        """Tells whether the app's time zone is UTC."""
+        return self.timezone is timezone.utc or str(self.timezone) == "UTC"
+
+    # -- imports --------------------------------------------------------------------------------------------------
+
+    def autodiscover_tasks(
+        self,
+        packages: Iterable[str] | Callable[[], Iterable[str]] | None = None,
+        related_name: str | None = "tasks",
+        force: bool = False,
+    ) -> None:
+        """Imports the task modules of packages, when a worker starts or tasks are asked for.
+
+        Args:
+            packages: Their names, or a function that returns these; None means Django's installed apps.
+            related_name: Name of the module in each; None for the packages themselves.
+            force: True imports now.
+
+        Raises:
+            ConfigurationError: No packages were given, and Django is not set up.
+        """
+        names = _installed_apps if packages is None else packages
+
+        def discover() -> list[ModuleType]:
+            return loaders.autodiscover(names, related_name)
+
+        if force:
+            discover()
+        else:
+            self._imports.append(discover)
+            if self._prepared:
+                self.import_tasks()
+
+    def import_tasks(self) -> None:
+        """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once."""
+        with self._lock:
+            pending, self._imports = self._imports, []
+            for name in (*self._conf.imports, *self._conf.include):
+                importlib.import_module(name)
+            for discover in pending:
+                discover()
+        signals.import_modules.send(sender=self)
+
+    def _configure_once(self) -> None:
+        """Reads the configuration object and tells who waits for it."""
+        if not self._configured:
+            self._configured = True
+            self._conf._load()
+            self.on_after_configure.send(sender=self, source=self._conf)
+
+
+def _import_object(obj: Any) -> Any:
+    if not isinstance(obj, str):
+        return obj
+    module, colon, attribute = obj.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        parent, _, name = module.rpartition(".")
+        if colon or not parent or error.name != module:
+            raise
+        return getattr(importlib.import_module(parent), name)  # "package.module.Class"
+    for part in attribute.split(".") if attribute else ():
+        found = getattr(found, part)
+    return found
+
+
+def _installed_apps() -> Iterable[str]:
+    try:
+        apps = importlib.import_module("django.apps").apps
+        return [config.name for config in apps.get_app_configs()]
+    except ImportError as error:
+        raise ConfigurationError(
+            "autodiscover_tasks without packages means Django's installed apps, and Django is not installed; "
+            "name the packages"
+        ) from error

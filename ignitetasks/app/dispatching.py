@@ -1,0 +1,279 @@
+"""The half of an application that sends: plans made of options, routes and settings, and calls by name or in bulk.
+
+This file must not know how a client reaches its node.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ignitetasks import context, message, planning, sending, signals
+from ignitetasks.app import naming, publishing, routes
+from ignitetasks.app.arity import as_call
+from ignitetasks.app.queues import AMQP
+from ignitetasks.app.registering import Registering
+from ignitetasks.app.routes import Router
+from ignitetasks.bulk import Call, send_bulk
+from ignitetasks.canvas import Signature
+from ignitetasks.client import Client
+from ignitetasks.config import Settings
+from ignitetasks.errors import RequestError
+from ignitetasks.exceptions import AlwaysEagerIgnored
+from ignitetasks.message import TaskOptions
+from ignitetasks.options import Plan
+from ignitetasks.result import AsyncResult
+from ignitetasks.results import ResultList
+from ignitetasks.serializers import compress
+
+_PLAIN_OPTIONS = TaskOptions()
+_DEFAULTS = {name: one.default for name, one in TaskOptions.__dataclass_fields__.items()}
+_MOST_PLANS = 10_000
+
+
+class Dispatching(Registering):
+    """Sends calls."""
+
+    def __init__(self, name: str, base: Settings) -> None:
+        self._eager = self._inherit = self._some_queues = False
+        self._plain = self._retry = True
+        self._router: Router | None = None
+        self._amqp: AMQP | None = None
+        self._plans: dict[str, tuple[TaskOptions, Plan]] = {}
+        super().__init__(name, base)
+
+    @property
+    def client(self) -> Client:
+        """The client that sends; made at the first use."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._router = self._amqp = None
+        self._plans.clear()
+
+    def _look(self) -> Router:
+        """Works out how calls are sent; done again after settings have changed."""
+        conf = self._conf
+        router = self._router = routes.prepare(conf.task_routes)
+        self._eager = bool(conf.task_always_eager)
+        self._inherit = bool(conf.task_inherit_parent_priority)
+        self._plain = not self._eager and router.by_name and not self._inherit
+        self._some_queues = not conf.task_create_missing_queues
+        self._retry = bool(conf.task_publish_retry) and (conf.task_publish_retry_policy or {}).get("max_retries") != 0
+        return router
+
+    @property
+    def router(self) -> Router:
+        """The routes of the setting ``task_routes``."""
+        return self._router or self._look()
+
+    @property
+    def eager(self) -> bool:
+        """Whether calls run in the caller's process (``task_always_eager``)."""
+        if self._router is None:
+            self._look()
+        return self._eager
+
+    @property
+    def plain(self) -> bool:
+        """Whether the plan of a call without options depends on nothing but its task."""
+        if self._router is None:
+            self._look()
+        return self._plain
+
+    @property
+    def amqp(self) -> AMQP:
+        """The queues the app knows, as ``app.amqp.queues``."""
+        amqp = self._amqp
+        if amqp is None:
+            amqp = self._amqp = AMQP(self._conf, self.router)
+        return amqp
+
+    def plan(
+        self,
+        task: str,
+        options: TaskOptions,
+        call: Mapping[str, Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Plan:
+        """Combines a task's options, routes and the options of one call.
+
+        Args:
+            task: Task name.
+            options: What the task fixes.
+            call: What this call was given; None means not given.
+            args: Positional arguments, for routes that look at them.
+            kwargs: Keyword arguments, for routes that look at them.
+
+        Raises:
+            InvalidOption: An option does not exist or has a value it cannot have.
+            QueueNotFound: There is no such queue, and ``task_create_missing_queues`` is off.
+        """
+        router = self.router
+        if router.by_name:
+            kept = self._plans.get(task)
+            if kept is None or kept[0] is not options:
+                kept = (options, self._base_plan(router, task, options, (), {}))
+                if len(self._plans) >= _MOST_PLANS:
+                    self._plans.clear()
+                self._plans[task] = kept
+            plan = kept[1]
+        else:
+            plan = self._base_plan(router, task, options, args, kwargs or {})
+        call = self._completed(options, call)
+        if call:
+            plan = planning.change_plan(plan, call, sending.now_ms())
+        if self._some_queues:
+            _ = self.amqp.queues[plan.template.queue]
+        return plan
+
+    def _base_plan(
+        self, router: Router, task: str, options: TaskOptions, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Plan:
+        plan = planning.base_plan(task, options, self.settings)
+        if not self._retry:
+            plan = plan._replace(retry=False)
+        route = router.route({}, task, args, kwargs, self._tasks.get(task)) if router.routes else None
+        if not route:
+            return plan
+        # What the task itself says wins over a route.
+        open_to_routes = {
+            name: value for name, value in route.items() if getattr(options, name, None) == _DEFAULTS.get(name)
+        }
+        return planning.change_plan(plan, self._by_routing_key(open_to_routes), sending.now_ms())
+
+    def _completed(self, options: TaskOptions, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the options of a call with what the app adds to them."""
+        if call:
+            call = self._by_routing_key(call)
+            for name in ("eta", "expires"):
+                value = call.get(name)
+                if isinstance(value, datetime) and value.tzinfo is None:
+                    call = {**call, name: value.replace(tzinfo=self.timezone)}
+        if options.expires is not None and call.get("expires") is None:
+            call = {**call, "expires": options.expires}
+        if self._inherit and call.get("priority") is None:
+            request = context.current_request()
+            if request is not None and not request.called_directly:
+                call = {**call, "priority": request.priority}
+        return call
+
+    def _by_routing_key(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        key = call.get("routing_key")
+        if key is None or call.get("queue") is not None:
+            return call
+        queue = self.amqp.queues.by_routing_key(key)
+        kept = {name: value for name, value in call.items() if name != "routing_key"}
+        return call if queue is None else {**kept, "queue": queue}
+
+    def send_task(
+        self,
+        name: str,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> AsyncResult[Any]:
+        """Sends a call by the name of its task, whose code need not be here.
+
+        Args:
+            name: Task name.
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            **options: As for `Task.apply_async`.
+        """
+        if self.eager and name not in self._tasks:
+            warnings.warn(
+                AlwaysEagerIgnored(f"task_always_eager: {name!r} is sent, since the code of the task is not here"),
+                stacklevel=2,
+            )
+        elif self.eager:
+            eager: AsyncResult[Any] = self._tasks[name].apply_async(args, kwargs, **options)
+            return eager
+        if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+            plan, sent_args, sent_kwargs = self._planned(name, args, kwargs, options)
+            return publishing.send(self, name, plan, sent_args, sent_kwargs)
+        plan, sent_args, sent_kwargs, body = self._encode(name, args, kwargs, options)
+        return sending.send_one(self, plan, sent_args, sent_kwargs, body)
+
+    def _planned(
+        self,
+        name: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+        plan: Plan | None = None,
+    ) -> tuple[Plan, Sequence[Any], Mapping[str, Any]]:
+        if not naming.is_name(name):
+            raise RequestError(f"a task name is a text that is not empty, not {name!r}")
+        task = self._tasks.get(name)
+        args, kwargs = as_call(args, kwargs)
+        if task is not None:
+            task._check(args, kwargs)
+        if plan is None:
+            plan = self.plan(name, task.options if task is not None else _PLAIN_OPTIONS, options, args, kwargs)
+        return plan, args, kwargs
+
+    def _encode(
+        self,
+        name: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+        plan: Plan | None = None,
+    ) -> Call:
+        plan, args, kwargs = self._planned(name, args, kwargs, options, plan)
+        body = message.encode_body(self.client.codecs, name, args, kwargs, plan.serializer)
+        return plan, args, kwargs, compress(body, plan.compression)
+
+    def bulk(self, signatures: Iterable[Signature[Any]], *, progress: bool = False) -> ResultList[Any]:
+        """Sends many calls of any tasks in few submits; when it returns, all are durable.
+
+        Args:
+            signatures: The calls, each with options of its own.
+            progress: True shows a bar.
+
+        Returns:
+            The handles, in order.
+
+        Raises:
+            RequestError: A call is wrong; ``results`` has the handles sent before it.
+        """
+        total = len(signatures) if isinstance(signatures, Collection) else None
+        return send_bulk(self, self._encoded(signatures), total=total, progress=progress)
+
+    def _encoded(self, signatures: Iterable[Signature[Any]]) -> Iterator[Call]:
+        plans: dict[str, Plan] = {}
+        index = -1
+        try:
+            for one in signatures:
+                index += 1
+                if not isinstance(one, Signature):
+                    raise RequestError(f"{one!r} is no signature; make one with task.s(...)")
+                # Calls without options share their task's plan, and with it one group on the wire.
+                plan = None if one.options or not self.plain else plans.get(one.task)
+                call = self._encode(one.task, one.args, one.kwargs, one.options, plan)
+                if not one.options:
+                    plans[one.task] = call[0]
+                yield call
+        except RequestError as error:
+            error.args = (f"call {index} of the bulk: {error}", *error.args[1:])
+            raise
+
+    def signature(
+        self,
+        name: str,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Signature[Any]:
+        """Returns a call of a task by name as a value."""
+        args, kwargs = as_call(args, kwargs)
+        return Signature(name, tuple(args), kwargs, options, app=self)
+
+    def AsyncResult(self, task_id: str) -> AsyncResult[Any]:  # Celery's name
+        """Returns the handle of a task by its id."""
+        return AsyncResult(task_id, self)

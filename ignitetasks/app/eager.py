@@ -1,0 +1,223 @@
+"""Runs a call here and now, in the caller's process, as a worker would: same request, same hooks, same ends.
+
+Repeats run at once, without their pauses. Time limits do not apply: there is no process to kill. This file must not
+send anything.
+"""
+
+from __future__ import annotations
+
+import inspect
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ignitetasks import context, deferred, errors, message, states
+from ignitetasks.app.eagerresult import EagerResult
+from ignitetasks.app.trace import Watch
+from ignitetasks.context import Request
+from ignitetasks.failure import ExceptionInfo
+from ignitetasks.ids import new_id
+from ignitetasks.result import AsyncResult
+
+
+def send(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Mapping[str, Any]) -> AsyncResult[Any]:
+    """Runs what was to be sent (``task_always_eager``).
+
+    The arguments are encoded and decoded first: what could not be sent fails here, too.
+
+    Args:
+        task: The task.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        call: Options of the call.
+    """
+    app = task.app
+    options = dict(call)
+    links = {name: options.pop(name, None) for name in ("link", "link_error")}
+    plan = app.plan(task.name, task.options, {name: value for name, value in options.items() if name != "task_id"})
+    body = message.encode_body(app.client.codecs, task.name, args, kwargs, plan.serializer)
+    args, kwargs = message.decode_body(app.client.codecs, task.name, body)
+    task_id = options.pop("task_id", None)
+    done: AsyncResult[Any] = apply(task, args, kwargs, task_id, 0, None, {**options, **links})
+    return done
+
+
+def apply(
+    task: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    task_id: str | None,
+    retries: int,
+    throw: bool | None,
+    options: Mapping[str, Any],
+) -> EagerResult[Any]:
+    """Runs a call and returns its finished handle.
+
+    Args:
+        task: The task.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        task_id: Id to use instead of a new one.
+        retries: How many times it shall believe to have been repeated.
+        throw: True raises what the task raises; None means the setting ``task_eager_propagates``.
+        options: Options of the call.
+    """
+    conf = task.app.conf
+    queue = str(options.get("queue") or task.options.queue or task.app.settings.default_queue)
+    request = _request(task, list(args), dict(kwargs), task_id or new_id(queue), retries, queue, options)
+    watch = Watch(task, eager=True)
+    while True:
+        state, value = _run_once(task, request, watch)
+        if state != states.RETRY:
+            break
+        request = _repeated(request, value)
+    einfo = ExceptionInfo(value) if isinstance(value, BaseException) and state in states.EXCEPTION_STATES else None
+    if einfo is not None and (conf.task_eager_propagates if throw is None else throw):
+        raise einfo.exception
+    result: EagerResult[Any] = EagerResult(request.id or "", value, state, einfo and einfo.traceback, name=task.name)
+    _run_links(task, request, result)
+    return result
+
+
+def _request(
+    task: Any,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    task_id: str,
+    retries: int,
+    queue: str,
+    options: Mapping[str, Any],
+) -> Request:
+    parent = context.current_request()
+    parent_id = parent.id if parent is not None else None
+    priority = options.get("priority") or task.options.priority
+    callbacks = [_as_list(options.get(name)) for name in ("link", "link_error")]
+    return Request(
+        id=task_id,
+        task=task.name,
+        args=args,
+        kwargs=kwargs,
+        retries=retries,
+        headers=dict(options.get("headers") or {}),
+        queue=queue,
+        priority=priority,
+        root_id=options.get("root_id") or (parent.root_id if parent is not None else None) or task_id,
+        parent_id=options.get("parent_id") or parent_id,
+        group=options.get("group_id"),
+        group_index=options.get("group_index"),
+        hostname=socket.gethostname(),
+        timelimit=(
+            options.get("soft_time_limit") or task.options.soft_time_limit,
+            options.get("time_limit") or task.options.time_limit,
+        ),
+        delivery_info={
+            "is_eager": True,
+            "exchange": options.get("exchange"),
+            "routing_key": options.get("routing_key") or queue,
+            "priority": priority,
+            "redelivered": False,
+        },
+        called_directly=False,
+        is_eager=True,
+        ignore_result=bool(options.get("ignore_result", task.options.ignore_result)),
+        callbacks=callbacks[0],
+        errbacks=callbacks[1],
+        chain=options.get("chain"),
+        chord=options.get("chord"),
+        shadow=options.get("shadow"),
+        replaced_task_nesting=options.get("replaced_task_nesting", 0),
+        stamped_headers=options.get("stamped_headers"),
+        stamps={name: options.get(name) for name in options.get("stamped_headers") or ()},
+        owner=task,
+    )
+
+
+def _as_list(value: Any) -> list[Any] | None:
+    if value is None:
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
+    """Runs the task once; returns its state, and the value or the exception."""
+    token = context.enter(request)
+    try:
+        try:
+            began = watch.started(request)
+            value = task.target(*request.args, **request.kwargs)
+            if inspect.iscoroutine(value):
+                value = deferred.load("asyncio").run(value)
+        except errors.Reject as error:
+            watch.refused(request, states.REJECTED, error)
+            return states.REJECTED, error
+        except errors.Ignore as error:
+            watch.refused(request, states.IGNORED, error)
+            return states.IGNORED, error
+        except errors.Retry as error:
+            watch.retried(request, error)
+            return states.RETRY, error
+        except Exception as error:
+            policy = task.options.retry_policy
+            if policy.matches(error) and not policy.exhausted(request.retries):
+                watch.retried(request, error)
+                return states.RETRY, error
+            watch.failed(request, error)
+            return states.FAILURE, error
+        watch.succeeded(request, value, began)
+        return states.SUCCESS, value
+    finally:
+        context.leave(token)
+
+
+def _repeated(request: Request, reason: BaseException) -> Request:
+    fields = {name: getattr(request, name) for name in Request.__dataclass_fields__}
+    call = getattr(reason, "call", None)
+    if call is not None:
+        fields.update(args=list(call[0]), kwargs=dict(call[1]))
+    for name in ("queue", "priority"):
+        if getattr(reason, name, None) is not None:
+            fields[name] = getattr(reason, name)
+    return Request(**{**fields, "retries": request.retries + 1})
+
+
+def _run_links(task: Any, request: Request, result: EagerResult[Any]) -> None:
+    """Runs what follows a success or a failure."""
+    if result.state == states.SUCCESS:
+        for link in request.callbacks or ():
+            _as_signature(task, link).apply((result.result,))
+    elif result.state == states.FAILURE:
+        for link in request.errbacks or ():
+            _run_errback(task, request, link, result)
+
+
+def _run_errback(task: Any, request: Request, link: Any, result: EagerResult[Any]) -> None:
+    signature = _as_signature(task, link)
+    errback = task.app.tasks.get(signature.task)
+    fn = getattr(errback, "run", None)
+    if fn is not None and _takes_request(fn):
+        token = context.enter(Request(task=errback.name, owner=errback))
+        try:
+            errback.run(request, result.result, result.traceback)
+        finally:
+            context.leave(token)
+    else:
+        signature.apply((request.id,))
+
+
+def _takes_request(fn: Any) -> bool:
+    """Tells whether an errback takes request, exception and traceback, and not only the id of what failed."""
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    required = [
+        one
+        for one in parameters
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(required) > 1
+
+
+def _as_signature(task: Any, link: Any) -> Any:
+    made = task.app.signature(link) if isinstance(link, Mapping) and not hasattr(link, "apply") else link
+    return made.clone() if hasattr(made, "clone") else made

@@ -1,0 +1,118 @@
+"""The handle of a task that was run here and now. This file must not ask a node for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ignitetasks import states
+from ignitetasks.errors import TaskRevokedError
+from ignitetasks.result import AsyncResult
+
+R = TypeVar("R")
+
+
+class EagerResult(AsyncResult[R]):
+    """How a task that was run eagerly ended.
+
+    Args:
+        id: Its id.
+        ret_value: What it returned, or the exception it raised.
+        state: Name of its state.
+        traceback: Formatted traceback of the exception.
+        name: Name of the task.
+    """
+
+    __slots__ = ("_state", "_traceback", "_value")
+
+    def __init__(self, id: str, ret_value: Any, state: str, traceback: Any = None, name: str | None = None) -> None:
+        super().__init__(id, task_name=name)
+        self._value = ret_value
+        self._state = state
+        self._traceback = traceback
+
+    def get(
+        self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True, **_: Any
+    ) -> R:
+        """Returns the result, or raises the exception."""
+        if self._state in states.PROPAGATE_STATES and propagate:
+            raise self._value if isinstance(self._value, BaseException) else Exception(self._value)
+        return self._value  # type: ignore[no-any-return]
+
+    wait = get
+
+    async def _await(self) -> R:
+        return self.get(disable_sync_subtasks=False)
+
+    @property
+    def state(self) -> str:
+        """The task's state."""
+        return self._state
+
+    status = state
+
+    @property
+    def result(self) -> Any:
+        """What it returned, or the exception it raised."""
+        return self._value
+
+    info = result
+
+    @property
+    def traceback(self) -> str | None:
+        """The formatted traceback of the exception, or None."""
+        return None if self._traceback is None else str(self._traceback)
+
+    @property
+    def children(self) -> list[Any]:
+        """Nothing: what an eager task started has run already."""
+        return []
+
+    @property
+    def supports_native_join(self) -> bool:
+        """False: there is nothing to wait for."""
+        return False
+
+    def ready(self) -> bool:
+        """True."""
+        return True
+
+    def successful(self) -> bool:
+        """Tells whether it ended well."""
+        return self._state == states.SUCCESS
+
+    def failed(self) -> bool:
+        """Tells whether it failed."""
+        return self._state == states.FAILURE
+
+    def exists(self) -> bool:
+        """True."""
+        return True
+
+    def then(self, callback: Callable[[Any], Any], on_error: Any = None, weak: bool = False) -> Any:
+        """Calls a function with this handle."""
+        return callback(self)
+
+    def maybe_throw(self, propagate: bool = True, callback: Callable[[str, Any], Any] | None = None) -> Any:
+        """Raises the exception of a task that failed; else returns its result."""
+        if self._state in states.PROPAGATE_STATES and propagate:
+            raise self._value
+        if callback is not None:
+            callback(self.id, self._value)
+        return self._value
+
+    maybe_reraise = maybe_throw
+
+    def forget(self) -> None:
+        """Does nothing: nothing is stored."""
+
+    def revoke(self, *_: Any, **__: Any) -> str:
+        """Makes it look revoked; it has run already."""
+        self._state, self._value, self._traceback = states.REVOKED, TaskRevokedError(f"{self.id} was revoked"), None
+        return self._state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return EagerResult, (self.id, self._value, self._state, self._traceback, self.task_name)
+
+    def __repr__(self) -> str:
+        return f"<EagerResult: {self.id}>"

@@ -1,0 +1,49 @@
+"""How tasks get their names, and when two functions are one task. This file must not keep any task."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def main_name() -> str | None:
+    """Returns what a worker would import the running script as; None in a notebook or an interpreter."""
+    module = sys.modules.get("__main__")
+    spec = getattr(module, "__spec__", None)
+    if spec is not None and spec.name and spec.name != "__main__":
+        # python -m package.module; python -m package runs package.__main__
+        return str(spec.name)
+    file = getattr(module, "__file__", None)
+    return Path(os.fspath(file)).stem if file else None
+
+
+def is_name(value: object) -> bool:
+    """Tells whether a value can be the name of an app or a task."""
+    return isinstance(value, str) and bool(value)
+
+
+def where(fn: Callable[..., Any]) -> str:
+    """Returns where a function is defined."""
+    return f"{fn.__module__}.{getattr(fn, '__qualname__', fn)}"
+
+
+def same_source(old: Callable[..., Any], new: Callable[..., Any], one_app: bool) -> bool:
+    """Tells whether two functions are one definition run twice: a reloaded module, a notebook cell run again."""
+    old, new = getattr(old, "__func__", old), getattr(new, "__func__", new)
+    if old is new:
+        return True
+    named = [(fn.__module__, str(getattr(fn, "__qualname__", ""))) for fn in (old, new)]
+    if not one_app:
+        # Functions inside functions come and go with their app; only what a module offers can be confused.
+        return named[0] == named[1] or any("<locals>" in name for _, name in named)
+    if all("<locals>" in name for _, name in named) and old.__name__ == new.__name__ and old.__name__ != "<lambda>":
+        return True  # tasks that functions make, e.g. those of tests: the last one made is meant
+    codes = [getattr(fn, "__code__", None) for fn in (old, new)]
+    if named[0] != named[1] or codes[0] is None or codes[1] is None:
+        return False
+    # In a notebook each run of a cell has a file name of its own; within one file, the line tells.
+    places = [(code.co_filename, code.co_firstlineno) for code in (codes[0], codes[1])]
+    return places[0][0] != places[1][0] or places[0] == places[1]

@@ -1,0 +1,218 @@
+"""The half of an application that has to do with its tasks: the decorator, the registry, when it is complete.
+
+This file must not send anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+
+from ignitetasks import _state, deferred, loaders
+from ignitetasks.app import annotations as annotating
+from ignitetasks.app import naming
+from ignitetasks.app.attributes import MAKING, check_given
+from ignitetasks.app.configured import Configured
+from ignitetasks.app.registry import TaskRegistry
+from ignitetasks.app.task import Task as TaskClass
+from ignitetasks.config import Settings
+from ignitetasks.errors import ConfigurationError, DuplicateTask, NotRegistered
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_lock = threading.Lock()
+
+
+class Registering(Configured):
+    """Tasks of an application.
+
+    Attributes:
+        name: The application's name.
+        main: Task names of functions in ``__main__`` start with this: the script's file name without its end.
+        strict_typing: False sends calls of tasks that say nothing about it without checking their arguments.
+        task_cls: Class of tasks whose decorator names no ``base``; also as text.
+    """
+
+    #: Class of the app's tasks where no other is named; a class, or its dotted name.
+    task_cls: Any = TaskClass
+
+    def __init__(self, name: str, base: Settings) -> None:
+        super().__init__(base)
+        self.name = name
+        self.main = naming.main_name() or name
+        self.strict_typing = True
+        self._tasks = TaskRegistry()
+        self._annotations: list[Any] | None = None
+
+    @property
+    def tasks(self) -> TaskRegistry:
+        """The app's tasks by name; the first look makes the app complete."""
+        if not self.finalized:
+            self.finalize(auto=True)
+        return self._tasks
+
+    @property
+    def task_modules(self) -> Collection[str]:
+        """Modules the app's tasks are defined in; exceptions of these may be rebuilt here."""
+        return {task.fn.__module__ for task in self._tasks.values()}
+
+    def finalize(self, auto: bool = False) -> None:
+        """Makes the app complete: shared tasks are its own from now on, and settings are read.
+
+        Args:
+            auto: True where nobody asked for it, but tasks are needed.
+        """
+        with self._lock:
+            if self.finalized:
+                return
+            self.finalized = True
+            _state.announce_finalized(self)
+        self._configure_once()
+        self.on_after_finalize.send(sender=self)
+
+    def prepare(self) -> None:
+        """Makes ready for running tasks: imports what settings and `autodiscover_tasks` name, and finalizes."""
+        self._configure_once()
+        self._prepared = True
+        self.import_tasks()
+        self.finalize()
+
+    def annotations(self, task: Any) -> Iterator[Mapping[str, Any]]:
+        """Yields the attributes that ``task_annotations`` gives to a task."""
+        prepared = self._annotations
+        if prepared is None:
+            prepared = self._annotations = annotating.prepare(self._conf.task_annotations)
+        return annotating.annotations_for(prepared, task)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._annotations = None
+        for task in self._tasks.values():
+            task.reset()
+
+    @property
+    def Task(self) -> Any:  # Celery's name
+        """The base class for task classes of this app."""
+        kind = self._base_class(None)
+        return type(kind.__name__, (kind,), {"_app": self, "__module__": kind.__module__})
+
+    @Task.setter
+    def Task(self, kind: Any) -> None:
+        self.task_cls = kind
+
+    def _base_class(self, base: Any) -> Any:
+        kind = loaders.symbol_by_name(base or self.task_cls)
+        if not (isinstance(kind, type) and issubclass(kind, TaskClass)):
+            raise ConfigurationError(f"a task's base is a class based on ignitetasks.Task, not {kind!r}")
+        return kind
+
+    @overload
+    def task(self, fn: Callable[P, R], /) -> TaskClass[P, R]: ...
+    @overload
+    def task(
+        self, /, *, name: str | None = None, bind: Literal[True], **options: Any
+    ) -> Callable[[Callable[Concatenate[Any, P], R]], TaskClass[P, R]]: ...
+    @overload
+    def task(
+        self, /, *, name: str | None = None, bind: Literal[False] = False, **options: Any
+    ) -> Callable[[Callable[P, R]], TaskClass[P, R]]: ...
+    def task(self, fn: Any = None, /, *, name: str | None = None, bind: bool = False, **options: Any) -> Any:
+        """Makes a task of a function; with or without parentheses.
+
+        Args:
+            fn: The function, when used without parentheses.
+            name: The task's name; None means module and function name.
+            bind: True passes the task itself as the function's first argument.
+            **options: Attributes of the task (see `Attributes`); ``base``, its class; ``pydantic=True``, arguments
+                become the models their annotations name.
+
+        Raises:
+            InvalidOption: An option does not exist or has a value it cannot have.
+            DuplicateTask: Another function has the name already.
+        """
+
+        def register(function: Callable[..., Any]) -> TaskClass[Any, Any]:
+            if not callable(function) or isinstance(function, (TaskClass, type)):
+                raise ConfigurationError(f"a task is made of a function, not of {function!r}")
+            return self._make(function, name or self.task_name(function), {**options, "bind": bind})
+
+        return register if fn is None else register(fn)
+
+    def _make(self, fn: Callable[..., Any], name: str, options: dict[str, Any]) -> TaskClass[Any, Any]:
+        kind = self._base_class(options.get("base"))
+        check_given(kind, name, options)
+        body = fn
+        if options.get("filter") is not None:
+            body = options["filter"](body)
+        if options.get("pydantic"):
+            body = deferred.load("pydantic").wrap(
+                body,
+                bool(options.get("pydantic_strict")),
+                options.get("pydantic_context"),
+                options.get("pydantic_dump_kwargs"),
+            )
+        task: TaskClass[Any, Any] = kind()
+        given = {key: value for key, value in options.items() if key not in MAKING}
+        task.define(body, name, self, given)
+        return self._add(task)
+
+    def register_task(self, task: Any, **options: Any) -> Any:
+        """Adds a class based task.
+
+        Args:
+            task: An instance, or a class, which is then instantiated.
+            **options: Attributes to set on it.
+
+        Returns:
+            The instance.
+
+        Raises:
+            DuplicateTask: Another task has its name already.
+        """
+        if isinstance(task, type):
+            task = task()
+        for key, value in options.items():
+            object.__setattr__(task, key, value)
+        if not task.name:
+            kind = type(task)
+            object.__setattr__(task, "name", self.gen_task_name(kind.__name__, kind.__module__))
+        task.adopt(self)
+        return self._add(task)
+
+    def task_name(self, fn: Callable[..., Any]) -> str:
+        """Returns the name a function gets as a task.
+
+        Module and function; for a function of ``__main__`` the script's file name stands for the module, so that
+        a worker that imports the script finds it.
+        """
+        return self.gen_task_name(getattr(fn, "__name__", type(fn).__name__), fn.__module__)
+
+    def gen_task_name(self, name: str, module: str) -> str:
+        """Returns the name of a task by the names of its function and module; to be overridden."""
+        return f"{self.main if module == '__main__' else module}.{name}"
+
+    def _add(self, task: TaskClass[Any, Any]) -> TaskClass[Any, Any]:
+        with _lock:
+            for app in [one for one in _state.all_apps() if one is self or one.name == self.name]:
+                other = app._tasks.get(task.name)
+                if other is not None and not naming.same_source(other.fn, task.fn, app is self):
+                    whose = "this app" if app is self else f"another app that is also called {self.name!r}"
+                    raise DuplicateTask(
+                        f"task name {task.name!r} is already taken in {whose} by {naming.where(other.fn)}; "
+                        f"rename {naming.where(task.fn)} or give it name=..."
+                    )
+            self._tasks[task.name] = task
+        return task
+
+    def task_named(self, name: str) -> Any:
+        """Returns a task by name.
+
+        Raises:
+            NotRegistered: There is none.
+        """
+        task = self.tasks.get(name)
+        if task is None:
+            raise NotRegistered(f"app {self.name!r} has no task {name!r}")
+        return task

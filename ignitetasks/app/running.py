@@ -1,0 +1,92 @@
+"""The half of an application that starts programs: workers here, and the command line.
+
+Also says of what an application of Celery's has beyond this what to use instead. This file must not send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ignitetasks import deferred
+from ignitetasks.app import utils
+
+_NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async and send_task"
+#: What an application of Celery's has and this one has not, and what to use instead.
+_INSTEAD = {
+    **dict.fromkeys(
+        (
+            "broker_connection",
+            "connection",
+            "connection_for_read",
+            "connection_for_write",
+            "connection_or_acquire",
+            "default_connection",
+            "default_producer",
+            "pool",
+            "producer_or_acquire",
+            "producer_pool",
+        ),
+        _NO_BROKER,
+    ),
+    "WorkController": "use local_worker, or the command 'ignitetasks worker'",
+    "Worker": "use local_worker, or the command 'ignitetasks worker'",
+    "loader": "use config_from_object, conf.imports and autodiscover_tasks",
+    "setup_security": "pickles are signed with the instance's own key",
+    "steps": "the worker has no exchangeable parts; use signals or control commands",
+    "user_options": "the command line takes no options of others; use the environment or conf",
+}
+
+
+class Running:
+    """Programs of an application."""
+
+    def __getattr__(self, name: str) -> Any:
+        instead = _INSTEAD.get(name)
+        kind = type(self).__name__
+        raise AttributeError(f"{kind} has no {name!r}" + (f": {instead}" if instead else ""), name=name, obj=self)
+
+    def local_worker(
+        self, concurrency: int = 2, pool: str = "prefork", queues: Sequence[str] | None = None
+    ) -> AbstractContextManager[Any]:
+        """Runs the app's tasks in children of this process for the length of a ``with`` block.
+
+        Args:
+            concurrency: How many tasks at a time.
+            pool: ``prefork``, ``threads`` or ``solo``.
+            queues: Queues to listen to; None means all the app's tasks name, and the default one.
+
+        Raises:
+            ConfigurationError: A value cannot be.
+        """
+        app: Any = self
+        app.prepare()
+        if queues is None:
+            named = {task.options.queue for task in app.tasks.values() if task.options.queue}
+            queues = sorted(named | {app.settings.default_queue})
+        worker: AbstractContextManager[Any] = deferred.load("local_worker").LocalWorker(
+            self, concurrency, pool, tuple(queues)
+        )
+        return worker
+
+    def start(self, argv: Sequence[str] | None = None) -> int:
+        """Runs the command line for this app; returns the exit code.
+
+        Args:
+            argv: The words after the program's name; None means those of this process.
+        """
+        code: int = deferred.load("command_line").run_for(self, argv)
+        return code
+
+    def worker_main(self, argv: Sequence[str] | None = None) -> int:
+        """Runs a worker for this app as the command line would; returns the exit code.
+
+        Args:
+            argv: ``worker`` and its options; None means those of this process.
+        """
+        return self.start(["worker"] if not argv else list(argv))
+
+    def bugreport(self) -> str:
+        """Returns what a report of a fault should say about versions and settings."""
+        return utils.bugreport(self)

@@ -1,0 +1,144 @@
+"""What happens around a task's run: the hooks of its class, and the signals that have receivers.
+
+A worker and eager execution use the same `Watch`. What a hook raises before a run is the task's own failure; what it
+raises after a run is logged and changes nothing. This file must not decide how a task ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from ignitetasks import log, signals, states
+from ignitetasks.app.hooks import HOOKS, Hooks
+from ignitetasks.context import Request
+from ignitetasks.failure import ExceptionInfo
+
+_log = log.get_logger("task")
+
+
+def overridden(task: Any) -> frozenset[str]:
+    """Returns the names of the hooks that a task's class has of its own."""
+    found = set()
+    for name in HOOKS:
+        own = getattr(type(task), name, None)
+        if name in getattr(task, "__dict__", {}) or own not in (None, getattr(Hooks, name)):
+            found.add(name)
+    return frozenset(found)
+
+
+class Watch:
+    """Tells hooks and signals of the runs of one task.
+
+    Args:
+        task: The task.
+
+    Attributes:
+        hooks: Names of the hooks its class has of its own.
+    """
+
+    __slots__ = ("_eager", "hooks", "task")
+
+    def __init__(self, task: Any, eager: bool = False) -> None:
+        self.task = task
+        self.hooks = overridden(task)
+        self._eager = eager
+
+    def started(self, request: Request) -> float:
+        """Tells that a run begins; returns when, on the monotonic clock.
+
+        Raises:
+            BaseException: What ``before_start`` raised; the run must not take place.
+        """
+        task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
+        if not self._eager and signals.task_received.receivers:
+            signals.task_received.send(sender=request.hostname, request=request)
+        if signals.task_prerun.receivers:
+            signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
+        began = monotonic()
+        if "before_start" in self.hooks:
+            task.before_start(task_id, args, kwargs)
+        return began
+
+    def succeeded(self, request: Request, value: Any, began: float) -> None:
+        """Tells that a run returned."""
+        task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
+        if "on_success" in self.hooks:
+            self._call(request, task.on_success, value, task_id, args, kwargs)
+        if signals.task_success.receivers:
+            signals.task_success.send(sender=task, result=value, runtime=monotonic() - began)
+        if "after_return" in self.hooks:
+            self._call(request, task.after_return, states.SUCCESS, value, task_id, args, kwargs, None)
+        self._over(request, states.SUCCESS, value)
+
+    def failed(self, request: Request, error: BaseException) -> None:
+        """Tells that a run failed."""
+        task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
+        einfo = ExceptionInfo(error)
+        if "on_failure" in self.hooks:
+            self._call(request, task.on_failure, error, task_id, args, kwargs, einfo)
+        if signals.task_failure.receivers:
+            signals.task_failure.send(
+                sender=task,
+                task_id=task_id,
+                exception=error,
+                args=args,
+                kwargs=kwargs,
+                traceback=error.__traceback__,
+                einfo=einfo,
+            )
+        if "after_return" in self.hooks:
+            self._call(request, task.after_return, states.FAILURE, error, task_id, args, kwargs, einfo)
+        self._over(request, states.FAILURE, error)
+
+    def retried(self, request: Request, reason: BaseException) -> None:
+        """Tells that a run asked to be repeated.
+
+        Args:
+            request: The run's request.
+            reason: What it raised: a ``Retry``, or an error that is repeated by itself.
+        """
+        task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
+        cause = getattr(reason, "exc", None) or reason
+        einfo = ExceptionInfo(reason)
+        if "on_retry" in self.hooks:
+            self._call(request, task.on_retry, cause, task_id, args, kwargs, einfo)
+        if signals.task_retry.receivers:
+            signals.task_retry.send(sender=task, request=request, reason=reason, einfo=einfo)
+        self._over(request, states.RETRY, reason)
+
+    def refused(self, request: Request, state: str, error: BaseException) -> None:
+        """Tells that a run ended by ``Ignore`` or ``Reject``."""
+        self._over(request, state, error)
+
+    def _over(self, request: Request, state: str, value: Any) -> None:
+        if signals.task_postrun.receivers:
+            signals.task_postrun.send(
+                sender=self.task,
+                task_id=request.id,
+                task=self.task,
+                args=request.args,
+                kwargs=request.kwargs,
+                retval=value,
+                state=state,
+            )
+
+    def _call(self, request: Request, hook: Callable[..., Any], *args: Any) -> None:
+        try:
+            hook(*args)
+        except Exception as error:
+            if self._eager:
+                raise
+            name = getattr(hook, "__name__", repr(hook))
+            _log.exception("a hook failed", task=self.task.name, task_id=request.id, hook=name)
+            signals.task_internal_error.send(
+                sender=self.task,
+                task_id=request.id,
+                args=request.args,
+                kwargs=request.kwargs,
+                request=request,
+                exception=error,
+                traceback=error.__traceback__,
+                einfo=ExceptionInfo(error, internal=True),
+            )
