@@ -30,7 +30,13 @@ final class CallCommand extends AbstractCommand {
   public void execute(String command, BufferedReader reader, BufferedWriter writer)
       throws IOException {
     Request request = read(reader);
-    byte[] answer = ops.call(request.op(), request.frame());
+    byte[] answer = ops.call(request.op(), request.frame(), frame -> send(frame, writer));
+    if (answer != null) {
+      send(answer, writer);
+    }
+  }
+
+  private static void send(byte[] answer, BufferedWriter writer) throws IOException {
     writer.write(ANSWER + Base64.getEncoder().encodeToString(answer) + '\n');
     writer.flush();
   }
