@@ -6,11 +6,9 @@ of a worker. This file must not touch sockets, processes or signals: large value
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -22,6 +20,7 @@ from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs, compress
 from ignitetasks.signals import running
+from ignitetasks.worker.coroutines import bridged as _run_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
@@ -89,6 +88,8 @@ class Executor:
         self.settings = settings
         self.limit: TimeLimit = limit or SignalLimit()
         self.clock = clock
+        #: Class of the runners; a pool with an event loop has one of its own.
+        self.make_runner: type[Runner] = Runner
 
     def runner(self, delivery: Delivery) -> Runner | None:
         """Find what runs a delivery.
@@ -106,7 +107,7 @@ class Executor:
             task = self._tasks.get(name)
             if task is None:
                 return None
-            runner = self._runners[name] = Runner(task, self)
+            runner = self._runners[name] = self.make_runner(task, self)
         return runner
 
 
@@ -158,9 +159,7 @@ class Runner:
         self._codecs = executor.codecs
         self._name = task.name
         target = task.target
-        # Also a method, and a class with a __call__ of its own whose `run` is a coroutine function.
-        is_async = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(task.fn)
-        self._fn: Callable[..., Any] = _run_coroutine(target) if is_async else target
+        self._fn: Callable[..., Any] = _run_coroutine(target) if is_coroutine(task) else target
         self._watch = Watch(task)
         self._hooked = bool(self._watch.hooks)
         self._serializer = options.result_serializer or settings.result_serializer
@@ -389,6 +388,15 @@ def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> 
     return runner.request(delivery, args, kwargs)
 
 
+def is_coroutine(task: RunnableTask) -> bool:
+    """Tell whether a task's function is a coroutine function.
+
+    Args:
+        task: The task; also one whose method it is, or a class with a ``__call__`` of its own.
+    """
+    return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)
+
+
 def _running() -> Request:
     request = context.current_request()
     assert request is not None  # noqa: S101  # entered by the caller
@@ -406,16 +414,6 @@ def _tell(watch: Watch, kind: int, error: BaseException) -> None:
         watch.refused(request, states.IGNORED, error)
     else:
         watch.failed(request, error)
-
-
-def _run_coroutine(fn: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    """Make a coroutine function callable where tasks run one at a time: each call gets an event loop."""
-
-    @functools.wraps(fn)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        return asyncio.run(fn(*args, **kwargs))
-
-    return run
 
 
 def _ms(seconds: float | None) -> int:

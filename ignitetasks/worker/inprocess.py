@@ -33,6 +33,7 @@ class InProcessWorker:
         start_timeout_seconds: float = 60.0,
         stop_timeout_seconds: float | None = None,
         on_ready: Callable[[], None] | None = None,
+        children: bool = False,
     ) -> None:
         """Start nothing yet.
 
@@ -42,6 +43,7 @@ class InProcessWorker:
             start_timeout_seconds: Longest wait until it takes tasks.
             stop_timeout_seconds: Longest wait for running tasks at the end; None waits for ever.
             on_ready: Called in the worker's thread, when it takes tasks.
+            children: True forks a child also for the threads and asyncio pools, as a worker of its own does.
         """
         self.plan = plan
         self.worker: Supervisor | SoloWorker | None = None
@@ -49,6 +51,7 @@ class InProcessWorker:
         self._start_timeout = start_timeout_seconds
         self._stop_timeout = stop_timeout_seconds
         self._on_ready = on_ready
+        self._children = children
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -61,7 +64,7 @@ class InProcessWorker:
         """
         self._error = None
         self._ready.clear()
-        self.worker = make_worker(self._app, self.plan, self._became_ready, in_process=True)
+        self.worker = make_worker(self._app, self.plan, self._became_ready, in_process=not self._children)
         self._thread = threading.Thread(target=self._run, args=(self.worker,), name="ignitetasks-worker", daemon=True)
         self._thread.start()
         in_time = self._ready.wait(self._start_timeout)

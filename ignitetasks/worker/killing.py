@@ -9,10 +9,10 @@ from __future__ import annotations
 import signal
 import time
 
-from ignitetasks import log
+from ignitetasks import frames, log
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
-from ignitetasks.worker.model import THREADS, WorkerPlan
+from ignitetasks.worker.model import ASYNCIO, THREADS, WorkerPlan
 
 _logger = log.get_logger("worker")
 
@@ -45,6 +45,10 @@ def revoke(children: Children, plan: WorkerPlan, index: int, pid: int, seq: int,
     """
     target = children.get(index)
     if target is None or target.pid != pid:
+        return
+    if plan.pool == ASYNCIO:
+        # Not the process, which runs others: the child cancels the one.
+        children.tell(frames.pack({"cancel": seq}))
         return
     if plan.pool == THREADS:
         _logger.warning("revoke ignored", reason="a thread cannot be killed", worker=plan.name, seq=seq)

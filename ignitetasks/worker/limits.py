@@ -14,6 +14,7 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -21,6 +22,9 @@ from ignitetasks.errors import SoftTimeLimitExceeded, TimeLimitExceeded
 
 #: Shortest timer that is ever set, in seconds: zero would switch the timer off.
 _TINY_SECONDS = 0.000_001
+
+#: By thread: what makes it come back from an endless wait, so that an exception raised in it can arrive.
+wakers: dict[int, Callable[[], None]] = {}
 
 
 class TimeLimit(Protocol):
@@ -201,6 +205,9 @@ class ThreadLimit:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(watched.thread_id), ctypes.py_object(exception)
                 )
+                wake = wakers.get(watched.thread_id)
+                if wake is not None:
+                    wake()
             watched.firing = False
 
 

@@ -11,16 +11,19 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
 from ignitetasks import log
 from ignitetasks.config import check_queue, state_home
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.worker import reload as reloading
-from ignitetasks.worker.model import POOLS, PREFORK, SOLO, THREADS, WorkerApp, WorkerPlan
+from ignitetasks.worker.model import ASYNCIO, POOLS, PREFORK, SOLO, THREADS, WorkerApp, WorkerPlan
 from ignitetasks.worker.node import NodeFinder, OwnNode
 from ignitetasks.worker.solo import SoloWorker
 from ignitetasks.worker.supervisor import Supervisor
+
+#: Coroutines at the same time where nobody says how many.
+_COROUTINES: Final = 100
 
 _logger = log.get_logger("worker")
 
@@ -46,8 +49,8 @@ def make_plan(
     Args:
         app: The application.
         queues: Queues to take tasks from; None for the application's default queue.
-        concurrency: Tasks at the same time; None for one per core (one for the solo pool).
-        pool: ``prefork``, ``threads`` or ``solo``.
+        concurrency: Tasks at the same time; None for one per core (solo: one, asyncio: 100).
+        pool: ``prefork``, ``threads``, ``solo`` or ``asyncio``.
         name: The worker's name; None for one made of application, host and process id.
         max_tasks_per_child: Executions after which a child is replaced.
         max_memory_per_child: Resident size in KiB after which a child is replaced.
@@ -70,7 +73,7 @@ def make_plan(
         raise ConfigurationError(f"the solo pool runs one task at a time; concurrency {concurrency} needs prefork.")
     if autoscale is not None:
         concurrency = _autoscaled(pool, concurrency, autoscale)
-    chosen = concurrency if concurrency is not None else 1 if pool == SOLO else len(os.sched_getaffinity(0))
+    chosen = _default_concurrency(pool) if concurrency is None else concurrency
     _at_least_one("concurrency", chosen)
     for setting, value in (
         ("max_tasks_per_child", max_tasks_per_child),
@@ -234,6 +237,12 @@ def print_banner(app: WorkerApp, plan: WorkerPlan, stream: TextIO | None = None)
     )
     lines = [f"  {key:<8} {value}" for key, value in rows]
     print("ignitetasks worker", *lines, sep="\n", file=stream or sys.stderr, flush=True)
+
+
+def _default_concurrency(pool: str) -> int:
+    if pool == ASYNCIO:
+        return _COROUTINES  # they mostly wait: cores say nothing about how many
+    return 1 if pool == SOLO else len(os.sched_getaffinity(0))
 
 
 def _has_hard_limits(app: WorkerApp) -> bool:

@@ -27,7 +27,8 @@ Ending = tuple[int, bytes | None, int, Any, Spawn | None]
 PREFORK: Final = "prefork"
 THREADS: Final = "threads"
 SOLO: Final = "solo"
-POOLS: Final = (PREFORK, THREADS, SOLO)
+ASYNCIO: Final = "asyncio"
+POOLS: Final = (PREFORK, THREADS, SOLO, ASYNCIO)
 
 
 class RunnableTask(Protocol):
@@ -137,7 +138,7 @@ class WorkerPlan:
         name: The worker's name; unique among the workers of a cluster.
         queues: Queues it takes tasks from.
         concurrency: Tasks it runs at the same time.
-        pool: `PREFORK`, `THREADS` or `SOLO`.
+        pool: `PREFORK`, `THREADS`, `SOLO` or `ASYNCIO`.
         max_tasks_per_child: Executions after which a child is replaced; 0 for no limit.
         max_memory_per_child_kib: Resident size after which a child is replaced, in KiB; 0 for no limit.
         soft_time_limit_seconds: Soft limit of tasks that have none; 0 for none.
@@ -169,4 +170,4 @@ class WorkerPlan:
     @property
     def slots_per_child(self) -> int:
         """How many tasks one child runs at a time."""
-        return 1 if self.pool != THREADS else self.concurrency
+        return self.concurrency if self.pool in (THREADS, ASYNCIO) else 1

@@ -22,11 +22,13 @@ from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
 from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
+from ignitetasks.worker.aio import AsyncioChild
+from ignitetasks.worker.asyncrunner import AsyncRunner
 from ignitetasks.worker.base import ChildPort, flush_streams
 from ignitetasks.worker.child import SequentialChild
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import SignalLimit, ThreadLimit, TimeLimit
-from ignitetasks.worker.model import SOLO, THREADS, ExecutorSettings, NodeAddress, WorkerApp, WorkerPlan
+from ignitetasks.worker.model import ASYNCIO, SOLO, THREADS, ExecutorSettings, NodeAddress, WorkerApp, WorkerPlan
 from ignitetasks.worker.threads import ThreadedChild
 
 #: Exit codes of a child, for the supervisor: the node closed the lane; the child could not start or its loop failed.
@@ -115,6 +117,9 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
     try:
         if plan.pool == THREADS:
             ThreadedChild(connection, executor, port, plan.concurrency).run()
+        elif plan.pool == ASYNCIO:
+            executor.make_runner = AsyncRunner
+            AsyncioChild(connection, executor, port, plan.concurrency).run()
         else:
             SequentialChild(connection, executor, port).run()
     finally:
@@ -124,7 +129,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
 
 
 def _limit(plan: WorkerPlan) -> TimeLimit:
-    if plan.pool == THREADS or threading.current_thread() is not threading.main_thread():
+    if plan.pool in (THREADS, ASYNCIO) or threading.current_thread() is not threading.main_thread():
         return ThreadLimit()  # a timer's signal only ever reaches the main thread
     return SignalLimit(raise_hard=plan.pool == SOLO)
 

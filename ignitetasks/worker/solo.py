@@ -19,7 +19,7 @@ from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
 from ignitetasks.worker import node, pools
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
-from ignitetasks.worker.model import WorkerApp, WorkerPlan
+from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
 from ignitetasks.worker.remote import SoloRemote
 from ignitetasks.worker.slots import Slots
 
@@ -185,7 +185,10 @@ class SoloWorker:
                     self._remote.on_held(*frames.unpack(payload))
                 elif kind == frames.KILL:
                     seq = frames.unpack(payload)[2]
-                    _logger.warning("revoke ignored", reason="the solo pool cannot kill a task", seq=seq)
+                    if self._plan.pool == ASYNCIO:
+                        self._remote.tell({"cancel": seq})
+                        continue
+                    _logger.warning("revoke ignored", reason="nobody can kill a task of this very process", seq=seq)
         except (frames.LaneError, OSError):
             self._drained.set()
 

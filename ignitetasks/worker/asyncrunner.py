@@ -1,0 +1,176 @@
+"""Runs one delivery of a coroutine function inside an event loop; the asyncio pool's part of execute.py.
+
+How a run ends is decided where every pool decides it (`Runner`). This file must not touch the lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from ignitetasks import context, errors, message
+from ignitetasks.frames import SUCCESS
+from ignitetasks.signals import running
+from ignitetasks.worker import execute
+from ignitetasks.worker.coroutines import Steered
+from ignitetasks.worker.endings import failed
+from ignitetasks.worker.execute import Executor, Runner
+from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, SOFT_MS, Delivery, Ending, RunnableTask
+
+#: A coroutine that has met its hard limit may take so long to end; then it is left to itself.
+PATIENCE_SECONDS: Final = 5.0
+
+
+def _nothing(_ending: Ending) -> None:
+    return
+
+
+class Run:
+    """One execution under way.
+
+    Attributes:
+        delivery: What runs.
+        started: Monotonic seconds at its start.
+        task: Its asyncio task.
+        hard_ms: Its hard limit in milliseconds; 0 for none.
+        threaded: Whether a thread runs it: then nobody can end it.
+        give_up: Called with the outcome where it does not end after its hard limit.
+    """
+
+    __slots__ = ("_steered", "_step", "delivery", "give_up", "hard_ms", "started", "task", "threaded")
+
+    def __init__(self, delivery: Delivery, started: float, step: Callable[[Run, bool], None]) -> None:
+        """Prepare.
+
+        Args:
+            delivery: What is to run.
+            started: Monotonic seconds.
+            step: Told before (True) and after (False) each step of its coroutine.
+        """
+        self.delivery = delivery
+        self.started = started
+        self.task: asyncio.Task[None] | None = None
+        self.hard_ms = 0
+        self._step = step
+        self._steered: Steered | None = None
+        self.threaded = False
+        self.give_up: Callable[[Ending], None] = _nothing
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is over its hard limit."""
+        return bool(self.hard_ms) and monotonic() - self.started > self.hard_ms / 1000
+
+    def steer(self, coroutine: Any) -> Steered:
+        """Returns what awaits a coroutine for this run."""
+        self._steered = Steered(coroutine, functools.partial(self._step, self))
+        return self._steered
+
+    def throw(self, error: BaseException) -> None:
+        """Makes the coroutine meet an exception where it waits."""
+        if self._steered is not None and self.task is not None:
+            self._steered.throw(self.task, error)
+
+    def revoke(self) -> None:
+        """Cancels it: the coroutine meets ``asyncio.CancelledError``."""
+        if self.task is not None:
+            self.task.cancel()
+
+    def revoked(self) -> Ending:
+        """Returns how a cancelled run ends; nobody reads it, since the task is revoked already."""
+        return failed(errors.TaskRevokedError("the task was revoked while it ran"))
+
+
+class AsyncRunner(Runner):
+    """A runner whose coroutine function runs in the loop that is there.
+
+    Attributes:
+        is_async: Whether the task is a coroutine function; other tasks go through `run`, in a thread.
+    """
+
+    __slots__ = ("_target", "is_async")
+
+    def __init__(self, task: RunnableTask, executor: Executor) -> None:
+        """Work out everything that is the same for all deliveries.
+
+        Args:
+            task: The registered task.
+            executor: The child's executor.
+        """
+        super().__init__(task, executor)
+        self.is_async = execute.is_coroutine(task)
+        self._target: Callable[..., Any] = task.target
+
+    async def run_async(self, run: Run) -> Ending:
+        """Run the task once, as `Runner.run` does.
+
+        Args:
+            run: The execution.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            NotConnected: The node went away while a large value was fetched or stored.
+        """
+        delivery = run.delivery
+        flags = delivery[FLAGS]
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        try:
+            if delivery[BODY] != self._empty_body:
+                decode = functools.partial(self._decode, delivery[BODY], flags)
+                args, kwargs = await asyncio.to_thread(decode) if flags & message.BODY_REF else decode()
+        except errors.NotConnected:
+            raise
+        except BaseException as error:
+            return failed(error)
+        # The task's context is a copy of its own: nothing has to be left in the end.
+        context.enter((execute._make_request, (self, delivery, args, kwargs)))
+        watch = self._watch if self._hooked or running.receivers else None
+        try:
+            began = watch.started(execute._running()) if watch is not None else 0.0
+            value = await self._within_limits(run, args, kwargs)
+            payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
+            if watch is not None:
+                watch.succeeded(execute._running(), value, began)
+        except BaseException as error:
+            ending = self._ended_by(error, delivery)
+            if watch is not None:
+                execute._tell(watch, ending[0], error)
+            return ending
+        if payload is not None and len(payload) > self._inline:
+            return await asyncio.to_thread(self._store, payload, delivery)
+        return SUCCESS, payload, 0, None, None
+
+    async def _within_limits(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        delivery = run.delivery
+        soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
+        steered = run.steer(self._target(*args, **kwargs))
+        if not soft_ms and not hard_ms:
+            return await steered
+        run.hard_ms = hard_ms
+        loop = asyncio.get_running_loop()
+        timers = []
+        over: list[BaseException] = []
+        if soft_ms:
+            text = f"The task ran longer than its soft limit of {soft_ms / 1000:g} s."
+            timers.append(loop.call_later(soft_ms / 1000, run.throw, errors.SoftTimeLimitExceeded(text)))
+        if hard_ms:
+            text = f"The task ran longer than its hard limit of {hard_ms / 1000:g} s."
+            hard = errors.TimeLimitExceeded(text)
+            timers.append(loop.call_later(hard_ms / 1000, over.append, hard))
+            timers.append(loop.call_later(hard_ms / 1000, run.throw, hard))
+            timers.append(loop.call_later(hard_ms / 1000 + PATIENCE_SECONDS, run.give_up, failed(hard)))
+        try:
+            value = await steered
+        finally:
+            for timer in timers:
+                timer.cancel()
+        if over:
+            # It has caught the hard limit and gone on: too late all the same.
+            raise over[0]
+        return value
