@@ -13,6 +13,7 @@ from ignitetasks import _state, context
 from ignitetasks.app import naming
 from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
+from ignitetasks.app.events import Events
 from ignitetasks.app.running import Running
 from ignitetasks.client import Client, shared_client
 from ignitetasks.config import Settings
@@ -163,6 +164,11 @@ class IgniteTasks(Running, Dispatching):
     def control(self) -> Control:
         """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
         return Control(self)
+
+    @property
+    def events(self) -> Events:
+        """The cluster's feed of events: see `Events`."""
+        return Events(self)
 
     def use_transport(self, transport: Transport) -> Client:
         """Sends through a given transport from now on, e.g. one made for a test or for a worker's own node."""

@@ -26,6 +26,9 @@ REVOKED_LIMIT = 50_000
 #: Seconds added to the caller's time: the node answers when it is over, the call must outlast that.
 _GRACE_SECONDS = 10.0
 
+#: So many answers are never there.
+_ALL = 10_000
+
 _CODECS = Codecs(("msgpack",))
 
 
@@ -55,7 +58,7 @@ def ask(client: Client, command: str, given: Given, names: Names, timeout: float
     body = _CODECS.encode(dict(given), root=command)
     chosen = None if names is None else list(names)
     answers = client.transport.call(
-        "control", command, body, chosen, round(timeout * 1000), limit or 0, timeout=timeout + _GRACE_SECONDS
+        "control", command, body, chosen, round(timeout * 1000), limit or _ALL, timeout=timeout + _GRACE_SECONDS
     )
     return [{name: _CODECS.decode(answer, what=f"the answer of {name}")} for name, answer in answers or ()]
 

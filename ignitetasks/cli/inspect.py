@@ -15,7 +15,7 @@ import click
 
 from ignitetasks import control
 from ignitetasks.cli import render
-from ignitetasks.cli.options import instance_options, settings_of
+from ignitetasks.cli.options import instance_options, names_option, settings_of
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -36,17 +36,23 @@ def status(as_json: bool, **where: str | None) -> None:
 
 
 @click.command()
-@click.option("-Q", "--queue", metavar="NAME", help="Only this queue.")
+@names_option("-Q", "--queues", "--queue", help="Only these queues.")
+@names_option("-X", "--exclude-queues", help="All queues but these.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @instance_options
-def purge(queue: str | None, force: bool, **where: str | None) -> None:
+def purge(queues: list[str] | None, exclude_queues: list[str] | None, force: bool, **where: str | None) -> None:
     """Remove the tasks that wait. Those that run go on."""
     settings = settings_of(**where)
     if not force:
-        what = f"all waiting tasks of queue {queue}" if queue else "all waiting tasks of all queues"
-        click.confirm(f"Remove {what} of {settings.instance_dir}?", abort=True)
+        what = f"queue {', '.join(queues)}" if queues else "all queues"
+        what += f" but {', '.join(exclude_queues)}" if exclude_queues else ""
+        click.confirm(f"Remove all waiting tasks of {what} of {settings.instance_dir}?", abort=True)
     with closing(control.connect(settings, start=True)) as transport:
-        click.echo(f"{control.purge(transport, queue)} removed")
+        chosen: Sequence[str | None] = queues or [None]
+        if exclude_queues:
+            known = queues or [one.name for one in control.status(transport).queues]
+            chosen = [name for name in known if name not in exclude_queues]
+        click.echo(f"{sum(control.purge(transport, name) for name in chosen)} removed")
 
 
 @click.command()

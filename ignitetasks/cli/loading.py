@@ -48,22 +48,30 @@ def load_app(place: str) -> IgniteTasks:
 def _find(name: str, attribute: str) -> tuple[ModuleType, str]:
     """Imports what a dotted name begins with: ``-A web.celery`` may mean the name ``celery`` in ``web.py``."""
     try:
-        return _import(name), attribute
+        return import_module(name), attribute
     except ConfigurationError:
         parent, _, last = name.rpartition(".")
         if attribute or not parent or not _is_attribute(parent, last):
             raise
-        return _import(parent), last
+        return import_module(parent), last
 
 
 def _is_attribute(parent: str, name: str) -> bool:
     try:
-        return isinstance(getattr(_import(parent), name, None), IgniteTasks)
+        return isinstance(getattr(import_module(parent), name, None), IgniteTasks)
     except ConfigurationError:
         return False
 
 
-def _import(name: str) -> ModuleType:
+def import_module(name: str) -> ModuleType:
+    """Imports a module of the user's.
+
+    Args:
+        name: Its name.
+
+    Raises:
+        ConfigurationError: It cannot be imported; says why and where.
+    """
     try:
         return importlib.import_module(name)
     except KeyboardInterrupt:
@@ -116,7 +124,7 @@ def _only(module: ModuleType) -> IgniteTasks:
         return next(iter(found.values()))
     inner = f"{module.__name__}.celery"
     if not found and hasattr(module, "__path__") and importlib.util.find_spec(inner) is not None:
-        return _only(_import(inner))
+        return _only(import_module(inner))
     if not found:
         raise ConfigurationError(
             f"{module.__name__} ({module.__file__}) has no application: "

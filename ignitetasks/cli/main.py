@@ -10,38 +10,52 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from ignitetasks.app import IgniteTasks
-from ignitetasks.cli import inspect, loading, migrate, node, worker
+from ignitetasks.cli import calling, events, inspect, loading, migrate, multi, node, remote, worker
+from ignitetasks.cli.options import Common
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-@dataclass
-class _Run:
-    """What one run of the command line was told for all commands."""
-
-    traceback: bool = False
+_BROKER = (
+    "a broker has no meaning here: tasks live in Apache Ignite. Name its data nodes with --cluster HOST:PORT, or "
+    "leave it out for the node of this machine"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, message="ignitetasks %(version)s")
+@click.option("-A", "--app", metavar="MODULE[:ATTRIBUTE]", envvar="IGNITETASKS_APP", help="Where the application is.")
+@click.option("--config", metavar="MODULE", help="Module of settings for the application.")
+@click.option("--workdir", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder to work in.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for.")
+@click.option("-C", "--no-color", "plain", is_flag=True, help="No colours.")
+@click.option("-b", "--broker", metavar="URL", hidden=True)
+@click.option("--result-backend", metavar="URL", hidden=True)
+@click.option("--loader", hidden=True)
+@click.option("--skip-checks", is_flag=True, hidden=True)
 @click.option(
     "--traceback", envvar="IGNITETASKS_TRACEBACK", is_flag=True, help="Show where in the code an error came from."
 )
-@click.option("-A", "--app", "place", metavar="MODULE[:ATTRIBUTE]", help="The application, for all commands.")
-@click.option("--workdir", type=click.Path(exists=True, file_okay=False), help="Change to this folder first.")
-@click.option("-C", "--no-color", is_flag=True, help="Show no colours.")
-@click.option("-q", "--quiet", is_flag=True, help="Say less.")
 @click.pass_context
 def cli(
-    context: click.Context, traceback: bool, place: str | None, workdir: str | None, no_color: bool, quiet: bool
+    context: click.Context,
+    /,
+    traceback: bool,
+    app: str | None,
+    config: str | None,
+    workdir: str | None,
+    quiet: bool,
+    plain: bool,
+    broker: str | None,
+    result_backend: str | None,
+    **_: Any,
 ) -> None:
     """Durable background tasks for Python, with Apache Ignite as the only thing behind them.
 
@@ -52,15 +66,18 @@ def cli(
     Then:           ignitetasks worker -A tasks -c 4
     And anywhere:   add.delay(2, 3).get(timeout=10)
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
-    run: _Run = context.obj
-    run.traceback = traceback
-    if workdir:
+    run: Common = context.obj
+    context.default_map = _defaults(cli, app, quiet)
+    run.traceback, run.app, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain
+    if workdir is not None:
         os.chdir(workdir)
         sys.path.insert(0, os.getcwd())
-    if no_color:
+    if plain:
         os.environ["NO_COLOR"] = "1"
         context.color = False
-    context.default_map = _defaults(cli, place, quiet)
+    for option, value in (("--broker", broker), ("--result-backend", result_backend)):
+        if value and not quiet:
+            click.echo(f"{option} {value}: {_BROKER}", err=True)
 
 
 def _defaults(group: click.Group, place: str | None, quiet: bool) -> dict[str, Any]:
@@ -79,7 +96,13 @@ def _defaults(group: click.Group, place: str | None, quiet: bool) -> dict[str, A
 cli.add_command(worker.worker)
 cli.add_command(node.node)
 cli.add_command(migrate.migrate)
+cli.add_command(events.events)
+cli.add_command(multi.multi)
 for command in (inspect.status, inspect.purge, inspect.result, inspect.dead, inspect.sql):
+    cli.add_command(command)
+for command in (remote.inspect, remote.control):
+    cli.add_command(command)
+for command in (calling.call, calling.listing, calling.report, calling.shell):
     cli.add_command(command)
 
 
@@ -92,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    run = _Run()
+    run = Common()
     try:
         answer = cli.main(args=arguments, prog_name="ignitetasks", standalone_mode=False, obj=run)
     except (Exception, KeyboardInterrupt) as error:

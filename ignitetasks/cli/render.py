@@ -99,6 +99,11 @@ def _workers(workers: Sequence[control.WorkerStatus]) -> RichTable | Text:
     return table
 
 
+def state_text(state: str) -> Text:
+    """Returns a task state's name in its colour."""
+    return Text(state, _STATE_STYLES.get(state, ""))
+
+
 def show_records(records: Sequence[control.TaskInfo], title: str) -> None:
     """Shows records as a table."""
     table = _table(title, "id", "task", "queue", "worker", "error", right=("deliveries", "ended"))

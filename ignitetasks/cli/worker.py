@@ -1,65 +1,224 @@
-"""The command ``ignitetasks worker``: loads the application and hands it to the worker runtime.
+"""The command ``ignitetasks worker``: Celery's options, turned into what the worker runtime is asked.
 
 Must not know how tasks are run; every rule about a value is checked where the value is used.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ignitetasks.cli.loading import load_app
-from ignitetasks.cli.options import durability_option, instance_options
+from ignitetasks.cli import daemon
+from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options, names_option
+from ignitetasks.errors import ConfigurationError
 from ignitetasks.worker import run_worker
 
-_LEVELS = ("debug", "info", "warning", "error", "critical")
+_LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
+_POOLS = {"processes": "prefork", "thread": "threads"}
+_NO_POOL = {
+    "eventlet": "there is no eventlet pool: many waiting tasks run with -P threads, coroutines with -P asyncio",
+    "gevent": "there is no gevent pool: many waiting tasks run with -P threads, coroutines with -P asyncio",
+}
+
+#: Options of Celery's that have nothing to switch here, and why.
+_NO_EFFECT = {
+    "without_gossip": "workers do not gossip: what they have to know is state of the cluster",
+    "without_mingle": "workers do not mingle: what they have to know is state of the cluster",
+    "without_heartbeat": "the node watches workers by their connection",
+    "heartbeat_interval": "the node watches workers by their connection",
+    "O": "a task always goes to a child that is free",
+    "statedb": "revokes are state of the cluster",
+    "prefetch_multiplier": "a worker is given a task when it has a slot for it",
+    "disable_prefetch": "a worker is given a task when it has a slot for it",
+}
 
 
-def _queue_names(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
-    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+class _Level(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    name = "level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Returns a level's name, given in letters of any size."""
+        name = str(value).lower()
+        if name not in _LEVELS:
+            self.fail(f"{value!r} is not one of {', '.join(_LEVELS)}", param, ctx)
+        return "critical" if name == "fatal" else name
+
+
+class _Pool(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    name = "pool"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Returns a pool's name; what it may be is the worker's to say."""
+        name = str(value).lower()
+        if name in _NO_POOL:
+            self.fail(_NO_POOL[name], param, ctx)
+        return _POOLS.get(name, name)
+
+
+class _Bounds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    name = "max,min"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Returns the largest and the smallest size of a pool."""
+        most, _, least = str(value).partition(",")
+        try:
+            return int(most), int(least or 0)
+        except ValueError:
+            self.fail(f"{value!r} is not MAX,MIN", param, ctx)
+
+
+def _quiet_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that are accepted for Celery's sake."""
+    for option in (
+        click.option("--without-gossip", is_flag=True, hidden=True),
+        click.option("--without-mingle", is_flag=True, hidden=True),
+        click.option("--without-heartbeat", is_flag=True, hidden=True),
+        click.option("--heartbeat-interval", type=int, hidden=True),
+        click.option("-O", "O", hidden=True),
+        click.option("-S", "--statedb", hidden=True),
+        click.option("--prefetch-multiplier", type=int, hidden=True),
+        click.option("--disable-prefetch", is_flag=True, hidden=True),
+    ):
+        command = option(command)
+    return command
+
+
+def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--time-limit", type=float, metavar="SECONDS", help="Hard limit of tasks that have none."),
+        click.option("--soft-time-limit", type=float, metavar="SECONDS", help="Soft limit of tasks that have none."),
+        click.option("--max-memory-per-child", type=int, metavar="KIB", help="Replace a child that is so large."),
+        click.option("--max-tasks-per-child", type=int, metavar="N", help="Replace a child after so many tasks."),
+        click.option("--autoscale", type=_Bounds(), metavar="MAX,MIN", help="Size of the pool follows its work."),
+        click.option("-P", "--pool", type=_Pool(), help="What runs tasks: prefork, threads, solo."),
+        click.option("-c", "--concurrency", type=int, metavar="N", help="Tasks at a time; by default one a core."),
+    ):
+        command = option(command)
+    return command
+
+
+def _service_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--umask", metavar="OCTAL", help="Mask of new files of -D."),
+        click.option("--gid", metavar="GROUP", help="Group to run as."),
+        click.option("--uid", metavar="USER", help="User to run as (started by root)."),
+        click.option("--pidfile", metavar="FILE", help="File that says which process this is."),
+        click.option("-D", "--detach", "background", is_flag=True, help="Go into the background."),
+        click.option("-f", "--logfile", metavar="FILE", help="Where to log; by default standard error."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("-A", "--app", "place", required=True, metavar="MODULE[:ATTRIBUTE]", help="Where the application is.")
-@click.option("-Q", "--queues", callback=_queue_names, metavar="NAME,...", help="Queues to take tasks from.")
-@click.option("-c", "--concurrency", type=int, metavar="N", help="Tasks at a time; the number of cores if not given.")
-@click.option("--pool", type=click.Choice(("prefork", "threads", "solo")), default="prefork", help="What runs tasks.")
-@click.option("-n", "--name", metavar="NAME", help="The worker's name, unique in the cluster.")
-@click.option("--max-tasks-per-child", type=int, metavar="N", help="Replace a child after so many tasks.")
-@click.option("--max-memory-per-child", type=int, metavar="KIB", help="Replace a child that has grown so large.")
-@click.option("--soft-time-limit", type=float, metavar="SECONDS", help="Soft limit of tasks that have none.")
-@click.option("--time-limit", type=float, metavar="SECONDS", help="Hard limit of tasks that have none.")
+@app_option
+@click.option(
+    "-n", "--hostname", "--name", "name", metavar="NAME", help="Its name; %h is the host, %n and %d are its parts."
+)
+@names_option("-Q", "--queues", help="Queues to take tasks from.")
+@names_option("-X", "--exclude-queues", help="Queues not to take tasks from.")
+@names_option("-I", "--include", help="Modules to import before.")
+@_pool_options
+@click.option("-E", "--task-events", "events", is_flag=True, help="Send events, see `ignitetasks events`.")
+@click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all waiting tasks first.")
 @click.option("--reload", is_flag=True, help="Start anew when a source file changes (for development).")
 @click.option(
     "--metrics-port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve /metrics, /healthz, /readyz."
 )
 @click.option("--metrics-host", default="127.0.0.1", metavar="ADDRESS", help="Address of --metrics-port.")
-@click.option("--loglevel", type=click.Choice(_LEVELS, case_sensitive=False), help="Lowest level that is logged.")
+@click.option("-l", "--loglevel", type=_Level(), help=f"Lowest level that is logged: {', '.join(_LEVELS)}.")
 @click.option("--log-json/--log-text", default=None, help="Log lines as JSON or text; by default text on a terminal.")
+@_service_options
+@_quiet_options
 @durability_option
 @instance_options
-def worker(
-    place: str,
-    cluster: str | None,
-    data_dir: str | None,
-    namespace: str | None,
-    durability: str | None,
-    loglevel: str | None,
-    log_json: bool | None,
-    **plan: Any,
-) -> int:
+@click.pass_context
+def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     """Run tasks of an application until Ctrl-C or SIGTERM.
 
     The node is started where none runs; tasks that run at Ctrl-C are ended first, those that have not started go back.
     """
-    app = load_app(place)
-    app.prepare()
-    app.configure(cluster=cluster, data_dir=data_dir, namespace=namespace, durability=durability)
-    settings = app.settings
-    return run_worker(
-        app,
-        loglevel=loglevel or settings.log_level,
-        log_json=settings.log_json if log_json is None else log_json,
-        **plan,
-    )
+    where = {name: given.pop(name) for name in ("cluster", "data_dir", "namespace", "durability")}
+    useless = [name for name in _NO_EFFECT if given.pop(name)]
+    service = {name: given.pop(name) for name in ("background", "logfile", "pidfile", "uid", "gid", "umask")}
+    given["include"] = given["include"] or ()
+    app = app_of(context, place, include=given.pop("include"))
+    app.configure(**where)
+    if given["name"]:
+        given["name"] = daemon.expand(given["name"])
+    given["loglevel"] = given["loglevel"] or app.settings.log_level
+    given["log_json"] = app.settings.log_json if given["log_json"] is None else given["log_json"]
+    given["queues"] = _queues(app, given.pop("queues"), given.pop("exclude_queues"))
+    if given.pop("purge"):
+        click.echo(f"{app.control.purge()} removed", err=True)
+        app.close()
+    return _serve(app, given, service, useless)
+
+
+def _queues(app: Any, chosen: list[str] | None, excluded: list[str] | None) -> list[str] | None:
+    if not excluded:
+        return chosen
+    left = [name for name in chosen or listened(app) if name not in excluded]
+    if not left:
+        raise ConfigurationError(f"-X {','.join(excluded)} leaves no queue to take tasks from")
+    return left
+
+
+def listened(app: Any) -> list[str]:
+    """Returns the queues a worker of an application listens to by default: those it declares, or its default one."""
+    declared = setting(app, "task_queues") or ()
+    names = [getattr(one, "name", one) for one in declared]
+    return [str(name) for name in names] or [app.settings.default_queue]
+
+
+def setting(app: Any, name: str) -> Any:
+    """Returns one of Celery's settings of an application, or None."""
+    return getattr(getattr(app, "conf", None), name, None)
+
+
+def _defaults(app: Any, given: dict[str, Any]) -> None:
+    """Fills in from the application's settings what the command line does not say."""
+    for name, key in (
+        ("pool", "worker_pool"),
+        ("concurrency", "worker_concurrency"),
+        ("max_tasks_per_child", "worker_max_tasks_per_child"),
+        ("max_memory_per_child", "worker_max_memory_per_child"),
+        ("soft_time_limit", "task_soft_time_limit"),
+        ("time_limit", "task_time_limit"),
+    ):
+        if given[name] is None:
+            given[name] = setting(app, key)
+    given["pool"] = given["pool"] or "prefork"
+    given["events"] = bool(given["events"] or setting(app, "worker_send_task_events"))
+    if given["pool"] == "solo" and given["concurrency"] is not None:
+        given["concurrency"] = 1 if given["concurrency"] == setting(app, "worker_concurrency") else given["concurrency"]
+    if given["queues"] is None:
+        given["queues"] = listened(app)
+
+
+def _serve(app: Any, given: dict[str, Any], service: dict[str, Any], useless: list[str]) -> int:
+    _defaults(app, given)
+    name = given["name"] or ""
+    logfile = service["logfile"] and daemon.expand(service["logfile"], name)
+    pidfile = daemon.PidFile(daemon.expand(service["pidfile"], name)) if service["pidfile"] else None
+    if pidfile is not None:
+        pidfile.check()
+    if service["uid"] or service["gid"]:
+        daemon.become(service["uid"], service["gid"])
+    if service["background"]:
+        daemon.detach(logfile and os.path.abspath(logfile), service["umask"])
+    stream = open(logfile, "a", encoding="utf-8") if logfile and not service["background"] else None  # noqa: SIM115
+    try:
+        if pidfile is not None:
+            pidfile.write()
+        for option in useless:
+            click.echo(f"--{option.replace('_', '-')} has no effect: {_NO_EFFECT[option]}", err=True)
+        return run_worker(app, log_stream=stream, **given)
+    finally:
+        if pidfile is not None:
+            pidfile.remove()
+        if stream is not None:
+            stream.close()

@@ -243,7 +243,7 @@ def task_info(state: ControlState, one: InHand) -> dict[str, Any]:
 
 
 def _arguments(app: WorkerApp, facts: Mapping[str, Any]) -> tuple[Any, Any]:
-    if facts["flags"] & message.BODY_REF:
+    if facts["flags"] & message.BODY_REF or facts["body"] is None:
         return "<kept beside the record>", "<kept beside the record>"
     codecs = Codecs(app.settings.accept_content, lambda: load_signing_key(app.settings))
     try:

@@ -133,6 +133,7 @@ def run_worker(
     events: bool = False,
     loglevel: str = "info",
     log_json: bool | None = None,
+    log_stream: TextIO | None = None,
 ) -> int:
     """Run a worker in this process until it is told to stop.
 
@@ -153,6 +154,7 @@ def run_worker(
         events: See `make_plan`.
         loglevel: Lowest level that is logged.
         log_json: True for JSON lines, False for text, None to decide by the terminal.
+        log_stream: Where to log; None for standard error.
 
     Returns:
         The process's exit code.
@@ -161,7 +163,7 @@ def run_worker(
         ConfigurationError: A value cannot be.
         NodeError: The node cannot be started.
     """
-    log.configure(json=log_json, level=loglevel)
+    log.configure(json=log_json, level=loglevel, stream=log_stream)
     plan = make_plan(
         app,
         queues=queues,
@@ -179,7 +181,7 @@ def run_worker(
     )
     if reload and not reloading.under_reloader():
         return reloading.run_reloading()
-    print_banner(app, plan)
+    print_banner(app, plan, log_stream)
     return make_worker(app, plan).run()
 
 

@@ -100,7 +100,7 @@ def test_nobody_answered_is_none(app: IgniteTasks) -> None:
 
 def test_broadcast_without_reply_returns_at_once(app: IgniteTasks, node: Node) -> None:
     assert app.control.broadcast("custom", {"a": 1}, b=2) is None
-    assert node.sent == [("custom", {"a": 1, "b": 2}, None, 0, 0)]
+    assert node.sent == [("custom", {"a": 1, "b": 2}, None, 0, 10_000)]
 
 
 def test_limit_and_callback(app: IgniteTasks, node: Node) -> None:
@@ -118,7 +118,7 @@ def test_pattern_chooses_before_anything_is_sent(
     app: IgniteTasks, node: Node, pattern: str, matcher: str | None, expected: list[str]
 ) -> None:
     app.control.pool_grow(2, pattern=pattern, matcher=matcher)
-    assert node.sent == [("pool_grow", {"n": 2}, expected, 0, 0)]
+    assert node.sent == [("pool_grow", {"n": 2}, expected, 0, 10_000)]
 
 
 def test_wrong_destination_matcher_and_signal(app: IgniteTasks) -> None:
@@ -149,7 +149,7 @@ def test_wrong_destination_matcher_and_signal(app: IgniteTasks) -> None:
 )
 def test_commands_to_workers(app: IgniteTasks, node: Node, call: Any, command: str, arguments: dict[str, Any]) -> None:
     assert call(app.control) is None
-    assert node.sent == [(command, arguments, None, 0, 0)]
+    assert node.sent == [(command, arguments, None, 0, 10_000)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,11 @@
+"""Where events of this process go when it is a worker's: beside the outcomes, on the lane, instead of to a gateway.
+
+A worker sets `send` when it starts; everybody else finds None. This file must not know lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+#: Takes one packed event, or None where this process is no worker's.
+send: Callable[[bytes], None] | None = None
