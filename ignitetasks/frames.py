@@ -34,6 +34,8 @@ KILL: Final = 23
 CONTROL: Final = 24
 CONTROL_REPLY: Final = 25
 QUEUES: Final = 26
+# From supervisors and children: events for the feed, each as bytes.
+EVENTS: Final = 27
 # From a supervisor [number]: what does this worker hold? The answer is [number, rows, executions ended by task]; a row
 # is child (-1: none), pid, number in the child's connection, sent, age in ms, id, task, body (None if it is large),
 # flags, queue, priority, attempt, deliveries, eta_ms, created_ms.

@@ -28,10 +28,12 @@ from ignitetasks.transport.base import LaneAddress, Transport
 T = TypeVar("T")
 
 #: Repeating these after a cut would do more than was asked for: a second stop would meet the next node, a command
-#: would be run again by every worker.
-_ONCE = frozenset({"stop", "control"})
+#: would be run again by every worker, an event would be told twice.
+_ONCE = frozenset({"stop", "control", "events_append"})
 #: These change something, so that a missing answer leaves the outcome open.
-_CHANGING = frozenset({"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "kv_put", "control", "stop"})
+_CHANGING = frozenset(
+    {"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "kv_put", "control", "events_append", "stop"}
+)
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _SHORTEST_ATTEMPT_SECONDS = 0.05
@@ -88,7 +90,7 @@ class RetryingTransport(Transport):
         return self._run("watch", None, lambda _attempt, _timeout: self._inner.watch(session, ids))
 
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
-        """See `Transport.call`; ``stop`` and ``control`` are not repeated once they were sent."""
+        """See `Transport.call`; ``stop``, ``control`` and ``events_append`` are not repeated once sent."""
         return self._run(op, timeout, lambda _attempt, seconds: self._inner.call(op, *args, timeout=seconds))
 
     def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:

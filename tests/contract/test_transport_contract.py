@@ -252,6 +252,17 @@ def test_settings_are_compared_and_set(bench):
     assert call("kv_get", bucket, "k") is None
 
 
+def test_events_are_read_from_a_cursor(bench):
+    call = bench.transport.call
+    now = call("events_read", -1, 10, 0)[0]
+    assert call("events_append", [b"one", b"two"]) == 2
+    assert call("events_read", now, 10, 0) == [now + 2, [[now + 1, b"one"], [now + 2, b"two"]], 0]
+    assert call("events_read", now + 1, 10, 0) == [now + 2, [[now + 2, b"two"]], 0]
+    assert call("events_read", now + 2, 10, 1) == [now + 2, [], 0]
+    with pytest.raises(errors.BadRequest):
+        call("events_read", now + 100_000, 10, 0)
+
+
 def test_status_counts_queues_and_workers(bench):
     bench.submit(bench.new_id(), eta_ms=later(60))
     puppet = bench.puppet()

@@ -184,7 +184,7 @@ def test_a_node_that_comes_back_within_the_deadline():
     assert NodeRefusal("X").args[0] == "X"
 
 
-@pytest.mark.parametrize("op", ["stop", "control"])
+@pytest.mark.parametrize("op", ["stop", "control", "events_append"])
 def test_what_must_not_be_done_twice_is_not_repeated_after_a_cut(inner, transport, op):
     inner.errors = [ConnectionCut("cut")]
     with pytest.raises(OutcomeUnknown):

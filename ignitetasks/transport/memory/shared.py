@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ignitetasks.errors import BadRequest
 from ignitetasks.transport.memory.records import Worker, now_ms
 
 #: Accepts whatever version of a setting there is.
@@ -90,8 +91,8 @@ class Events:
         self._kept: deque[tuple[int, int, bytes]] = deque()
         self._last = 0
 
-    def events_append(self, events: Sequence[bytes]) -> list[Any]:
-        """Adds events at the end."""
+    def events_append(self, events: Sequence[bytes]) -> int:
+        """Adds events at the end; returns how many."""
         with self._arrived:
             for event in events:
                 self._last += 1
@@ -100,16 +101,18 @@ class Events:
             while self._kept and (len(self._kept) > MAX_EVENTS or self._kept[0][1] < oldest):
                 self._kept.popleft()
             self._arrived.notify_all()
-        return []
+        return len(events)
 
     def events_read(self, cursor: int, limit: int, wait_ms: int) -> list[Any]:
-        """Returns the next cursor, number and bytes of what came after the given one, and whether some are gone."""
+        """Returns the next cursor, number and bytes of what came after the given one, and how many are gone."""
         deadline = time.monotonic() + wait_ms / 1000
         with self._arrived:
             if cursor == _FROM_NOW:
                 cursor = self._last
             first = self._kept[0][0] if self._kept else self._last + 1
-            dropped = 0 < cursor < first - 1
+            if cursor > self._last:
+                raise BadRequest(f"the cursor {cursor} is ahead of the feed, which ends at {self._last}; begin with 0")
+            dropped = max(first - cursor - 1, 0) if cursor else 0
             while self._last <= cursor:
                 left = deadline - time.monotonic()
                 if left <= 0:

@@ -14,43 +14,10 @@ import org.msgpack.core.MessagePack;
 
 /** Writes the payload of one answer. Not thread-safe. */
 final class AnswerPacker {
-  /** Sends a whole answer before the operation returns. */
-  interface Direct {
-    void send(byte[] frame) throws IOException;
-  }
-
   private static final int REF = 1;
   private static final int MAX_DEPTH = 16;
 
   private final MessageBufferPacker out = MessagePack.newDefaultBufferPacker();
-
-  private final Direct direct;
-  private boolean sent;
-
-  AnswerPacker() {
-    this(null);
-  }
-
-  /**
-   * @param direct lets an operation send its answer from another thread, or null
-   */
-  AnswerPacker(Direct direct) {
-    this.direct = direct;
-  }
-
-  /** Returns how to send the answer from another thread, or null where that cannot be. */
-  Direct direct() {
-    return direct;
-  }
-
-  /** Says that the answer has been sent already. */
-  void markSent() {
-    sent = true;
-  }
-
-  boolean sent() {
-    return sent;
-  }
 
   byte[] toBytes() throws IOException {
     return out.toByteArray();

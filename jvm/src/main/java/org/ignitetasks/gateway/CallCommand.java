@@ -30,13 +30,7 @@ final class CallCommand extends AbstractCommand {
   public void execute(String command, BufferedReader reader, BufferedWriter writer)
       throws IOException {
     Request request = read(reader);
-    byte[] answer = ops.call(request.op(), request.frame(), frame -> send(frame, writer));
-    if (answer != null) {
-      send(answer, writer);
-    }
-  }
-
-  private static void send(byte[] answer, BufferedWriter writer) throws IOException {
+    byte[] answer = ops.call(request.op(), request.frame());
     writer.write(ANSWER + Base64.getEncoder().encodeToString(answer) + '\n');
     writer.flush();
   }

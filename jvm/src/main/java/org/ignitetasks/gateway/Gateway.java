@@ -1,6 +1,5 @@
 package org.ignitetasks.gateway;
 
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.List;
@@ -163,8 +162,8 @@ public final class Gateway implements CompletionSink {
   }
 
   /** Answers a call that comes by no connection. */
-  byte[] call(String op, byte[] frame) throws IOException {
-    return ops.call(op, frame, null);
+  byte[] call(String op, byte[] frame) {
+    return ops.call(op, frame);
   }
 
   GatewayMetrics metrics() {

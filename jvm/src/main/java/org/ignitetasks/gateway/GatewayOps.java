@@ -15,8 +15,8 @@ import org.msgpack.core.MessagePackException;
 /**
  * The fixed table of operations and what surrounds each: frame, errors, counting.
  *
- * <p>Failures of {@link #call} become error frames, and of an unexpected one the client learns the
- * class name only. Thread-safe.
+ * <p>{@link #call} never throws: failures become error frames, and of an unexpected one the client
+ * learns the class name only. Thread-safe.
  */
 final class GatewayOps {
   private static final System.Logger LOG = System.getLogger(GatewayOps.class.getName());
@@ -65,14 +65,8 @@ final class GatewayOps {
     table.put("ping", this::ping);
   }
 
-  /**
-   * Answers one framed request with one framed answer.
-   *
-   * @param direct lets the operation send the answer itself, or null
-   * @return null if it did
-   * @throws AnswerLostException if it could not; nothing else may be sent on the connection
-   */
-  byte[] call(String name, byte[] frame, AnswerPacker.Direct direct) throws AnswerLostException {
+  /** Answers one framed request with one framed answer. */
+  byte[] call(String name, byte[] frame) {
     long startNanos = System.nanoTime();
     Operation operation = table.get(name);
     callsInside.incrementAndGet();
@@ -81,8 +75,7 @@ final class GatewayOps {
     }
     String errorCode = null;
     try {
-      byte[] answer = answer(operation, frame, direct);
-      return answer == null ? null : CallFrame.encode(CallFrame.OK, answer);
+      return CallFrame.encode(CallFrame.OK, answer(operation, frame));
     } catch (TasksException e) {
       errorCode = e.code().name();
       return error(e);
@@ -91,9 +84,6 @@ final class GatewayOps {
       return error(
           new TasksException(
               Code.BAD_REQUEST, "The request is not well-formed msgpack; send it again whole."));
-    } catch (AnswerLostException e) {
-      errorCode = Code.UNAVAILABLE.name();
-      throw e;
     } catch (IOException | RuntimeException | Error e) {
       LOG.log(System.Logger.Level.ERROR, "call_failed op=" + (operation == null ? "" : name), e);
       errorCode = Code.INTERNAL.name();
@@ -136,8 +126,7 @@ final class GatewayOps {
     }
   }
 
-  private byte[] answer(Operation operation, byte[] frame, AnswerPacker.Direct direct)
-      throws IOException {
+  private byte[] answer(Operation operation, byte[] frame) throws IOException {
     CallFrame.checkRequest(frame);
     if (operation == null) {
       throw new TasksException(
@@ -148,11 +137,8 @@ final class GatewayOps {
       throw new TasksException(
           Code.UNAVAILABLE, "The node is shutting down; try again when it has restarted.");
     }
-    AnswerPacker out = new AnswerPacker(direct);
+    AnswerPacker out = new AnswerPacker();
     operation.run(new RequestReader(frame), out);
-    if (out.sent()) {
-      return null;
-    }
     if (out.size() > maxAnswer) {
       throw new TasksException(
           Code.TOO_LARGE, "The answer does not fit a frame; ask for less at a time.");

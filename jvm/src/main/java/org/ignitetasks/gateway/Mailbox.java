@@ -1,6 +1,5 @@
 package org.ignitetasks.gateway;
 
-import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,21 +17,12 @@ import org.ignitetasks.protocol.Completion;
  * <p>What an answer carries stays here until a later poll confirms its number: an answer that is
  * lost on the way is given again. Bounded; the oldest go first, and the session is told. One poll
  * waits at a time: a newer one ends the older. Thread-safe; no method but {@link #poll} waits.
- *
- * <p>A few completions that find a poll waiting are sent by the thread that brings them: waking the
- * poll's own thread first would cost the client a switch of threads for each result.
  */
 final class Mailbox {
   /** Upper bound of the payload bytes in one answer, give or take one completion. */
   static final int ANSWER_BYTES = 1 << 20;
 
   private static final int ITEM_OVERHEAD = 160;
-
-  /** More than this is left to the poll's thread: who brings many has more to do. */
-  private static final int DIRECT_ITEMS = 4;
-
-  /** Surely fits the empty buffer of a socket, so that sending does not wait. */
-  private static final int DIRECT_BYTES = 16 << 10;
 
   private final int maxItems;
   private final long maxBytes;
@@ -46,7 +36,6 @@ final class Mailbox {
   private long confirmed;
   private long lostThrough;
   private long pollTicket;
-  private Waiting waiting;
   private boolean closed;
 
   /** Takes its share of the budget over all mailboxes; allBytes is what they hold together. */
@@ -66,32 +55,11 @@ final class Mailbox {
    */
   record Letter(long seq, boolean dropped, List<Completion> completions) {}
 
-  /** Sends one letter to the client that polls. */
-  interface Direct {
-    void send(Letter letter) throws IOException;
-  }
-
-  /** A poll that waits, and what became of a letter that another thread sent for it. */
-  private static final class Waiting {
-    final Direct direct;
-    final int max;
-    boolean sending;
-    boolean sent;
-    IOException failed;
-
-    Waiting(Direct direct, int max) {
-      this.direct = direct;
-      this.max = max;
-    }
-  }
-
   /** A completion, or null for "something may have been missed here". */
   private record Item(long seq, Completion completion, int size) {}
 
   /** Puts completions at the end; does nothing after close. */
   void add(List<Completion> completions) {
-    Waiting poll;
-    Letter letter;
     lock.lock();
     try {
       if (closed) {
@@ -101,40 +69,6 @@ final class Mailbox {
         put(completion);
       }
       dropOverflow();
-      poll = directly(completions.size());
-      if (poll == null) {
-        changed.signalAll();
-        return;
-      }
-      letter = letter(poll.max);
-    } finally {
-      lock.unlock();
-    }
-    send(poll, letter);
-  }
-
-  /** Returns the poll to be answered by this thread, or null; what is small is small as a whole. */
-  private Waiting directly(int count) {
-    boolean few = count <= DIRECT_ITEMS && items.size() <= DIRECT_ITEMS;
-    if (waiting == null || waiting.sending || !few || bytes > DIRECT_BYTES) {
-      return null;
-    }
-    waiting.sending = true;
-    return waiting;
-  }
-
-  /** Sends without the lock, which others need to bring more; the poll's thread waits meanwhile. */
-  private void send(Waiting poll, Letter letter) {
-    IOException failed = null;
-    try {
-      poll.direct.send(letter);
-    } catch (IOException e) {
-      failed = e;
-    }
-    lock.lock();
-    try {
-      poll.sent = true;
-      poll.failed = failed;
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -162,52 +96,21 @@ final class Mailbox {
    * @param ack number from the last answer that arrived, 0 at first
    * @param timeoutMillis longest wait while nothing is there
    * @param max most completions to return
-   * @param direct sends a letter that comes while this waits, or null
-   * @return null if that was done
    * @throws TasksException BAD_REQUEST if ack is a number that was never given
-   * @throws IOException if a letter was to be sent and could not be; it stays here
    */
-  Letter poll(long ack, long timeoutMillis, int max, Direct direct) throws IOException {
+  Letter poll(long ack, long timeoutMillis, int max) {
     lock.lock();
     try {
       confirm(ack);
       long ticket = ++pollTicket;
-      waiting = null;
       changed.signalAll();
-      Waiting own = new Waiting(direct, max);
-      if (direct != null && timeoutMillis > 0 && !closed && !somethingToSay()) {
-        waiting = own;
-      }
       long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
-      while (own.sending ? !own.sent : left > 0 && ticket == pollTicket && mayCome()) {
+      while (left > 0 && ticket == pollTicket && !closed && !somethingToSay()) {
         left = await(left);
-      }
-      if (waiting == own) {
-        waiting = null;
-      }
-      if (own.failed != null) {
-        throw new AnswerLostException(own.failed);
-      }
-      if (own.sent) {
-        return null;
       }
       // Two polls must not both carry an item: the older one came from a call given up by its
       // caller.
       return ticket == pollTicket ? letter(max) : new Letter(confirmed, false, List.of());
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private boolean mayCome() {
-    return !closed && !somethingToSay();
-  }
-
-  /** Says whether a poll waits that may be answered directly. */
-  boolean waits() {
-    lock.lock();
-    try {
-      return waiting != null;
     } finally {
       lock.unlock();
     }
@@ -229,8 +132,7 @@ final class Mailbox {
 
   private long await(long nanos) {
     try {
-      // While a letter is on its way the time does not count.
-      return changed.awaitNanos(Math.max(nanos, 1_000_000));
+      return changed.awaitNanos(nanos);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return 0;

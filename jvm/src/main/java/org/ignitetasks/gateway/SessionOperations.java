@@ -112,30 +112,14 @@ final class SessionOperations {
     Session session = sessions.enter(sessionId);
     try {
       long wait = Math.min(timeoutMillis, limits.maxPollMillis());
-      AnswerPacker.Direct direct = out.direct();
-      Mailbox.Direct sender = direct == null ? null : letter -> direct.send(answer(letter));
-      Letter letter = session.mailbox().poll(ack, wait, maxItems, sender);
-      if (letter == null) {
-        out.markSent();
-      } else {
-        pack(letter, out);
-      }
+      Letter letter = session.mailbox().poll(ack, wait, maxItems);
+      out.array(3);
+      out.integer(letter.seq());
+      out.bool(letter.dropped());
+      out.completions(letter.completions());
     } finally {
       session.leave();
     }
-  }
-
-  private static byte[] answer(Letter letter) throws IOException {
-    AnswerPacker out = new AnswerPacker();
-    pack(letter, out);
-    return CallFrame.encode(CallFrame.OK, out.toBytes());
-  }
-
-  private static void pack(Letter letter, AnswerPacker out) throws IOException {
-    out.array(3);
-    out.integer(letter.seq());
-    out.bool(letter.dropped());
-    out.completions(letter.completions());
   }
 
   private void watch(RequestReader in, AnswerPacker out) throws IOException {

@@ -1,10 +1,12 @@
 package org.ignitetasks.gateway;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.ignitetasks.protocol.ControlApi;
 import org.ignitetasks.protocol.ControlApi.Reply;
+import org.ignitetasks.protocol.EventsApi;
 import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.SettingsApi.Put;
 import org.ignitetasks.protocol.SettingsApi.Setting;
@@ -26,6 +28,9 @@ final class SharedOperations {
   private static final int MAX_COMMAND = 128;
   private static final int MAX_DESTINATIONS = 1_000;
 
+  private static final int MAX_EVENTS = 10_000;
+  private static final int MAX_READ_MILLIS = 30_000;
+
   /** Longest wait for answers; a gateway's connection is taken meanwhile. */
   private static final int MAX_WAIT_MILLIS = 60_000;
 
@@ -35,6 +40,8 @@ final class SharedOperations {
     table.put("kv_put", this::put);
     table.put("kv_list", this::list);
     table.put("control", this::control);
+    table.put("events_append", this::eventsAppend);
+    table.put("events_read", this::eventsRead);
   }
 
   private static String bucket(RequestReader in) throws IOException {
@@ -109,5 +116,35 @@ final class SharedOperations {
       out.text(reply.worker());
       out.bytes(reply.body());
     }
+  }
+
+  private void eventsAppend(RequestReader in, AnswerPacker out) throws IOException {
+    in.array("request", 1);
+    int count = in.arrayUpTo("events", MAX_EVENTS);
+    List<byte[]> events = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      events.add(in.bytes("event", EventsApi.MAX_EVENT));
+    }
+    in.end();
+    apis.events().append(events);
+    out.integer(count);
+  }
+
+  private void eventsRead(RequestReader in, AnswerPacker out) throws IOException {
+    in.array("request", 3);
+    long cursor = in.integer("cursor", EventsApi.NOW, Long.MAX_VALUE);
+    int limit = in.smallInteger("limit", 1, MAX_EVENTS);
+    long waitMillis = Math.min(in.integer("wait_ms", 0, Long.MAX_VALUE), MAX_READ_MILLIS);
+    in.end();
+    EventsApi.Page page = apis.events().read(cursor, limit, waitMillis);
+    out.array(3);
+    out.integer(page.cursor());
+    out.array(page.events().size());
+    for (EventsApi.Event event : page.events()) {
+      out.array(2);
+      out.integer(event.seq());
+      out.bytes(event.body());
+    }
+    out.integer(page.dropped());
   }
 }

@@ -35,6 +35,7 @@ import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Repeats;
 import org.ignitetasks.protocol.SharedApis;
 import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.shared.EventLog;
 import org.ignitetasks.shared.Housekeeper;
 import org.ignitetasks.shared.SettingsStore;
 import org.ignitetasks.worker.FileBlobStore;
@@ -86,6 +87,7 @@ final class Node {
   private BlobStore blobs;
   private Housekeeper housekeeper;
   private Controls controls;
+  private EventLog events;
 
   Node(NodeSettings settings) {
     this.settings = settings;
@@ -104,7 +106,13 @@ final class Node {
     blobs = blobs();
     Gateways gateways = new Gateways(ignite, sink);
     HomeRouter router = new HomeRouter(ignite, ledger.getName(), new Repeats(CALL_MILLIS));
-    workers = new WorkerNode(router, ignite.cluster().localNode().id());
+    events =
+        new EventLog(
+            ignite,
+            () -> cache(NodeConfigs.EVENTS),
+            settings.durability.equals("power") ? commits::run : Runnable::run,
+            new Repeats(CALL_MILLIS));
+    workers = new WorkerNode(router, ignite.cluster().localNode().id(), events::offer);
     Workers links = new Workers(ignite, workers);
     RecordStore store = null;
     if (settings.hasData()) {
@@ -137,11 +145,22 @@ final class Node {
     Repeats repeats = new Repeats(CALL_MILLIS);
     SettingsStore store = new SettingsStore(ignite, () -> cache(NodeConfigs.SETTINGS), repeats);
     if (settings.hasData()) {
-      housekeeper = new Housekeeper(List.of(() -> store.sweep(primaries(NodeConfigs.SETTINGS))));
+      housekeeper =
+          new Housekeeper(
+              List.of(() -> store.sweep(primaries(NodeConfigs.SETTINGS)), this::trimEvents));
       housekeeper.start();
     }
     controls = new Controls(ignite, workers);
-    return new SharedApis(store, controls);
+    return new SharedApis(store, controls, events);
+  }
+
+  private void trimEvents() {
+    // One node of the cluster is enough: that which has the rows.
+    if (ignite
+        .affinity(settings.cache(NodeConfigs.EVENTS))
+        .isPrimary(ignite.cluster().localNode(), EventLog.PLACE)) {
+      events.trim();
+    }
   }
 
   private int[] primaries(String kind) {
@@ -276,6 +295,7 @@ final class Node {
     info.put("heap_used", runtime.totalMemory() - runtime.freeMemory());
     info.put("heap_max", runtime.maxMemory());
     info.put("nodes", ignite.cluster().forServers().nodes().size());
+    info.put("events_dropped", events.dropped());
     info.put("active", ignite.cluster().state().active());
     return info;
   }
@@ -310,6 +330,7 @@ final class Node {
     quietly(rehearsal == null ? null : rehearsal::stop);
     quietly(lane == null ? null : lane::stopListening);
     quietly(controls == null ? null : controls::close);
+    quietly(events == null ? null : events::close);
     quietly(gateway == null ? null : gateway::stop);
     quietly(lane == null ? null : lane::close);
     quietly(workers == null ? null : workers::close);

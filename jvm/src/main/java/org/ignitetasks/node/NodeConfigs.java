@@ -178,6 +178,9 @@ final class NodeConfigs {
   /** Small values of the cluster, each with a version. */
   static final String SETTINGS = "settings";
 
+  /** The feed of events. */
+  static final String EVENTS = "events";
+
   /** What a lone node's ledger must not write in part. */
   static final String JOURNAL = "journal";
 
@@ -189,23 +192,22 @@ final class NodeConfigs {
     // A lone node keeps large values as files, and a cluster has transactions.
     Stream<String> kinds =
         s.embedded()
-            ? Stream.of(LEDGER, META, SETTINGS, JOURNAL, REHEARSAL)
-            : Stream.of(LEDGER, META, SETTINGS, CHUNKS, SEALS);
+            ? Stream.of(LEDGER, META, SETTINGS, EVENTS, JOURNAL, REHEARSAL)
+            : Stream.of(LEDGER, META, SETTINGS, EVENTS, CHUNKS, SEALS);
     return kinds.map(kind -> durable(s, kind)).toList();
   }
 
   private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
     // ATOMIC may apply a change twice, or answer wrongly, when a primary dies; where there is one
     // node only, nobody takes its place, and a row costs a third of what a transaction does.
-    boolean atomic = s.embedded() && !kind.equals(META) && !kind.equals(SETTINGS);
+    boolean atomic = s.embedded() && List.of(LEDGER, JOURNAL, REHEARSAL).contains(kind);
     return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 
   private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
     return new CacheConfiguration<String, byte[]>(s.cache(kind))
-        // One group, one set of partition files: they have the same placement and life. A node
-        // whose
-        // store has both kinds of atomicity in one group does not start a second time.
+        // One group, one set of partition files: they have the same placement and life. With both
+        // kinds of atomicity in one group a node does not start a second time.
         .setGroupName(
             s.cache(atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group"))
         .setCacheMode(CacheMode.PARTITIONED)

@@ -116,7 +116,7 @@ final class Rehearsal {
             blobs,
             stage,
             (origin, ends) -> late.get().completed(origin.session(), ends));
-    WorkerNode workers = new WorkerNode(home, node);
+    WorkerNode workers = new WorkerNode(home, node, events -> {});
     LaneServer server = new LaneServer(lane, token, workers, blobs);
     stage.workers = workers;
     try {

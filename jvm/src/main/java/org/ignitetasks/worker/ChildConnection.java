@@ -6,6 +6,7 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Consumer;
 
 /**
  * The connection of one Python child: reads its answers on a thread of its own, writes RUN frames
@@ -20,8 +21,11 @@ final class ChildConnection {
   final ChildState state;
   final LaneChannel channel;
   private final WorkerSession session;
+  private final Consumer<List<byte[]>> events;
 
-  ChildConnection(ChildState state, LaneChannel channel, WorkerSession session) {
+  ChildConnection(
+      ChildState state, LaneChannel channel, WorkerSession session, Consumer<List<byte[]>> events) {
+    this.events = events;
     this.state = state;
     this.channel = channel;
     this.session = session;
@@ -58,6 +62,8 @@ final class ChildConnection {
       try {
         if (frame.kind() == FrameKind.DONE) {
           answers.addAll(LaneMessages.done(frame.payload()));
+        } else if (frame.kind() == FrameKind.EVENTS) {
+          events.accept(LaneMessages.events(frame.payload()));
         } else if (frame.kind() == FrameKind.BYE) {
           bye = true;
         } else {

@@ -16,6 +16,7 @@ final class FrameKind {
   static final int CONTROL = 24;
   static final int CONTROL_REPLY = 25;
   static final int QUEUES = 26;
+  static final int EVENTS = 27;
   static final int HELD = 28;
   static final int HELD_REPLY = 29;
   static final int BLOB_PUT = 30;

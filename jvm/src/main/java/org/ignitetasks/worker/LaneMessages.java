@@ -251,6 +251,20 @@ final class LaneMessages {
         });
   }
 
+  /** Returns the events of an EVENTS frame. */
+  static List<byte[]> events(byte[] payload) throws LaneException {
+    return unpack(
+        payload,
+        u -> {
+          int count = u.unpackArrayHeader();
+          List<byte[]> events = new ArrayList<>(Math.min(count, payload.length));
+          for (int i = 0; i < count; i++) {
+            events.add(u.readPayload(u.unpackBinaryHeader()));
+          }
+          return events;
+        });
+  }
+
   /** Returns the queues of a QUEUES frame. */
   static List<String> queues(byte[] payload) throws LaneException {
     return unpack(

@@ -16,6 +16,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.ignitetasks.model.Rate;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
@@ -41,6 +42,7 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
 
   private final HomeApi home;
   private final UUID node;
+  private final Consumer<List<byte[]>> events;
   private final Map<Long, WorkerSession> sessions = new ConcurrentHashMap<>();
   private final RunTimes times = new RunTimes();
   private final LaneMetrics metrics = new LaneMetrics();
@@ -52,8 +54,10 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
   /**
    * @param home router to all homes; must block and retry by itself within a deadline
    * @param node this JVM's node id, by which homes find it
+   * @param events takes what workers and their children write to the feed; must not wait
    */
-  public WorkerNode(HomeApi home, UUID node) {
+  public WorkerNode(HomeApi home, UUID node, Consumer<List<byte[]>> events) {
+    this.events = events;
     this.home = home;
     this.node = node;
     this.timer = new ScheduledThreadPoolExecutor(1, threads("worker-timer"));
@@ -164,7 +168,7 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
   void serveWorker(Hello hello, LaneChannel channel) throws IOException {
     WorkerInfo info = info(hello);
     WorkerSession session =
-        new WorkerSession(info, channel, home, completions, times, metrics, calls);
+        new WorkerSession(info, channel, home, completions, times, metrics, calls, events);
     try {
       home.workerJoined(info);
     } catch (TasksException e) {
@@ -199,6 +203,7 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
           case FrameKind.CONTROL_REPLY ->
               session.questions.answered(LaneMessages.controlReply(frame.payload()));
           case FrameKind.HELD -> session.tellHeld(LaneMessages.held(frame.payload()));
+          case FrameKind.EVENTS -> events.accept(LaneMessages.events(frame.payload()));
           case FrameKind.QUEUES -> queuesChanged(session, LaneMessages.queues(frame.payload()));
           default -> throw LaneMessages.malformed("kind " + frame.kind() + " from a worker", null);
         }

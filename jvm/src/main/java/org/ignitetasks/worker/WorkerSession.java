@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.HomeApi;
@@ -47,6 +48,7 @@ final class WorkerSession {
   private final Completions completions;
   private final LaneMetrics metrics;
   private final Executor calls;
+  private final Consumer<List<byte[]>> events;
   private final SessionState state;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -68,7 +70,9 @@ final class WorkerSession {
       Completions completions,
       RunTimes times,
       LaneMetrics metrics,
-      Executor calls) {
+      Executor calls,
+      Consumer<List<byte[]>> events) {
+    this.events = events;
     this.info = info;
     this.epoch = info.epoch();
     this.questions = new Questions(epoch, channel);
@@ -133,7 +137,7 @@ final class WorkerSession {
 
   /** Makes a child known and gives it work. */
   ChildConnection attach(ChildState child, LaneChannel childChannel) throws IOException {
-    ChildConnection connection = new ChildConnection(child, childChannel, this);
+    ChildConnection connection = new ChildConnection(child, childChannel, this, events);
     Collection<ChildConnection> written;
     boolean leave;
     // WELCOME is the first frame a child gets: no other thread may write before it.

@@ -5,17 +5,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.ignitetasks.protocol.ControlApi;
+import org.ignitetasks.protocol.EventsApi;
 import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.SharedApis;
 
 /** What belongs to the cluster, in memory, with as much behaviour as the gateway's tests need. */
-final class FakeShared implements SettingsApi, ControlApi {
+final class FakeShared implements SettingsApi, ControlApi, EventsApi {
   final Map<String, Setting> settings = new TreeMap<>();
+  final List<byte[]> events = new ArrayList<>();
   volatile String lastPut;
+  volatile String lastRead;
   volatile String lastQuestion;
 
   SharedApis apis() {
-    return new SharedApis(this, this);
+    return new SharedApis(this, this, this);
   }
 
   @Override
@@ -23,6 +26,26 @@ final class FakeShared implements SettingsApi, ControlApi {
       String command, byte[] body, List<String> destinations, long timeoutMillis, int limit) {
     lastQuestion = command + ' ' + destinations + ' ' + timeoutMillis + ' ' + limit;
     return List.of(new Reply("w1", body), new Reply("w2", new byte[0]));
+  }
+
+  @Override
+  public synchronized void append(List<byte[]> more) {
+    events.addAll(more);
+  }
+
+  @Override
+  public void offer(List<byte[]> more) {
+    append(more);
+  }
+
+  @Override
+  public synchronized Page read(long cursor, int limit, long waitMillis) {
+    lastRead = cursor + " " + limit + ' ' + waitMillis;
+    List<Event> found = new ArrayList<>();
+    for (int at = (int) Math.max(0, cursor); at < events.size() && found.size() < limit; at++) {
+      found.add(new Event(at + 1, events.get(at)));
+    }
+    return new Page(cursor + found.size(), found, 2);
   }
 
   @Override

@@ -2,19 +2,15 @@ package org.ignitetasks.gateway;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.ignitetasks.gateway.Mailbox.Letter;
@@ -40,12 +36,12 @@ class MailboxTest {
   @Test
   void whatIsNotConfirmedComesAgain() {
     mailbox.add(List.of(end("a"), end("b")));
-    Letter first = poll(mailbox, 0, 0, 10);
+    Letter first = mailbox.poll(0, 0, 10);
     assertEquals(List.of("a", "b"), ids(first));
     mailbox.add(List.of(end("c")));
-    assertEquals(List.of("a", "b", "c"), ids(poll(mailbox, 0, 0, 10)));
-    assertEquals(List.of("c"), ids(poll(mailbox, first.seq(), 0, 10)));
-    Letter empty = poll(mailbox, 3, 0, 10);
+    assertEquals(List.of("a", "b", "c"), ids(mailbox.poll(0, 0, 10)));
+    assertEquals(List.of("c"), ids(mailbox.poll(first.seq(), 0, 10)));
+    Letter empty = mailbox.poll(3, 0, 10);
     assertEquals(new Letter(3, false, List.of()), empty);
     assertEquals(0, allBytes.get());
   }
@@ -53,15 +49,15 @@ class MailboxTest {
   @Test
   void aLetterHoldsNoMoreThanAskedFor() {
     mailbox.add(List.of(end("a"), end("b"), end("c")));
-    Letter first = poll(mailbox, 0, 0, 2);
+    Letter first = mailbox.poll(0, 0, 2);
     assertEquals(List.of("a", "b"), ids(first));
-    assertEquals(List.of("c"), ids(poll(mailbox, first.seq(), 0, 2)));
+    assertEquals(List.of("c"), ids(mailbox.poll(first.seq(), 0, 2)));
   }
 
   @Test
   void aNumberNeverGivenIsRefused() {
     mailbox.add(List.of(end("a")));
-    assertThrows(TasksException.class, () -> poll(mailbox, 2, 0, 1));
+    assertThrows(TasksException.class, () -> mailbox.poll(2, 0, 1));
   }
 
   @Test
@@ -69,11 +65,11 @@ class MailboxTest {
     for (int i = 0; i < MAX_ITEMS + 5; i++) {
       mailbox.add(List.of(end("id" + i)));
     }
-    Letter first = poll(mailbox, 0, 0, 10);
+    Letter first = mailbox.poll(0, 0, 10);
     assertTrue(first.dropped());
     assertEquals("id5", ids(first).get(0));
-    assertTrue(poll(mailbox, 0, 0, 10).dropped());
-    Letter second = poll(mailbox, first.seq(), 0, 1_000);
+    assertTrue(mailbox.poll(0, 0, 10).dropped());
+    Letter second = mailbox.poll(first.seq(), 0, 1_000);
     assertFalse(second.dropped());
     assertEquals(MAX_ITEMS - 10, second.completions().size());
   }
@@ -84,7 +80,7 @@ class MailboxTest {
     mailbox.add(List.of(new Completion("a", 3, payload, false), end("b")));
     mailbox.add(List.of(new Completion("c", 3, payload, false)));
     mailbox.add(List.of(new Completion("d", 3, payload, false)));
-    Letter letter = poll(mailbox, 0, 0, 10);
+    Letter letter = mailbox.poll(0, 0, 10);
     assertTrue(letter.dropped());
     assertEquals(List.of("b", "c", "d"), ids(letter));
   }
@@ -94,7 +90,7 @@ class MailboxTest {
     allBytes.set(2 << 20);
     mailbox.add(List.of(new Completion("a", 3, new byte[3_000], false)));
     mailbox.add(List.of(new Completion("b", 3, new byte[3_000], false)));
-    assertEquals(List.of("b"), ids(poll(mailbox, 0, 0, 10)));
+    assertEquals(List.of("b"), ids(mailbox.poll(0, 0, 10)));
   }
 
   @Test
@@ -103,19 +99,18 @@ class MailboxTest {
     mailbox.mayHaveMissed();
     mailbox.mayHaveMissed();
     mailbox.add(List.of(end("b")));
-    Letter first = poll(mailbox, 0, 0, 1);
+    Letter first = mailbox.poll(0, 0, 1);
     assertFalse(first.dropped());
-    Letter second = poll(mailbox, first.seq(), 0, 5);
+    Letter second = mailbox.poll(first.seq(), 0, 5);
     assertTrue(second.dropped());
     assertEquals(List.of("b"), ids(second));
-    assertTrue(poll(mailbox, first.seq(), 0, 5).dropped());
-    assertFalse(poll(mailbox, second.seq(), 0, 5).dropped());
+    assertTrue(mailbox.poll(first.seq(), 0, 5).dropped());
+    assertFalse(mailbox.poll(second.seq(), 0, 5).dropped());
   }
 
   @Test
   void aPollWakesAtTheFirstCompletion() throws Exception {
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(() -> poll(mailbox, 0, 9_000, 9));
+    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
     Thread.sleep(50);
     assertFalse(poll.isDone());
     mailbox.add(List.of(end("a")));
@@ -124,8 +119,7 @@ class MailboxTest {
 
   @Test
   void aPollWakesWhenSomethingMayHaveBeenMissed() throws Exception {
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(() -> poll(mailbox, 0, 9_000, 9));
+    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
     Thread.sleep(50);
     mailbox.mayHaveMissed();
     assertTrue(poll.get(1, TimeUnit.SECONDS).dropped());
@@ -134,17 +128,17 @@ class MailboxTest {
   @Test
   void aPollEndsAtItsTimeout() {
     long start = System.nanoTime();
-    assertEquals(new Letter(0, false, List.of()), poll(mailbox, 0, 60, 9));
+    assertEquals(new Letter(0, false, List.of()), mailbox.poll(0, 60, 9));
     assertTrue(System.nanoTime() - start >= 60_000_000);
   }
 
   @Test
   void theNewerOfTwoPollsWins() throws Exception {
     CompletableFuture<Letter> older =
-        CompletableFuture.supplyAsync(() -> poll(mailbox, 0, 9_000, 9));
+        CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
     Thread.sleep(50);
     CompletableFuture<Letter> newer =
-        CompletableFuture.supplyAsync(() -> poll(mailbox, 0, 9_000, 9));
+        CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
     assertEquals(new Letter(0, false, List.of()), older.get(1, TimeUnit.SECONDS));
     mailbox.add(List.of(end("a")));
     assertEquals(List.of("a"), ids(newer.get(1, TimeUnit.SECONDS)));
@@ -152,14 +146,13 @@ class MailboxTest {
 
   @Test
   void aClosedMailboxTakesNothingAndHoldsNothing() throws Exception {
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(() -> poll(mailbox, 0, 9_000, 9));
+    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
     Thread.sleep(50);
     mailbox.close();
     assertTrue(poll.get(1, TimeUnit.SECONDS).completions().isEmpty());
     mailbox.add(List.of(end("a")));
     mailbox.mayHaveMissed();
-    assertEquals(new Letter(0, false, List.of()), poll(mailbox, 0, 0, 9));
+    assertEquals(new Letter(0, false, List.of()), mailbox.poll(0, 0, 9));
     assertEquals(0, allBytes.get());
   }
 
@@ -181,7 +174,7 @@ class MailboxTest {
             box.add(List.of(end(id)));
           }
         } else {
-          Letter letter = poll(box, ack, 0, 1 + random.nextInt(20));
+          Letter letter = box.poll(ack, 0, 1 + random.nextInt(20));
           if (random.nextBoolean()) {
             ack = letter.seq();
             told |= letter.dropped();
@@ -189,94 +182,10 @@ class MailboxTest {
           }
         }
       }
-      Letter rest = poll(box, ack, 0, 10_000);
+      Letter rest = box.poll(ack, 0, 10_000);
       told |= rest.dropped();
       received.addAll(ids(rest));
       assertEquals(!told, received.size() == sent.size(), "seed " + seed);
     }
-  }
-
-  private static Letter poll(Mailbox mailbox, long ack, long timeoutMillis, int max) {
-    return poll(mailbox, ack, timeoutMillis, max, null);
-  }
-
-  private static Letter poll(
-      Mailbox mailbox, long ack, long timeoutMillis, int max, Mailbox.Direct direct) {
-    try {
-      return mailbox.poll(ack, timeoutMillis, max, direct);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  @Test
-  void whoBringsAFewSendsThemToThePollThatWaits() {
-    List<Letter> sent = new ArrayList<>();
-    List<Thread> senders = new ArrayList<>();
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(
-            () ->
-                poll(
-                    mailbox,
-                    0,
-                    9_000,
-                    9,
-                    letter -> {
-                      senders.add(Thread.currentThread());
-                      sent.add(letter);
-                    }));
-    // Those that come before the poll waits are in its own answer.
-    while (sent.isEmpty() && !poll.isDone()) {
-      Thread.onSpinWait();
-      if (mailbox.waits()) {
-        mailbox.add(List.of(end("a")));
-      }
-    }
-    assertNull(poll.join(), "answered already");
-    assertEquals(List.of(Thread.currentThread()), senders);
-    assertEquals(List.of("a"), ids(sent.get(0)));
-    assertEquals(List.of("a"), ids(poll(mailbox, 0, 0, 9)), "kept until it is confirmed");
-    assertEquals(List.of(), ids(poll(mailbox, sent.get(0).seq(), 0, 9)));
-  }
-
-  @Test
-  void aLetterThatCannotBeSentStaysAndThePollFails() {
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(
-            () ->
-                poll(
-                    mailbox,
-                    0,
-                    9_000,
-                    9,
-                    letter -> {
-                      throw new IOException("cut");
-                    }));
-    while (!mailbox.waits()) {
-      Thread.onSpinWait();
-    }
-    mailbox.add(List.of(end("a")));
-    assertThrows(CompletionException.class, poll::join);
-    assertEquals(List.of("a"), ids(poll(mailbox, 0, 0, 9)));
-  }
-
-  @Test
-  void manyAreLeftToThePollsOwnThread() {
-    CompletableFuture<Letter> poll =
-        CompletableFuture.supplyAsync(
-            () ->
-                poll(
-                    mailbox,
-                    0,
-                    9_000,
-                    9,
-                    letter -> {
-                      throw new IOException("not by this way");
-                    }));
-    while (!mailbox.waits()) {
-      Thread.onSpinWait();
-    }
-    mailbox.add(List.of(end("a"), end("b"), end("c"), end("d"), end("e")));
-    assertEquals(List.of("a", "b", "c", "d", "e"), ids(poll.join()));
   }
 }

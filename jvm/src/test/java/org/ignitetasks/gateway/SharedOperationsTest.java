@@ -83,4 +83,22 @@ class SharedOperationsTest {
     byte[] large = new byte[(1 << 20) + 1];
     assertEquals("TOO_LARGE", client.call("control", "ping", large, null, 0, 1).errorCode());
   }
+
+  @Test
+  void eventsAreAppendedAndReadFromACursor() throws IOException {
+    List<byte[]> three = List.of(bytes("a"), bytes("b"), bytes("c"));
+    assertEquals(3L, client.call("events_append", three).value());
+    List<?> page = client.call("events_read", 1, 1, 3_600_000).list();
+    assertEquals("1 1 30000", server.shared.lastRead);
+    assertEquals(2L, page.get(0));
+    List<?> event = (List<?>) ((List<?>) page.get(1)).get(0);
+    assertEquals(2L, event.get(0));
+    assertEquals("b", new String((byte[]) event.get(1), StandardCharsets.UTF_8));
+    assertEquals(2L, page.get(2));
+    byte[] large = new byte[(32 << 10) + 1];
+    assertEquals("TOO_LARGE", client.call("events_append", List.of(large)).errorCode());
+    assertEquals("BAD_REQUEST", client.call("events_append", List.of("text")).errorCode());
+    assertEquals("BAD_REQUEST", client.call("events_read", -2, 1, 0).errorCode());
+    assertEquals(3, server.shared.events.size());
+  }
 }

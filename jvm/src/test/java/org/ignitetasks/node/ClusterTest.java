@@ -14,9 +14,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -36,6 +38,7 @@ import org.ignitetasks.protocol.CompletionSink;
 import org.ignitetasks.protocol.ControlApi.Reply;
 import org.ignitetasks.protocol.Controls;
 import org.ignitetasks.protocol.Delivery;
+import org.ignitetasks.protocol.EventsApi;
 import org.ignitetasks.protocol.Gateways;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.HomeRouter;
@@ -43,9 +46,12 @@ import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
 import org.ignitetasks.protocol.Question;
 import org.ignitetasks.protocol.Repeats;
+import org.ignitetasks.protocol.SettingsApi;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
 import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.shared.EventLog;
+import org.ignitetasks.shared.SettingsStore;
 import org.ignitetasks.worker.IgniteBlobStore;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -78,6 +84,8 @@ class ClusterTest {
     final RecordStore store;
     final Topology topology;
     final Controls controls;
+    final EventLog events;
+    final SettingsStore settings;
     volatile boolean paused;
 
     Member(NodeSettings settings) {
@@ -96,6 +104,11 @@ class ClusterTest {
       links.home(home);
       router.publish(home, this, Map::of);
       controls = new Controls(ignite, this);
+      Repeats repeats = new Repeats(10_000);
+      events =
+          new EventLog(ignite, () -> cache(settings, NodeConfigs.EVENTS), Runnable::run, repeats);
+      this.settings =
+          new SettingsStore(ignite, () -> cache(settings, NodeConfigs.SETTINGS), repeats);
       topology =
           new Topology(
               ignite,
@@ -346,6 +359,52 @@ class ClusterTest {
     assertEquals(2, controls.control("leave", body, null, 10_000, 100).size());
     assertEquals(0, controls.control("nothing", body, null, 50, 100).size());
     assertEquals(0, controls.control("echo", body, null, 0, 100).size());
+  }
+
+  @Test
+  @Order(2)
+  void eventsOfAllNodesHaveOneOrderAndReachReadersElsewhere() throws Exception {
+    CompletableFuture<EventsApi.Page> reading =
+        CompletableFuture.supplyAsync(() -> MEMBERS.get(2).events.read(0, 10, 20_000));
+    List<Thread> writers = new ArrayList<>();
+    for (Member member : MEMBERS) {
+      Thread writer =
+          new Thread(
+              () -> {
+                for (int i = 0; i < 20; i++) {
+                  member.events.append(List.of(new byte[] {1}, new byte[] {2}));
+                }
+              });
+      writers.add(writer);
+      writer.start();
+    }
+    for (Thread writer : writers) {
+      writer.join();
+    }
+    assertEquals(1, reading.get(20, TimeUnit.SECONDS).events().get(0).seq());
+    for (Member member : MEMBERS) {
+      EventsApi.Page all = member.events.read(0, 1_000, 0);
+      assertEquals(120, all.cursor());
+      // What one append brings stays together.
+      for (EventsApi.Event event : all.events()) {
+        assertEquals(event.seq() % 2 == 1 ? 1 : 2, event.body()[0]);
+      }
+    }
+    MEMBERS.get(1).settings.put("b", "k", new byte[] {7}, 0, 0, null);
+    assertArrayEquals(
+        new byte[] {7}, MEMBERS.get(2).settings.list("b", "", null, 5).get(0).value());
+  }
+
+  @Test
+  @Order(4)
+  void theFeedAndTheSettingsOutliveANode() {
+    Member survivor = MEMBERS.get(0);
+    EventsApi.Page all = survivor.events.read(0, 1_000, 0);
+    assertEquals(120, all.events().size());
+    survivor.events.append(List.of(new byte[] {3}));
+    assertEquals(121, MEMBERS.get(1).events.read(120, 10, 20_000).cursor());
+    SettingsApi.Setting setting = survivor.settings.get("b", "k");
+    assertTrue(survivor.settings.put("b", "k", null, setting.version(), 0, null).done());
   }
 
   @Test

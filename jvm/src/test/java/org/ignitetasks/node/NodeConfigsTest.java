@@ -75,15 +75,22 @@ class NodeConfigsTest {
             s.cache("journal"), CacheAtomicityMode.ATOMIC,
             s.cache("rehearsal"), CacheAtomicityMode.ATOMIC,
             s.cache("settings"), CacheAtomicityMode.TRANSACTIONAL,
+            s.cache("events"), CacheAtomicityMode.TRANSACTIONAL,
             s.cache("meta"), CacheAtomicityMode.TRANSACTIONAL),
         modes);
+    // Ignite starts such a group once, and refuses to start it a second time.
+    Map<String, CacheAtomicityMode> groups = new HashMap<>();
+    for (CacheConfiguration<String, byte[]> cache : NodeConfigs.caches(s)) {
+      CacheAtomicityMode other = groups.put(cache.getGroupName(), cache.getAtomicityMode());
+      assertTrue(other == null || other == cache.getAtomicityMode());
+    }
   }
 
   @Test
   void everyCacheIsSafe() {
     NodeSettings s = settings("data");
     s.backups = 1;
-    assertEquals(5, NodeConfigs.caches(s).size());
+    assertEquals(6, NodeConfigs.caches(s).size());
     for (CacheConfiguration<String, byte[]> cache : NodeConfigs.caches(s)) {
       assertEquals(CacheAtomicityMode.TRANSACTIONAL, cache.getAtomicityMode());
       assertEquals(CacheWriteSynchronizationMode.FULL_SYNC, cache.getWriteSynchronizationMode());

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.ignitetasks.model.TaskRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 abstract class LaneTestBase {
   final FakeHome home = new FakeHome();
   final MemoryBlobs blobs = new MemoryBlobs();
+  final List<byte[]> events = new CopyOnWriteArrayList<>();
   final List<Peer> peers = new ArrayList<>();
   Path socket;
   WorkerNode node;
@@ -23,7 +25,7 @@ abstract class LaneTestBase {
   void startLane() throws IOException {
     Path folder = Files.createTempDirectory("lane");
     socket = folder.resolve("run").resolve("lane.sock");
-    node = new WorkerNode(home, UUID.randomUUID());
+    node = new WorkerNode(home, UUID.randomUUID(), events::addAll);
     home.worker = node;
     server = new LaneServer(socket, Peer.TOKEN, node, blobs);
   }

@@ -144,4 +144,21 @@ class RemoteControlTest extends LaneTestBase {
     supervisor.send(FrameKind.HELD, LaneMessages.pack(p -> p.packArrayHeader(1).packLong(number)));
     return Peer.values(supervisor.expect(FrameKind.HELD_REPLY));
   }
+
+  @Test
+  void eventsOfSupervisorsAndChildrenGoToTheFeed() throws IOException {
+    Peer child = child(epoch, 0, 1);
+    byte[] payload =
+        LaneMessages.pack(
+            p -> {
+              p.packArrayHeader(2);
+              p.packBinaryHeader(1).writePayload(new byte[] {1});
+              p.packBinaryHeader(1).writePayload(new byte[] {2});
+            });
+    supervisor.send(FrameKind.EVENTS, payload);
+    home.await("two events", () -> events.size() == 2);
+    child.send(FrameKind.EVENTS, payload);
+    home.await("four events", () -> events.size() == 4);
+    assertEquals(2, events.get(3)[0]);
+  }
 }
