@@ -20,6 +20,7 @@ Part = Literal[
     "sun",
     "memory",
     "catalog",
+    "django",
     "yaml",
     "pydantic",
     "command_line",
@@ -43,6 +44,8 @@ _MODULES: dict[Part, str] = {
     "memory": "ignitetasks.transport.memory",
     # Only where a setting is named that has no meaning here, or is spelled in an old way.
     "catalog": "ignitetasks.migration.catalog",
+    # Only in a Django project.
+    "django": "ignitetasks.contrib.django.fixup",
     # The command line is a layer above the app, for which it can be run.
     "command_line": "ignitetasks.cli.main",
     # Only where a coroutine is run here.

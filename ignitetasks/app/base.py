@@ -6,10 +6,11 @@ workers: whoever runs tasks is handed the app.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks import _state, context
+from ignitetasks import _state, context, deferred
 from ignitetasks.app import naming
 from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
@@ -96,6 +97,8 @@ class IgniteTasks(Running, Dispatching):
             self.config_from_object(config_source)
         _state.register_app(self, set_as_current)
         set_default_source(self)
+        if "DJANGO_SETTINGS_MODULE" in os.environ:
+            deferred.load("django").install(self)
         self.on_init()
 
     def on_init(self) -> None:

@@ -226,13 +226,14 @@ class Configured:
 
     def import_tasks(self) -> None:
         """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once."""
+        # First: who connects to it makes ready what the modules need, e.g. Django's models.
+        signals.import_modules.send(sender=self)
         with self._lock:
             pending, self._imports = self._imports, []
             for name in (*self._conf.imports, *self._conf.include):
                 importlib.import_module(name)
             for discover in pending:
                 discover()
-        signals.import_modules.send(sender=self)
 
     def _configure_once(self) -> None:
         """Reads the configuration object and tells who waits for it."""

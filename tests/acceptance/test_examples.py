@@ -61,6 +61,18 @@ def test_small_example_runs_and_verifies_itself(run: Run, name: str, arguments: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("name", "framework"), [("django_shop", "django"), ("flask_app", "flask")])
+def test_web_framework_sends_tasks_to_a_worker_of_its_own(run: Run, name: str, framework: str) -> None:
+    pytest.importorskip(framework)
+
+    done = run(name, timeout=150)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verified" in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_tenant_demo_counts_right_although_child_and_jvm_are_killed(run: Run) -> None:
     done = run("tenant_models", "--quick", timeout=200)

@@ -36,6 +36,7 @@ LAYERS = [
     ["control", "apps"],
     ["contrib"],
     ["cli", "bin"],
+    ["contrib.django"],
     ["__main__", "__init__"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
