@@ -20,6 +20,7 @@ from ignitetasks.options import Plan
 from ignitetasks.progress import Bar
 from ignitetasks.results import IdList, ResultList
 from ignitetasks.sending import choose_id, conflict_text, prepare, with_ancestry
+from ignitetasks.serializers import Data
 
 CHUNK_ITEMS = 2 * BLOCK
 CHUNK_BYTES = 2 * 1024 * 1024
@@ -27,7 +28,7 @@ CHUNK_BYTES = 2 * 1024 * 1024
 CHUNK_GROUPS = 900
 
 #: How to send, positional and keyword arguments, encoded arguments.
-Call = tuple[Plan, Sequence[Any], Mapping[str, Any], bytes]
+Call = tuple[Plan, Sequence[Any], Mapping[str, Any], Data]
 
 
 class _Double(NamedTuple):

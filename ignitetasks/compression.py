@@ -13,6 +13,8 @@ from typing import Any
 
 from ignitetasks.errors import SerializationError
 
+Data = bytes | bytearray | memoryview
+
 MARK = b"z"
 #: Smaller values are left as they are: they would not get smaller.
 SMALLEST_BYTES = 1024
@@ -38,7 +40,7 @@ _READERS: Mapping[bytes, Callable[[], Any]] = {
 COMPRESSIONS = frozenset(_METHODS)
 
 
-def compress(data: bytes, method: str | None) -> bytes:
+def compress(data: Data, method: str | None) -> Data:
     """Returns an encoded value, compressed where that makes it smaller.
 
     Args:
@@ -48,7 +50,7 @@ def compress(data: bytes, method: str | None) -> bytes:
     if method is None or len(data) < SMALLEST_BYTES:
         return data
     letter, apply = _METHODS[method]
-    packed = MARK + letter + apply(data)
+    packed = MARK + letter + apply(bytes(data))
     return packed if len(packed) < len(data) else data
 
 

@@ -147,7 +147,7 @@ def id_from_key(namespace: str, task: str, key: Key) -> str:
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
-def fingerprint(task: str, body: bytes | memoryview) -> bytes:
+def fingerprint(task: str, body: bytes | bytearray | memoryview) -> bytes:
     """Returns the 16-byte digest that tells a repeated call from a different one under the same id."""
     digest = hashlib.blake2b(task.encode("utf-8"), digest_size=16)
     digest.update(b"\0")

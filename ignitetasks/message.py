@@ -150,7 +150,7 @@ class Template(NamedTuple):
 
 
 #: id, body, fingerprint (16 bytes, or None where ids need not be looked up)
-Item = tuple[str, bytes, bytes | None]
+Item = tuple[str, Data, bytes | None]
 
 
 class Group(NamedTuple):
@@ -287,7 +287,7 @@ def retry_blob_id(task_id: str, attempt: int) -> str:
 
 def encode_body(
     codecs: Codecs, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], serializer: str = "msgpack"
-) -> bytes:
+) -> Data:
     """Encodes the arguments of a call.
 
     Args:
@@ -301,7 +301,7 @@ def encode_body(
         SerializationError: An argument cannot be encoded; the message names it, e.g. ``args[1]["when"]``.
     """
     try:
-        return codecs.encode((args, kwargs), serializer, "body:" + task, "call")
+        return codecs.encode_data((args, kwargs), serializer, "body:" + task, "call")
     except SerializationError as error:
         raise _name_argument(codecs, task, args, kwargs, serializer, error) from error.__cause__
 
@@ -345,13 +345,13 @@ def decode_body(codecs: Codecs, task: str, data: Data) -> tuple[list[Any], dict[
     raise SerializationError("the arguments are not a pair of a list and a map; a newer version may have written them")
 
 
-def encode_result(codecs: Codecs, task_id: str, value: Any, serializer: str = "msgpack") -> bytes:
+def encode_result(codecs: Codecs, task_id: str, value: Any, serializer: str = "msgpack") -> Data:
     """Encodes a task's return value.
 
     Raises:
         SerializationError: It cannot be encoded; the message names the path, e.g. ``result["rows"][3]``.
     """
-    return codecs.encode(value, serializer, "result:" + task_id, "result")
+    return codecs.encode_data(value, serializer, "result:" + task_id, "result")
 
 
 def decode_result(codecs: Codecs, task_id: str, data: Data | None) -> Any:

@@ -17,6 +17,7 @@ from ignitetasks.ids import fingerprint, id_from_key, new_id
 from ignitetasks.message import BODY_REF, CONFLICT, IGNORE_RESULT, Group, Item, Template, body_blob_id
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
+from ignitetasks.serializers import Data
 
 # Arguments beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
 _BODY_TTL_MS = 400 * 86_400_000
@@ -57,7 +58,7 @@ def choose_id(client: Client, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     return id_from_key(client.settings.namespace, template.task, key), True
 
 
-def prepare(client: Client, template: Template, task_id: str, body: bytes, checked: bool) -> Prepared:
+def prepare(client: Client, template: Template, task_id: str, body: Data, checked: bool) -> Prepared:
     """Makes the item of one call; arguments over the inline limit are stored beside the ledger first.
 
     Raises:
@@ -81,7 +82,7 @@ def send_one(
     plan: Plan,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    body: bytes,
+    body: Data,
     chosen: tuple[str, bool] | None = None,
 ) -> AsyncResult[Any]:
     """Sends one call and returns its handle once it is durable.

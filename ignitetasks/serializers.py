@@ -21,7 +21,7 @@ from typing import Any
 import msgpack
 
 from ignitetasks import deferred
-from ignitetasks.compression import COMPRESSIONS, MARK, compress, decompress
+from ignitetasks.compression import COMPRESSIONS, MARK, Data, compress, decompress
 from ignitetasks.errors import ConfigurationError, SerializationError
 
 __all__ = ["COMPRESSIONS", "Codecs", "Data", "compress"]
@@ -31,8 +31,6 @@ _JSON_TAG = "__ignitetasks__"
 _JSON_TAG_BYTES = b'"__ignitetasks__"'
 _SIGNATURE_BYTES = 32
 _TIMEDELTA = struct.Struct(">iii")
-
-Data = bytes | bytearray | memoryview
 
 
 class _Unknown(Exception):
@@ -125,10 +123,12 @@ def _size_hint(value: Any, depth: int = 3) -> int:
     return 0
 
 
-def _pack_large(value: Any, hint: int) -> bytes:
+def _pack_large(value: Any, hint: int) -> memoryview:
     packer = msgpack.Packer(default=_to_ext, autoreset=False, buf_size=hint + _LARGE)
+    # As a number this is the one byte that names the encoding: put in front without copying what follows.
+    packer.pack(ord("m"))
     packer.pack(value)
-    return b"".join((b"m", packer.getbuffer()))
+    return memoryview(packer.getbuffer())
 
 
 def _pack(value: Any) -> bytes:
@@ -221,6 +221,11 @@ class Codecs:
         self._key: bytes | None = None
 
     def encode(self, value: Any, name: str = "msgpack", context: str = "", root: str = "value") -> bytes:
+        """Encodes a value; see `encode_data`."""
+        data = self.encode_data(value, name, context, root)
+        return data if isinstance(data, bytes) else bytes(data)
+
+    def encode_data(self, value: Any, name: str = "msgpack", context: str = "", root: str = "value") -> Data:
         """Encodes a value.
 
         Args:
@@ -230,7 +235,7 @@ class Codecs:
             root: How an error calls the value.
 
         Returns:
-            The codec's byte and the encoded value.
+            The codec's byte and the encoded value; a large one as a view of the encoder's own buffer.
 
         Raises:
             SerializationError: Something in the value cannot be encoded; the message names its path.

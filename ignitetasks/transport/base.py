@@ -113,7 +113,7 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put_blob(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """Stores a large value beside the ledger; storing the same id again replaces it.
 
         Args:

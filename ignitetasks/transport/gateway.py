@@ -265,7 +265,7 @@ class GatewayTransport(Transport):
         """See `Transport.call`."""
         return self._call(op, args, timeout or self._timeout)
 
-    def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put_blob(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """See `Transport.put_blob`."""
         ref = self._lane.put(blob_id, data, ttl_ms)
         metrics.blob_bytes.labels("put").inc(ref.size)

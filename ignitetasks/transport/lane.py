@@ -50,7 +50,7 @@ class BlobLane:
         self._use(lambda lane: None)
         return None if self._refused else self._spool
 
-    def put(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """Stores a value.
 
         Args:

@@ -93,7 +93,7 @@ class RetryingTransport(Transport):
         """See `Transport.call`; ``stop``, ``control`` and ``events_append`` are not repeated once sent."""
         return self._run(op, timeout, lambda _attempt, seconds: self._inner.call(op, *args, timeout=seconds))
 
-    def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put_blob(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """See `Transport.put_blob`; storing twice is storing once."""
         return self._run("put_blob", None, lambda _attempt, _timeout: self._inner.put_blob(blob_id, data, ttl_ms))
 

@@ -38,7 +38,7 @@ class Spool:
     def _file(self, blob_id: str) -> Path:
         return self._folder / hashlib.sha256(blob_id.encode("utf-8")).hexdigest()[:40]
 
-    def put(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put(self, blob_id: str, data: bytes | bytearray | memoryview, ttl_ms: int) -> BlobRef:
         """Stores a value; storing the same id again replaces it.
 
         Args:

@@ -18,7 +18,7 @@ from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
-from ignitetasks.serializers import Codecs, compress
+from ignitetasks.serializers import Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker.coroutines import bridged as _run_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
@@ -258,7 +258,7 @@ class Runner:
             owner=self.task,
         )
 
-    def _encode(self, value: Any, delivery: Delivery) -> bytes:
+    def _encode(self, value: Any, delivery: Delivery) -> Data:
         if value is None and self._none is not None:
             return self._none
         payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
@@ -286,7 +286,7 @@ class Runner:
                 error.args = (f"The task ran longer than its hard limit of {hard_ms / 1000:g} s.",)
             raise
 
-    def _store(self, payload: bytes, delivery: Delivery) -> Ending:
+    def _store(self, payload: Data, delivery: Delivery) -> Ending:
         """Put a large result beside the lane."""
         limit = self._executor.settings.max_payload_bytes
         try:
@@ -353,7 +353,7 @@ class Runner:
     def _again(self, error: BaseException, delivery: Delivery, eta_ms: int) -> Ending:
         return RETRY, capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0], None
 
-    def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[bytes, int]:
+    def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[Data, int]:
         """Encode a retry's new arguments; returns the body and its flags."""
         executor = self._executor
         serializer = self.task.options.serializer or executor.settings.task_serializer

@@ -22,7 +22,7 @@ QUEUE, PRIORITY, ETA_MS, EXPIRES_MS, ROOT_ID, PARENT_ID, GROUP_ID, CREATED_MS = 
 #: One task to run, as the node sends it.
 Delivery = list[Any]
 #: Kind, payload, flags, extra and spawn: an outcome without its sequence number and run time.
-Ending = tuple[int, bytes | None, int, Any, Spawn | None]
+Ending = tuple[int, Data | None, int, Any, Spawn | None]
 
 PREFORK: Final = "prefork"
 THREADS: Final = "threads"
@@ -80,7 +80,7 @@ class Blobs(Protocol):
     def get(self, ref: BlobRef) -> Data:
         """Fetch a value; raises `NotConnected` when the node is gone, another `IgniteTasksError` otherwise."""
 
-    def put(self, blob_id: str, data: bytes, ttl_ms: int) -> BlobRef:
+    def put(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """Store a value; raises as `get`."""
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from ignitetasks.message import Spawn
 BATCH = 64
 
 #: One outcome on the wire: sequence number, kind, payload, flags, run time in microseconds, extra, spawn.
-Outcome = tuple[int, int, bytes | None, int, int, Any, Spawn | None]
+Outcome = tuple[int, int, bytes | bytearray | memoryview | None, int, int, Any, Spawn | None]
 
 
 class Outbox:

@@ -125,7 +125,8 @@ class Home:
 
     def insert(self, template: Template, item: Item, session: int | None) -> Record | None:
         """Makes one record, or fulfils a promised one; returns the record that is there already."""
-        task_id, body, mark = item
+        task_id, data, mark = item
+        body = bytes(data)
         known = self.records.get(task_id)
         if known is not None and known.join_size != PROMISED:
             return known

@@ -249,7 +249,7 @@ class LaneServer:
             if last:
                 self._departed(pid)
 
-    def put_blob(self, blob_id: str, data: bytes | memoryview) -> BlobRef:
+    def put_blob(self, blob_id: str, data: bytes | bytearray | memoryview) -> BlobRef:
         """Keeps a large value."""
         whole = bytes(data)
         self.blobs[blob_id] = whole

@@ -190,7 +190,7 @@ class MemoryTransport(Transport):
         link = self._current()
         return self._home.operations.call(op, args) if link is None else link.call(op, args)
 
-    def put_blob(self, blob_id: str, data: bytes | memoryview, ttl_ms: int) -> BlobRef:
+    def put_blob(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """See `Transport.put_blob`."""
         self._current()
         if self._blobs is not None:
