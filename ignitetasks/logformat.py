@@ -11,6 +11,8 @@ from typing import Any, cast
 
 import structlog
 
+from ignitetasks import context
+
 
 class Formatter(logging.Formatter):
     """Renders our events and everybody else's lines in one shape.
@@ -34,7 +36,7 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line of a record."""
-        event, facts = getattr(record, self._field, None) or (record.getMessage(), {})
+        event, facts = getattr(record, self._field, None) or (record.getMessage(), _running())
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
         fixed: dict[str, Any] = {
             "event": event,
@@ -51,3 +53,11 @@ class Formatter(logging.Formatter):
             # A fact never hides a fixed key, nor is it lost to one.
             fixed[f"{key}_" if key in fixed else key] = value
         return cast("str", self._render(None, record.levelname.lower(), fixed))
+
+
+def _running() -> dict[str, Any]:
+    """Returns which task wrote a line of its own."""
+    request = context.current_request()
+    if request is None or request.called_directly:
+        return {}
+    return {"task": request.task, "task_id": request.id}

@@ -181,7 +181,7 @@ class IgniteTasks(Running, Dispatching):
 
 def _unpickle_app(kind: type[IgniteTasks], name: str, settings: Settings, changes: Mapping[str, Any]) -> IgniteTasks:
     """Makes an app like one of another process; that of this process where there is one of its name."""
-    for app in _state.all_apps():
+    for app in (_state.get_current_app(), *_state.all_apps()):
         if type(app) is kind and app.name == name:
             return app
     return kind(name, settings=settings, changes=changes, set_as_current=False)

@@ -155,7 +155,7 @@ class Calls(Attributes, Generic[P, R]):
         if app.eager:
             self._check(args, kwargs)
             return eager.send(self, args, kwargs, call)
-        if not call:
+        if not call and app.plain:
             return self._send(self._plan or self._default_plan(), args, kwargs)
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
 
@@ -215,14 +215,15 @@ class Calls(Attributes, Generic[P, R]):
         total = len(calls) if isinstance(calls, Sized) else None
         return send_bulk(
             self.app,
-            self._encoded(calls, plan),
+            self._encoded(calls, plan, None if self.app.router.by_name else options),
             total=total,
             progress=progress,
             queue=plan.template.queue,
             task=self.name,
         )
 
-    def _encoded(self, calls: Iterable[Any], plan: Plan) -> Iterator[Call]:
+    def _encoded(self, calls: Iterable[Any], plan: Plan, routed: Mapping[str, Any] | None) -> Iterator[Call]:
+        """Yields the calls; ``routed`` has the options of all where a route looks at the arguments of each."""
         codecs, name, serializer, arity = self.app.client.codecs, self.name, plan.serializer, self._arity
         encode, method = message.encode_body, plan.compression
         none: dict[str, Any] = {}
@@ -238,6 +239,8 @@ class Calls(Attributes, Generic[P, R]):
                     args, kwargs = self._one_call(call)
                 if arity is not None:
                     arity.check(name, args, kwargs)
+                if routed is not None:
+                    plan = self.app.plan(name, self.options, routed, args, kwargs)
                 body = encode(codecs, name, args, kwargs, serializer)
                 yield plan, args, kwargs, compress(body, method) if method else body
         except RequestError as error:

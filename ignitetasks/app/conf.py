@@ -229,8 +229,19 @@ class Conf(MutableMapping[str, Any]):
             # A project that accepts JSON alone means JSON.
             if field not in values and getattr(self._base, field) not in accepted and accepted:
                 values[field] = accepted[0]
+        values.update(_from_url(self.get("broker_url"), values))
         current = {field: getattr(self._base, field) for field in OWN.values()}
         return Settings(**{**current, **values})
+
+
+def _from_url(url: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that a broker's URL stands for, where it is one that means something here."""
+    scheme, found, rest = str(url or "").partition("://")
+    if scheme == "memory" and "transport" not in values:
+        return {"transport": f"memory{found}{rest}"}
+    if scheme == "ignite" and "cluster" not in values:
+        return {"cluster": rest.rstrip("/")}
+    return {}
 
 
 def _expiry_seconds(value: Any) -> float:
@@ -302,7 +313,8 @@ def _hint(name: str) -> str:
 
 def _explain(spelled: str, name: str, value: Any) -> None:
     """Says once, of a setting that cannot apply, why."""
-    if value is not None and name not in _named:
+    understood = name == "broker_url" and str(value).partition("://")[0] in ("memory", "ignite")
+    if value is not None and not understood and name not in _named:
         _named.add(name)
         _log.warning("a setting has no effect here", setting=spelled, reason=_gone(name))
 

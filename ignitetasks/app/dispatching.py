@@ -122,13 +122,13 @@ class Dispatching(Registering):
                     self._plans.clear()
                 self._plans[task] = kept
             plan = kept[1]
+            if not call and options.expires is None and not self._inherit:
+                return plan
         else:
             plan = self._base_plan(router, task, options, args, kwargs or {})
         call = self._completed(options, call)
         if call:
-            plan = planning.change_plan(plan, call, sending.now_ms())
-        if self._some_queues:
-            _ = self.amqp.queues[plan.template.queue]
+            plan = self._existing(planning.change_plan(plan, call, sending.now_ms()))
         return plan
 
     def _base_plan(
@@ -139,21 +139,27 @@ class Dispatching(Registering):
             plan = plan._replace(retry=False)
         route = router.route({}, task, args, kwargs, self._tasks.get(task)) if router.routes else None
         if not route:
-            return plan
+            return self._existing(plan)
         # What the task itself says wins over a route.
         open_to_routes = {
             name: value for name, value in route.items() if getattr(options, name, None) == _DEFAULTS.get(name)
         }
-        return planning.change_plan(plan, self._by_routing_key(open_to_routes), sending.now_ms())
+        return self._existing(planning.change_plan(plan, self._by_routing_key(open_to_routes), sending.now_ms()))
+
+    def _existing(self, plan: Plan) -> Plan:
+        """Returns a plan whose queue there is."""
+        if self._some_queues:
+            _ = self.amqp.queues[plan.template.queue]
+        return plan
 
     def _completed(self, options: TaskOptions, call: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the options of a call with what the app adds to them."""
-        if call:
+        if "routing_key" in call:
             call = self._by_routing_key(call)
-            for name in ("eta", "expires"):
-                value = call.get(name)
-                if isinstance(value, datetime) and value.tzinfo is None:
-                    call = {**call, name: value.replace(tzinfo=self.timezone)}
+        for name in ("eta", "expires"):
+            value = call.get(name)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                call = {**call, name: value.replace(tzinfo=self.timezone)}
         if options.expires is not None and call.get("expires") is None:
             call = {**call, "expires": options.expires}
         if self._inherit and call.get("priority") is None:

@@ -74,9 +74,10 @@ class Registering(Configured):
 
     def prepare(self) -> None:
         """Makes ready for running tasks: imports what settings and `autodiscover_tasks` name, and finalizes."""
-        self._configure_once()
-        self._prepared = True
-        self.import_tasks()
+        if not self._prepared:
+            self._configure_once()
+            self._prepared = True
+            self.import_tasks()
         self.finalize()
 
     def annotations(self, task: Any) -> Iterator[Mapping[str, Any]]:

@@ -11,11 +11,13 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Final, TextIO
 
 from ignitetasks import log
 from ignitetasks.config import check_queue, state_home
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.worker import lifecycle
 from ignitetasks.worker import reload as reloading
 from ignitetasks.worker.model import ASYNCIO, POOLS, PREFORK, SOLO, THREADS, WorkerApp, WorkerPlan
 from ignitetasks.worker.node import NodeFinder, OwnNode
@@ -163,7 +165,7 @@ def run_worker(
         ConfigurationError: A value cannot be.
         NodeError: The node cannot be started.
     """
-    log.configure(json=log_json, level=loglevel, stream=log_stream)
+    lifecycle.set_up_logging(app, loglevel, log_json, log_stream)
     plan = make_plan(
         app,
         queues=queues,
@@ -181,8 +183,9 @@ def run_worker(
     )
     if reload and not reloading.under_reloader():
         return reloading.run_reloading()
+    worker = make_worker(app, plan)
     print_banner(app, plan, log_stream)
-    return make_worker(app, plan).run()
+    return worker.run()
 
 
 def make_worker(
@@ -199,6 +202,7 @@ def make_worker(
     Returns:
         The worker, not started.
     """
+    lifecycle.prepare(app, plan.name, asdict(plan))
     if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
         _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
     finder = NodeFinder(app.settings)

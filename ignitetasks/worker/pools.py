@@ -22,6 +22,7 @@ from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
 from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
+from ignitetasks.worker import lifecycle
 from ignitetasks.worker.aio import AsyncioChild
 from ignitetasks.worker.asyncrunner import AsyncRunner
 from ignitetasks.worker.base import ChildPort, flush_streams
@@ -110,6 +111,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
     if port.notify >= 0:
         # A process of its own: what it counts lies where the supervisor sees it.
         metrics.use(port.slots.numbers(port.index))
+    lifecycle.child_started(app)
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
     connection = LaneConnection.open(address.lane, address.token, "child", info)
     _lanes.add(connection)
@@ -126,6 +128,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         executor.blobs.close()
         _lanes.discard(connection)
         connection.close()
+        lifecycle.child_ended()
 
 
 def _limit(plan: WorkerPlan) -> TimeLimit:

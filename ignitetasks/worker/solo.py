@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ignitetasks import frames, jvm, log
 from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
-from ignitetasks.worker import node, pools
+from ignitetasks.worker import lifecycle, node, pools
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
@@ -52,7 +52,7 @@ class SoloWorker:
         self._on_ready = on_ready
         self._connection: frames.LaneConnection | None = None
         self._drained = threading.Event()
-        self._stopping = False
+        self._stopping = self._told = False
         self._slots = Slots(1)
         # Read by the loop between two tasks, written by the thread that serves the node.
         self._control, pipe = os.pipe2(os.O_CLOEXEC)
@@ -73,10 +73,12 @@ class SoloWorker:
         Raises:
             NodeError: The node could not be started, the first time.
         """
+        lifecycle.started(self)
         before = self._install()
         try:
             self._work()
         except WorkerShutdown:
+            lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
             _logger.warning("cold shutdown", worker=self._plan.name)
         finally:
             for signum, handler in before.items():
@@ -85,10 +87,13 @@ class SoloWorker:
             self._find_node.stop()
             os.close(self._control)
             os.close(self._pipe)
+            lifecycle.ended(self)
         return 0
 
     def stop(self) -> None:
         """Ask for a warm shutdown; safe from any thread and from a signal handler."""
+        if not self._stopping:
+            lifecycle.stopping(self._plan.name, "SIGTERM", "Warm")
         self._stopping = True
         connection = self._connection
         if connection is not None:
@@ -160,6 +165,9 @@ class SoloWorker:
         self._drained.clear()
         threading.Thread(target=self._listen, args=(connection,), name="ignitetasks-lane", daemon=True).start()
         _logger.info("worker connected", worker=self._plan.name, epoch=epoch, queues=list(self._plan.queues))
+        if not self._told:
+            self._told = True
+            lifecycle.became_ready(self)
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None

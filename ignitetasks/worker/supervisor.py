@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ignitetasks import frames, jvm, log
+from ignitetasks import frames, jvm, log, signals
 from ignitetasks.errors import IgniteTasksError, OperationalError
-from ignitetasks.worker import base, killing, node, pools
+from ignitetasks.worker import base, killing, lifecycle, node, pools
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
@@ -88,6 +88,7 @@ class Supervisor:
         Raises:
             NodeError: The node could not be started, the first time.
         """
+        lifecycle.started(self)
         self._signals.install()
         self._selector.register(self._signals.fd, selectors.EVENT_READ, self._on_signals)
         self._selector.register(self._notify, selectors.EVENT_READ, self._on_notify)
@@ -259,6 +260,7 @@ class Supervisor:
         if not self._was_ready and self.slots.ready() == self._plan.processes:
             self._was_ready = True
             _logger.info("worker became ready", worker=self._plan.name, children=self._plan.processes)
+            lifecycle.became_ready(self)
             if self._on_ready is not None:
                 self._on_ready()
 
@@ -268,6 +270,7 @@ class Supervisor:
         plan, address, epoch = self._plan, self._address, self._epoch
         if address is None:
             raise RuntimeError("children are only started on a connection")
+        signals.worker_before_create_process.send(sender=self)
         port = base.ChildPort(
             index=index,
             slots=self.slots,
@@ -343,6 +346,7 @@ class Supervisor:
     def _stop_warm(self) -> None:
         """Take nothing more, return what has not started, let running tasks end."""
         self._draining = True
+        lifecycle.stopping(self._plan.name, "SIGTERM", "Warm")
         busy = sum(self.slots.running(member.index).seq != IDLE for member in self._children)
         _logger.info("warm shutdown started", worker=self._plan.name, running=busy)
         if self._connection is None:
@@ -369,6 +373,7 @@ class Supervisor:
     def _stop_cold(self) -> None:
         """Kill everything; the reports make the node return the tasks at once."""
         _logger.warning("cold shutdown", worker=self._plan.name, children=len(self._children))
+        lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
         self._draining = True
         self._kill_all(family.SHUTDOWN)
         self._exit_code = 0
@@ -387,6 +392,7 @@ class Supervisor:
         self._signals.close()
         os.close(self._notify)
         gc.unfreeze()
+        lifecycle.ended(self)
 
     # -- health -----------------------------------------------------------------------------------------------
 

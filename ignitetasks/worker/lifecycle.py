@@ -1,0 +1,114 @@
+"""The signals of a worker's life, and the logging it sets up; called by whoever starts, runs or ends one.
+
+This file must not start or end anything itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from ignitetasks import _state, log, signals
+from ignitetasks.app.log import TaskFormatter
+from ignitetasks.utils.log import TASK_LOGGER, mlevel
+
+_SETTINGS = ("worker_log_format", "worker_task_log_format", "worker_hijack_root_logger", "worker_log_color")
+
+
+def prepare(app: Any, name: str, options: Mapping[str, Any]) -> None:
+    """Make an application ready to run tasks: imports what it names, and tells who wants to know.
+
+    Args:
+        app: The application.
+        name: The worker's name.
+        options: What the worker is to be.
+    """
+    ready = getattr(app, "prepare", None)
+    if ready is None:
+        return
+    _state.set_default_app(app)
+    conf = app.conf
+    signals.celeryd_init.send(sender=name, instance=None, conf=conf, options=dict(options))
+    ready()
+    signals.celeryd_after_setup.send(sender=name, instance=None, conf=conf)
+
+
+def started(worker: Any) -> None:
+    """Tell that a worker begins to work; in its own process."""
+    signals.worker_init.send(sender=worker)
+
+
+def became_ready(worker: Any) -> None:
+    """Tell that a worker takes tasks."""
+    signals.worker_ready.send(sender=worker)
+
+
+def stopping(name: str, sig: str, how: str) -> None:
+    """Tell that a worker was told to stop.
+
+    Args:
+        name: The worker's name.
+        sig: What told it.
+        how: ``Warm`` lets running tasks end, ``Cold`` does not.
+    """
+    signals.worker_shutting_down.send(sender=name, sig=sig, how=how, exitcode=0)
+
+
+def ended(worker: Any) -> None:
+    """Tell that a worker has stopped."""
+    signals.worker_shutdown.send(sender=worker)
+
+
+def child_started(app: Any) -> None:
+    """Tell, in a child, that it is about to run tasks."""
+    on_fork = getattr(app, "on_after_fork", None)
+    if on_fork is not None:
+        on_fork.send(sender=app)
+    signals.worker_process_init.send(sender=None)
+
+
+def child_ended() -> None:
+    """Tell, in a child, that it runs no more tasks."""
+    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+
+
+def set_up_logging(app: Any, level: str, json: bool | None, stream: TextIO | None) -> None:
+    """Set up the log of a worker, unless ``setup_logging`` has receivers, which then do it.
+
+    Args:
+        app: The application.
+        level: Lowest level that is logged.
+        json: True for JSON lines, False for text, None to decide by the terminal.
+        stream: Where to; None for standard error.
+    """
+    conf = getattr(app, "conf", None)
+    layout, task_layout, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
+    news = {"loglevel": mlevel(level), "logfile": None, "format": layout, "colorize": color}
+    if signals.setup_logging.receivers:
+        signals.setup_logging.send(sender=None, **news)
+        return
+    handler = log.configure(json=json, level=level, stream=stream)
+    if layout:
+        handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
+    root = logging.getLogger()
+    if hijack:
+        # Records of everybody else's loggers go where ours go.
+        for old in list(root.handlers):
+            if getattr(old, "ignitetasks", False):
+                root.removeHandler(old)
+        other = logging.StreamHandler(stream or sys.stderr)
+        other.setFormatter(handler.formatter)
+        other.ignitetasks = True  # type: ignore[attr-defined]
+        root.addHandler(other)
+        root.setLevel(mlevel(level))
+    signals.after_setup_logger.send(sender=None, logger=root, **news)
+    tasks = logging.getLogger(TASK_LOGGER)
+    if task_layout:
+        own = logging.StreamHandler(stream or sys.stderr)
+        own.setFormatter(TaskFormatter(task_layout, getattr(conf, "worker_task_log_datefmt", None)))
+        tasks.handlers[:] = [own]
+        tasks.propagate = False
+    signals.after_setup_task_logger.send(sender=None, logger=tasks, **{**news, "format": task_layout})
