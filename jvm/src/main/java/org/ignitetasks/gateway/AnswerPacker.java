@@ -114,8 +114,8 @@ final class AnswerPacker {
     entry("max_deliveries", r.maxDeliveries);
     entry("result_ttl_ms", r.resultTtlMillis);
     entry("join_id", r.joinId);
-    entry("join_size", r.joinSize);
-    entry("replaced", r.replaced);
+    entry("join_size", Math.max(TaskRecord.PROMISED, r.joinSize));
+    entry("replaced_fence", r.replacedFence);
     entry("note", r.note);
   }
 

@@ -265,16 +265,18 @@ final class Completer {
     List<Step> steps = new ArrayList<>(planned.size());
     for (Step step : planned) {
       TaskRecord there = found.get(step.entry().id);
-      boolean over = step.entry().unsure && (there == null || over(step, there));
-      steps.add(over ? step.instead(there, Outcomes.Next.AS_FOUND) : step);
+      steps.add(step.entry().unsure ? asFound(step, there) : step);
     }
     return steps;
   }
 
-  /** It has ended; or its id has gone to another call, which must not be written over. */
-  private static boolean over(Step step, TaskRecord there) {
-    return there.state.terminal()
-        || (step.before() != null && there.replaced > step.before().replaced);
+  private static Step asFound(Step step, TaskRecord there) {
+    if (there == null || there.state.terminal()) {
+      return step.instead(there, Outcomes.Next.AS_FOUND);
+    }
+    // Its id has gone to another call, or is promised to one, which may come in this very batch.
+    boolean replaced = there.replacedFence == step.entry().fence;
+    return replaced ? step.instead(there, Outcomes.Next.PROMISE) : step;
   }
 
   private void giveUp(List<Step> steps, Continuations.Plan more, boolean wrote) {
@@ -331,10 +333,6 @@ final class Completer {
 
   private boolean settleEnd(Entry entry, TaskRecord record, Map<Origin, List<Completion>> mail) {
     boolean current = home.state.ended(entry);
-    if (record != null && !record.state.terminal()) {
-      // Its replacement, found in the ledger.
-      return current && home.succeed(entry, record, home.nowMillis());
-    }
     home.leftOrder(entry);
     if (record == null || record.expired) {
       return false;
@@ -362,7 +360,7 @@ final class Completer {
         home.dropReplaced(step.before(), r);
       }
       case AS_FOUND -> {
-        if (r != null && !r.expired && r.state.terminal()) {
+        if (r != null && !r.expired) {
           home.ended(r);
         }
       }

@@ -59,7 +59,17 @@ final class Continuations {
     for (Step step : steps) {
       some |= step.spawn() != null || step.settles() || step.next() == Outcomes.Next.PROMISE;
     }
-    return some ? new Plan().read(steps) : null;
+    if (!some) {
+      return null;
+    }
+    Plan plan = new Plan();
+    try {
+      plan.read(steps);
+    } catch (RuntimeException e) {
+      plan.undo();
+      throw e;
+    }
+    return plan;
   }
 
   /** One row that is to be written. */
@@ -88,7 +98,7 @@ final class Continuations {
     private final Map<String, Planned> rows = new LinkedHashMap<>();
     private Map<String, TaskRecord> found = Map.of();
 
-    private Plan read(List<Step> steps) {
+    private void read(List<Step> steps) {
       Set<String> ids = new LinkedHashSet<>();
       for (Step step : steps) {
         if (step.spawn() != null) {
@@ -113,7 +123,6 @@ final class Continuations {
           rows.put(task.id, new Planned(task, null, null));
         }
       }
-      return this;
     }
 
     private void add(Spawn spawn) {
@@ -177,10 +186,7 @@ final class Continuations {
       if (known == null || known.joinSize == 0 || known.expired || known.state.terminal()) {
         return planned;
       }
-      Entry entry;
-      synchronized (home.lock) {
-        entry = home.joins.take(id);
-      }
+      Entry entry = home.takeWaiting(id);
       if (entry == null) {
         return null;
       }

@@ -183,6 +183,24 @@ final class HomeContext {
     return arrive(entry, record.joinSize, nowMillis);
   }
 
+  /**
+   * Takes out a reserved task that waits for others or for its call; null if it does so no more.
+   *
+   * <p>The write that made it wait may be in doubt: the ledger has it, but its old delivery has not
+   * ended here. Nobody must take it for a task that runs: the caller comes again.
+   */
+  Entry takeWaiting(String id) {
+    synchronized (lock) {
+      Entry entry = joins.take(id);
+      Entry lease = entry == null ? state.lease(id) : null;
+      if (lease != null && lease.unsure) {
+        throw new TasksException(
+            TasksException.Code.BUSY, "what became of task " + id + " is not known yet: try again");
+      }
+      return entry;
+    }
+  }
+
   /** Brings an entry back that was taken out and not changed; call with the lock. */
   void restored(Entry entry, long nowMillis) {
     if (joins.putBack(entry)) {
@@ -222,7 +240,10 @@ final class HomeContext {
   static TaskRecord filled(TaskRecord promise, TaskRecord call) {
     TaskRecord r = call.copy();
     r.createdMillis = promise.createdMillis;
-    r.replaced = promise.replaced;
+    r.replacedFence = promise.replacedFence;
+    // What a call before it has waited for is counted already, and would be counted for it.
+    int counted = TaskRecord.PROMISED - promise.joinSize;
+    r.joinSize = call.joinSize < 0 ? call.joinSize - counted : call.joinSize + counted;
     r.flag(TaskFlags.COUNTED, promise.has(TaskFlags.COUNTED));
     r.joinId = call.joinId == null ? promise.joinId : call.joinId;
     r.rootId = call.rootId == null ? promise.rootId : call.rootId;

@@ -161,7 +161,6 @@ final class HomeRebuild {
       Entry entry, int joinSize, WorkerApi.Running held, List<Entry> lost, long now) {
     boolean open = entry.fence != 0;
     TaskRecord record = entry.record;
-    // What a worker says it holds may be the delivery that was replaced by what waits here.
     if (joinSize != 0 && home.joins.hold(entry, joinSize)) {
       if (!open) {
         return;
@@ -169,7 +168,13 @@ final class HomeRebuild {
       home.joins.take(entry.id);
       entry.record = record;
     }
-    if (held != null && held.fence() >= entry.fence && entry.record != null) {
+    // What a worker says it holds may be the delivery that was replaced by what waits here.
+    boolean current =
+        held != null
+            && record != null
+            && held.fence() >= entry.fence
+            && held.fence() > record.replacedFence;
+    if (current) {
       home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
       entry.leaseOnRecord = open;
     } else if (open) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.Locator;
@@ -23,10 +24,13 @@ final class Inserter {
   private static final class Plan {
     List<TaskRecord> fresh = new ArrayList<>();
 
-    /** New records of promised tasks. */
-    final List<TaskRecord> fills = new ArrayList<>();
+    /** New records of promised tasks, and the entries that waited for them. */
+    final Map<Entry, TaskRecord> fills = new LinkedHashMap<>();
 
     final List<SubmitAnswer.Exception> exceptions = new ArrayList<>();
+
+    /** Indices of those whose tasks are promised. */
+    final List<Integer> promised = new ArrayList<>();
 
     /**
      * Of those that were there: tasks that are in no order, since their last write was in doubt.
@@ -57,8 +61,9 @@ final class Inserter {
               boolean distinct = home.reservations.take(ids);
               try {
                 Plan plan = plan(records, repeated, distinct);
+                Collection<WorkerSlots> slots = perform(plan, records, origin);
                 exceptions.addAll(plan.exceptions);
-                return perform(plan, origin);
+                return slots;
               } finally {
                 home.reservations.release(ids);
               }
@@ -107,10 +112,10 @@ final class Inserter {
         if (!distinct) {
           there.put(record.id, record);
         }
-      } else if (known.promised()) {
-        TaskRecord filled = HomeContext.filled(known, record);
-        plan.fills.add(filled);
-        there.put(record.id, filled);
+      } else if (known.promised() && known.replacedFence == 0) {
+        // One that ran and was replaced is for spawns alone: this may be its own submit, repeated.
+        plan.promised.add(i);
+        there.put(record.id, record);
       } else {
         int code = sameCall(record, known) ? SubmitAnswer.EXISTS : SubmitAnswer.CONFLICT;
         plan.exceptions.add(new SubmitAnswer.Exception(i, code, known.state.code()));
@@ -125,8 +130,9 @@ final class Inserter {
         || Arrays.equals(a.fingerprint, b.fingerprint);
   }
 
-  private Collection<WorkerSlots> perform(Plan plan, Origin origin) {
+  private Collection<WorkerSlots> perform(Plan plan, List<TaskRecord> records, Origin origin) {
     doubts.settle(plan.doubts, plan.found);
+    takePromised(plan, records);
     List<RecordStore.Run> runs;
     try {
       long start = home.nowNanos();
@@ -138,7 +144,7 @@ final class Inserter {
     } catch (RuntimeException e) {
       // Whether it is durable is open: if it is, the task must get its turn without the client.
       home.doubts.add(entries(plan.fresh, origin), null);
-      home.doubts.add(takePromised(plan.fills), TaskState.PENDING);
+      home.doubts.add(plan.fills.keySet(), TaskState.PENDING);
       throw e;
     }
     List<Entry> entries = entries(plan.fresh, origin);
@@ -152,7 +158,7 @@ final class Inserter {
       for (int i = 0; i < entries.size(); i++) {
         home.arrive(entries.get(i), plan.fresh.get(i).joinSize, now);
       }
-      plan.fills.forEach(filled -> fill(filled, origin, now));
+      plan.fills.forEach((promised, filled) -> fill(promised, filled, origin, now));
       return home.state.dispatch(now, home.nowNanos());
     }
   }
@@ -163,35 +169,39 @@ final class Inserter {
     }
     // No sheets: what is filled in has a row already.
     List<TaskRecord> rows = new ArrayList<>(plan.fresh);
-    rows.addAll(plan.fills);
+    rows.addAll(plan.fills.values());
     home.store.write(rows);
     return List.of();
   }
 
-  private void fill(TaskRecord filled, Origin origin, long now) {
-    Entry promised = home.joins.take(filled.id);
-    if (promised == null) {
-      return;
+  private void takePromised(Plan plan, List<TaskRecord> records) {
+    try {
+      for (int index : plan.promised) {
+        TaskRecord call = records.get(index);
+        TaskRecord promise = plan.found.get(call.id);
+        Entry promised = home.takeWaiting(call.id);
+        if (promised == null) {
+          int state = promise.state.code();
+          plan.exceptions.add(new SubmitAnswer.Exception(index, SubmitAnswer.EXISTS, state));
+        } else {
+          plan.fills.put(promised, HomeContext.filled(promise, call));
+        }
+      }
+    } catch (RuntimeException e) {
+      synchronized (home.lock) {
+        plan.fills.keySet().forEach(entry -> home.restored(entry, home.nowMillis()));
+      }
+      throw e;
     }
+  }
+
+  private void fill(Entry promised, TaskRecord filled, Origin origin, long now) {
     if (promised.origin == null && !filled.has(TaskFlags.IGNORE_RESULT)) {
       promised.origin = origin;
     } else if (origin != null && !origin.equals(promised.origin)) {
       home.watchers.add(filled.id, origin);
     }
     home.succeed(promised, filled, now);
-  }
-
-  private List<Entry> takePromised(List<TaskRecord> fills) {
-    List<Entry> taken = new ArrayList<>();
-    synchronized (home.lock) {
-      for (TaskRecord filled : fills) {
-        Entry promised = home.joins.take(filled.id);
-        if (promised != null) {
-          taken.add(promised);
-        }
-      }
-    }
-    return taken;
   }
 
   private static List<Entry> entries(List<TaskRecord> records, Origin origin) {

@@ -3,7 +3,6 @@ package org.ignitetasks.home;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Predicate;
-import org.ignitetasks.model.TaskRecord;
 
 /**
  * Which tasks wait for others to end, how many of those have ended, and which tasks are only
@@ -49,10 +48,10 @@ final class Joins {
   }
 
   private void resize(Join join, int size) {
-    if (join.size == TaskRecord.PROMISED) {
+    if (join.size < 0) {
       promised--;
     }
-    if (size == TaskRecord.PROMISED) {
+    if (size < 0) {
       promised++;
     }
     join.size = size;
@@ -118,21 +117,9 @@ final class Joins {
     return join != null && join.size != 0;
   }
 
-  /** Says whether a task is known by its id only. */
-  boolean promised(String id) {
-    Join join = joins.get(id);
-    return join != null && join.size == TaskRecord.PROMISED;
-  }
-
   /** Says whether any task is promised; needs no lock. */
   boolean anyPromised() {
     return promised > 0;
-  }
-
-  /** Says whether {@code entry} is the one that waits under its id. */
-  boolean waits(Entry entry) {
-    Join join = joins.get(entry.id);
-    return join != null && join.waiting == entry;
   }
 
   /** Forgets joins that have another home now. */

@@ -30,7 +30,7 @@ final class Outcomes {
     RUN_ON,
     /** The id has no call any more, until its spawn or a later one brings another. */
     PROMISE,
-    /** The ledger says that the task has ended, or was replaced, already: nothing to write. */
+    /** The ledger says that the task has ended already: nothing to write. */
     AS_FOUND
   }
 
@@ -53,7 +53,7 @@ final class Outcomes {
         return Next.REQUEUE;
       }
       case Outcome.REPLACED -> {
-        promise(r);
+        promise(r, o.fence());
         return Next.PROMISE;
       }
       case Outcome.LOST -> {
@@ -126,11 +126,11 @@ final class Outcomes {
   }
 
   /** The id, its place in the order and what waits for it stay; everything else may change. */
-  private static void promise(TaskRecord r) {
+  private static void promise(TaskRecord r, long fence) {
     r.attempt = 0;
     reopen(r);
-    r.joinSize = TaskRecord.PROMISED;
-    r.replaced++;
+    r.joinSize = TaskRecord.PROMISED - r.joinSize;
+    r.replacedFence = fence;
     r.deliveries = 0;
     r.workerLosses = 0;
     r.etaMillis = 0;

@@ -6,11 +6,12 @@ import java.util.Arrays;
 /**
  * The stored form of a {@link TaskRecord}: a version byte, then fields in a fixed order.
  *
- * <p>Numbers are LEB128 varints (zig-zag is not needed: nothing stored is negative), strings and
- * bytes have a varint length where 0 means null and n + 1 a length of n. A new field is appended
- * with a new version; readers accept every older version. (Version 2 has its joins in front, so
- * that a rebuild finds them without decoding the rest.) Strings that repeat (task, queue, worker,
- * error type) are shared when decoded, so that a million records do not hold a million copies.
+ * <p>Numbers are LEB128 varints (zig-zag for the join size only: nothing else is negative), strings
+ * and bytes have a varint length where 0 means null and n + 1 a length of n. A new field is
+ * appended with a new version; readers accept every older version. (Version 2 has its joins in
+ * front, so that a rebuild finds them without decoding the rest.) Strings that repeat (task, queue,
+ * worker, error type) are shared when decoded, so that a million records do not hold a million
+ * copies.
  */
 public final class RecordCodec {
   private static final byte VERSION = 2;
@@ -37,7 +38,7 @@ public final class RecordCodec {
     }
     w.bytes[w.size++] = VERSION;
     w.bytes[w.size++] = (byte) r.state.code();
-    w.number(r.joinSize + 1L);
+    w.signed(r.joinSize);
     w.text(r.joinId);
     w.text(r.task);
     w.text(r.queue);
@@ -66,7 +67,7 @@ public final class RecordCodec {
     w.blob(r.options);
     w.blob(r.body);
     w.blob(r.payload);
-    w.number(r.replaced);
+    w.number(r.replacedFence);
     w.text(r.note);
     return w.done();
   }
@@ -96,7 +97,7 @@ public final class RecordCodec {
   public static Join peekJoin(byte[] stored) {
     boolean marker = marker(stored[0]);
     // The two bytes that nearly every record has here: no size, no join.
-    if (!marker && (stored[0] == WITHOUT_JOINS || (stored[2] == 1 && stored[3] == 0))) {
+    if (!marker && (stored[0] == WITHOUT_JOINS || (stored[2] == 0 && stored[3] == 0))) {
       return null;
     }
     Reader in = new Reader(stored);
@@ -106,7 +107,7 @@ public final class RecordCodec {
       return in.at == stored.length ? null : new Join(in.text(true), 0);
     }
     in.at = 2;
-    int size = (int) in.number() - 1;
+    int size = in.signed();
     return new Join(in.text(true), size);
   }
 
@@ -146,7 +147,7 @@ public final class RecordCodec {
     }
     r.state = TaskState.of(stored[in.at++]);
     if (version == VERSION) {
-      r.joinSize = (int) in.number() - 1;
+      r.joinSize = in.signed();
       r.joinId = in.text(true);
     }
     r.task = in.text(true);
@@ -181,7 +182,7 @@ public final class RecordCodec {
       r.flag(OLD_RESULT_REF, false);
       r.flag(TaskFlags.RESULT_REF, reference);
     } else {
-      r.replaced = (int) in.number();
+      r.replacedFence = in.number();
       r.note = in.text(true);
     }
     return r;
@@ -213,6 +214,10 @@ public final class RecordCodec {
         rest >>>= 7;
       }
       bytes[size++] = (byte) rest;
+    }
+
+    void signed(int value) {
+      number(((long) value << 1 ^ value >> 31) & 0xffffffffL);
     }
 
     void text(String value) {
@@ -268,6 +273,11 @@ public final class RecordCodec {
           throw new IllegalArgumentException("a number does not end");
         }
       }
+    }
+
+    int signed() {
+      int value = (int) number();
+      return value >>> 1 ^ -(value & 1);
     }
 
     /** Returns the length of what follows, -1 if it is null. */

@@ -87,7 +87,7 @@ public final class Sheet {
     return (r.flags & (TaskFlags.CHECK_EXISTS | TaskFlags.BODY_REF)) == 0
         && r.fingerprint == null
         && r.joinSize == 0
-        && r.replaced == 0
+        && r.replacedFence == 0
         && r.state == TaskState.PENDING;
   }
 

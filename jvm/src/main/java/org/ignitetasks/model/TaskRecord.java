@@ -45,13 +45,14 @@ public final class TaskRecord implements Cloneable {
   public String joinId;
 
   /**
-   * Above 0: so many tasks with this one's id as their join must have ended before it is ready;
-   * {@link #PROMISED}: it has no call yet.
+   * Above 0: so many tasks with this one's id as their join must have ended before it is ready.
+   * Below: it has no call yet; {@link #PROMISED} less the join size of a call that it had before,
+   * whose members have been counted.
    */
   public int joinSize;
 
-  /** How often the task was replaced by another call under the same id. */
-  public int replaced;
+  /** Fence of the last delivery after which the id went to another call, 0 if there was none. */
+  public long replacedFence;
 
   /** Name of a custom state while the task runs, or null; its data is the payload. */
   public String note;
@@ -85,7 +86,7 @@ public final class TaskRecord implements Cloneable {
 
   /** Says whether the task has no call yet: it waits to be filled in, or to be ended. */
   public boolean promised() {
-    return joinSize == PROMISED && !state.terminal();
+    return joinSize < 0 && !state.terminal();
   }
 
   /** Sets or clears the bits of {@code mask}. */

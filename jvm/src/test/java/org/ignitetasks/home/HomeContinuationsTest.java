@@ -231,7 +231,7 @@ class HomeContinuationsTest extends HomeTestBase {
     other.body = new byte[] {'m', 3};
     complete(1, Spawns.of(other).with(a, Outcome.REPLACED));
     assertEquals(List.of(), told());
-    assertEquals(1, info("a").replaced);
+    assertEquals(a.fence(), info("a").replacedFence);
     Delivery again = next();
     assertEquals(9, again.record().priority);
     assertArrayEquals(new byte[] {'m', 3}, again.record().body);
@@ -278,6 +278,52 @@ class HomeContinuationsTest extends HomeTestBase {
       assertEquals(TaskState.SUCCESS, state(id));
       checkMemory();
     }
+  }
+
+  @Test
+  void theRepeatedSubmitOfAReplacedTaskDoesNotBringItBack() {
+    known();
+    TaskRecord call = Make.record("a");
+    Delivery a = running(call.copy());
+    complete(1, Spawns.of(Make.record("step")).with(a, Outcome.REPLACED));
+    assertEquals(0, home.submit(List.of(call), CLIENT, true).created());
+    assertTrue(info("a").promised());
+  }
+
+  @Test
+  void theBodyOfAJoinMayBeReplacedByAJoin() {
+    known();
+    submit(join("a", 2), Spawns.member("m", "a"), Spawns.member("n", "a"));
+    complete(1, success(next()));
+    complete(1, success(next()));
+    Delivery a = next();
+    TaskRecord again = join("a", 2);
+    complete(
+        1,
+        Spawns.of(again, Spawns.member("x", "a"), Spawns.member("y", "a"))
+            .with(a, Outcome.REPLACED));
+    complete(1, success(next()));
+    restart();
+    known();
+    assertEquals(List.of("y", "a"), runAll(1));
+    checkMemory();
+  }
+
+  @Test
+  void aRepeatedReplacementAndItsFulfilmentMayComeInOneBatch() {
+    known();
+    Delivery a = running(Make.record("a"));
+    Outcome replaced = Spawns.of(Make.record("step")).with(a, Outcome.REPLACED);
+    faults.once("write done");
+    assertThrows(TasksException.class, () -> complete(1, replaced));
+    settleDoubts();
+    Delivery step = next();
+    Outcome fulfilled = Spawns.of(Make.record("a")).success(step);
+    TasksException busy = assertThrows(TasksException.class, () -> complete(1, fulfilled));
+    assertTrue(busy.code().retryable());
+    complete(1, fulfilled, replaced);
+    assertEquals(List.of("a"), runAll(1));
+    checkMemory();
   }
 
   @Test

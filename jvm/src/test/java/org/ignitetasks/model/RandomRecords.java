@@ -49,8 +49,8 @@ final class RandomRecords {
     r.parentId = text(random);
     r.groupId = text(random);
     r.joinId = text(random);
-    r.joinSize = random.nextInt(4) - 1;
-    r.replaced = random.nextInt(3);
+    r.joinSize = random.nextInt(5) == 0 ? random.nextInt() : random.nextInt(4) - 2;
+    r.replacedFence = number(random);
     r.note = text(random);
     r.fingerprint = bytes(random);
     r.options = bytes(random);
