@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ignitetasks import message, sending, signals
 from ignitetasks.app import eager, publishing
@@ -24,6 +24,7 @@ from ignitetasks.results import ResultList
 from ignitetasks.serializers import compress
 
 P = ParamSpec("P")
+Rest = ParamSpec("Rest")
 R = TypeVar("R")
 
 
@@ -258,7 +259,14 @@ class Calls(Attributes, Generic[P, R]):
             return (), call
         return (call,), {}
 
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+    # Empty, whole, or without the first argument, which the step before gives: what a chain puts together.
+    @overload
+    def s(self) -> Signature[R]: ...
+    @overload
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]: ...
+    @overload
+    def s(self: Calls[Concatenate[Any, Rest], R], *args: Rest.args, **kwargs: Rest.kwargs) -> Signature[R]: ...
+    def s(self, *args: Any, **kwargs: Any) -> Signature[Any]:
         """Returns a call of this task as a value."""
         return Signature(self.name, args, kwargs, app=self.app)
 

@@ -21,6 +21,7 @@ from ignitetasks.errors import ConfigurationError, DuplicateTask, NotRegistered
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T", bound=TaskClass[Any, Any])
 
 _lock = threading.Lock()
 
@@ -159,6 +160,10 @@ class Registering(Configured):
         task.define(body, name, self, given)
         return self._add(task)
 
+    @overload
+    def register_task(self, task: type[T], **options: Any) -> T: ...
+    @overload
+    def register_task(self, task: T, **options: Any) -> T: ...
     def register_task(self, task: Any, **options: Any) -> Any:
         """Adds a class based task.
 

@@ -345,7 +345,7 @@ def test_an_owned_node_ends_with_its_lifeline(machine: Machine, monkeypatch: pyt
     assert is_alive(node.pid)
     with pytest.raises(NodeError, match="is already the node of"):
         own_instance(machine.spec, "0.1.0")
-    assert node.stop(5) == 0
+    assert node.stop(30) == 0
     assert find_instance(machine.spec) is None
 
 
