@@ -59,6 +59,7 @@ class Request:
         loglevel: Level of the worker's log, where known.
         options: Everything else the caller sent along.
         owner: The task itself.
+        report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
     """
 
     id: str | None = None
@@ -100,6 +101,7 @@ class Request:
     loglevel: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
     owner: Any = field(default=None, compare=False)
+    report: Any = field(default=None, compare=False)
 
     def __getattr__(self, name: str) -> Any:
         headers = self.__dict__.get("headers")

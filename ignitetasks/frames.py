@@ -25,6 +25,8 @@ RUN: Final = 10
 DONE: Final = 11
 STOP: Final = 12
 BYE: Final = 13
+# From a child [number of the delivery, name of the state, result bytes]: how far a running task is.
+STATE: Final = 14
 DRAIN: Final = 20
 DRAINED: Final = 21
 CHILD_DIED: Final = 22

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ignitetasks import log, metrics, states
 from ignitetasks.errors import NotConnected, UnknownSession
-from ignitetasks.message import EXPIRED_STATE, Completion, PollAnswer, Session
+from ignitetasks.message import EXPIRED_STATE, PROGRESS_STATE, Completion, PollAnswer, Session
 from ignitetasks.transport.base import Transport
+from ignitetasks.waiters import Waiter as Waiter
 
 WATCH_BATCH = 5_000
 POLL_LIMIT = 5_000
@@ -32,34 +33,6 @@ _UNREACHABLE_PAUSE_SECONDS = 0.05
 _UNDOABLE = frozenset({states.DEAD_CODE, states.REJECTED_CODE})
 
 _log = log.get_logger("results")
-
-
-class Waiter:
-    """Somebody who wants some completions; made by the caller, filled by the hub.
-
-    Args:
-        count: How many completions are wanted.
-        sink: Gets each completion, under the hub's lock: it must be quick and must not call the hub.
-
-    Attributes:
-        asked: True when the node was asked for some of its ids; else it relies on an `Epoch`.
-        left: Completions still missing.
-        enough: `ResultHub.wait` returns when no more than so many are missing.
-    """
-
-    __slots__ = ("__weakref__", "asked", "enough", "left", "sink", "wake")
-
-    def __init__(self, count: int, sink: Callable[[Completion], None]) -> None:
-        self.left = count
-        self.enough = 0
-        self.asked = False
-        self.sink = sink
-        self.wake = threading.Event()
-
-    @property
-    def satisfied(self) -> bool:
-        """True when the caller need not wait any longer."""
-        return self.left <= self.enough
 
 
 class Epoch:
@@ -206,6 +179,7 @@ class ResultHub:
         """
         deadline = None if timeout is None else self._clock() + timeout
         while not waiter.satisfied:
+            waiter.listen()
             left = None if deadline is None else deadline - self._clock()
             if left is not None and left <= 0:
                 self._unfollow(waiter)
@@ -219,6 +193,7 @@ class ResultHub:
                 waiter.wake.wait(left)
                 # Cleared before the conditions are looked at again, so a wake-up in between is not lost.
                 waiter.wake.clear()
+        waiter.listen()
         self._unfollow(waiter)
         return True
 
@@ -389,6 +364,9 @@ class ResultHub:
         counts: dict[int, int] = {}
         with self._lock:
             for completion in completions:
+                if completion.state == PROGRESS_STATE:
+                    self._pass_on(completion)
+                    continue
                 counts[completion.state] = counts.get(completion.state, 0) + 1
                 waiters = self._interest.pop(completion.id, None)
                 if waiters is None:
@@ -401,6 +379,11 @@ class ResultHub:
         for state, number in counts.items():
             if state in self._counters:
                 self._counters[state].inc(number)
+
+    def _pass_on(self, word: Completion) -> None:
+        """Gives what a running task says to those who want to hear it."""
+        for waiter in self._interest.get(word.id, ()):
+            waiter.told(word)
 
     def _hand(self, waiter: Waiter, completion: Completion) -> None:
         waiter.left -= 1

@@ -33,6 +33,10 @@ SETTLE_TASK = "ignitetasks.settle"
 COMPLETION_REF = 1
 #: Stands for a wire state in a `Completion`: the record was there once and is swept.
 EXPIRED_STATE = -2
+#: State of a completion that is none: the task runs on, and its payload is `Progress` packed.
+PROGRESS_STATE = -3
+#: Largest progress, in bytes: it is inside the record.
+PROGRESS_LIMIT = 64 * 1024
 
 EXISTS = 1
 CONFLICT = 2

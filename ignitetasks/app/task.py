@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ignitetasks import _state, context
+from ignitetasks import _state, context, states
 from ignitetasks.app import repeating
 from ignitetasks.app.arity import arity_of, as_call
 from ignitetasks.app.calling import Calls
@@ -23,6 +23,11 @@ from ignitetasks.errors import InvalidOption, MaxRetriesExceededError, Operation
 from ignitetasks.errors import Retry as RetryRequest
 
 __all__ = ["HOOKS", "Context", "Task", "as_call"]
+
+#: State of a task that tells how far it is without naming one.
+PROGRESS = "PROGRESS"
+#: Most characters of a state's name.
+MAX_NAME = 255
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -220,6 +225,37 @@ class Task(Hooks, Calls[P, R]):
         if throw:
             raise error from exc
         return error
+
+    def update_state(
+        self, task_id: str | None = None, state: str | None = None, meta: Any = None, **request: Any
+    ) -> None:
+        """Tells the cluster how far this execution is; for use inside a task.
+
+        Readable as the handle's ``state`` and ``info`` while the task runs, told to whoever waits with
+        ``get(on_message=...)``. May be called as often as is handy: the last word counts, and is written about ten
+        times a second at most. Outside of a worker there is nobody to tell.
+
+        Args:
+            task_id: Id of this very execution, or None.
+            state: Name of the state, such as ``"PROGRESS"`` (the default); not one of those that end a task.
+            meta: Anything that can be a result, up to 64 KiB encoded.
+            **request: Accepted from callers, and without a meaning.
+
+        Raises:
+            InvalidOption: The id is another task's, or the state is none that a running task can have.
+            PayloadTooLarge: The value has more than 64 KiB.
+        """
+        name = PROGRESS if state is None else state
+        if name in states.READY_STATES or not name or len(name) > MAX_NAME:
+            raise InvalidOption(
+                f"a running task cannot have the state {name!r}: give a name of your own, and end the task by "
+                "returning, raising, `Reject` or `Ignore`"
+            )
+        current = self.request
+        if task_id is not None and current.id is not None and task_id != current.id:
+            raise InvalidOption(f"{current.id} cannot set the state of {task_id}: a task tells how far it is itself")
+        if current.report is not None:
+            current.report(name, meta)
 
 
 def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Context:

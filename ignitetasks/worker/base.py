@@ -76,6 +76,7 @@ class ChildBase:
         self.executor = executor
         self.port = port
         self.outbox = Outbox(connection)
+        executor.report = self.outbox.state
         self.queue: deque[Delivery] = deque()
         #: Why the child leaves (``drain`` or ``recycle``); None while it stays.
         self.leaving: str | None = None

@@ -6,6 +6,7 @@ of a worker. This file must not touch sockets, processes or signals: large value
 
 from __future__ import annotations
 
+import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ from ignitetasks.worker.model import (
     PRIORITY,
     QUEUE,
     ROOT_ID,
+    SEQ,
     SOFT_MS,
     TASK,
     Blobs,
@@ -88,6 +90,8 @@ class Executor:
         self.settings = settings
         self.limit: TimeLimit = limit or SignalLimit()
         self.clock = clock
+        #: Tells the node how far a running task is: number of the delivery, name of the state, encoded result.
+        self.report: Callable[[int, str, bytes], None] | None = None
         #: Class of the runners; a pool with an event loop has one of its own.
         self.make_runner: type[Runner] = Runner
 
@@ -256,7 +260,18 @@ class Runner:
             properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2},
             options=overrides,
             owner=self.task,
+            report=functools.partial(self._report, delivery),
         )
+
+    def _report(self, delivery: Delivery, state: str, meta: Any) -> None:
+        payload = message.encode_result(self._codecs, delivery[ID], meta, self._serializer)
+        if len(payload) > message.PROGRESS_LIMIT:
+            raise errors.PayloadTooLarge(
+                f"the progress of {self._name} has {len(payload)} bytes, at most {message.PROGRESS_LIMIT} are kept; "
+                "tell where to find the rest"
+            )
+        if self._executor.report is not None:
+            self._executor.report(delivery[SEQ], state, bytes(payload))
 
     def _encode(self, value: Any, delivery: Delivery) -> Data:
         if value is None and self._none is not None:

@@ -6,13 +6,15 @@ loops decide.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from ignitetasks.frames import BYE, DONE, GIVE_BACK, MAX_FRAME, STARTED, LaneConnection, pack
+from ignitetasks.frames import BYE, DONE, GIVE_BACK, MAX_FRAME, STARTED, STATE, LaneClosed, LaneConnection, pack
 from ignitetasks.message import Spawn
 
 #: Outcomes that make a batch full.
@@ -94,6 +96,23 @@ class Outbox:
         """
         self.waiting.append((seq, STARTED, None, 0, 0, [pid], None))
         self.flush()
+
+    def state(self, seq: int, name: str, payload: bytes) -> None:
+        """Tell how far a running task is; called inside the task.
+
+        Args:
+            seq: Its number.
+            name: Name of its state.
+            payload: The encoded result of that state.
+        """
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        try:
+            # A time limit that strikes here would leave half a frame on the lane.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            with self._sending, contextlib.suppress(LaneClosed):  # the loop meets the same
+                self._connection.send(STATE, (seq, name, payload))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def bye(self) -> None:
         """Send the rest and say that nothing more will come.

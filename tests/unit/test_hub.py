@@ -305,3 +305,19 @@ def test_a_dead_letter_is_an_end(world):
     world.node.complete("a", state=6)
     assert world.hub.wait(waiter, 1)
     assert got["a"].state == 6
+
+
+def test_who_waits_hears_what_a_running_task_says(world):
+    epoch = world.submit("talker")
+    heard = []
+    waiter, got = world.waiter(["talker"], epoch)
+    waiter.hear = heard.append
+    deaf, also = world.waiter(["talker"], epoch)
+    with world.node.lock:
+        box = world.node.mail[epoch.session.number]
+        box += [["talker", -3, b"half", 0], ["nobody", -3, b"half", 0], ["talker", 3, b"end", 0]]
+    assert world.hub.wait(waiter, 5)
+    assert world.hub.wait(deaf, 5)
+    assert [one.payload for one in heard] == [b"half"]
+    assert (got["talker"].payload, also["talker"].payload) == (b"end", b"end")
+    assert world.hub.claim("nobody") is None

@@ -23,6 +23,7 @@ LAYERS = [
     ["loaders"],
     ["store", "schedules", "registry", "app.defaults", "app.conf", "app.queues", "app.routes", "app.annotations"],
     ["periodic"],
+    ["waiters"],
     ["hub"],
     ["client"],
     ["awaiting", "waiting"],

@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Completion;
@@ -66,7 +67,9 @@ final class Mailbox {
         return;
       }
       for (Completion completion : completions) {
-        put(completion);
+        if (completion.state() != Progress.CODE || roomForProgress()) {
+          put(completion);
+        }
       }
       dropOverflow();
       changed.signalAll();
@@ -197,6 +200,11 @@ final class Mailbox {
   /** Sessions that are never polled must not fill the heap together. */
   private long share() {
     return allBytes.get() > allMaxBytes ? maxBytes / 16 : maxBytes;
+  }
+
+  /** Ends come first: nobody is told how far tasks are who does not even ask for their ends. */
+  private boolean roomForProgress() {
+    return items.size() < maxItems / 2 && bytes < share() / 2;
   }
 
   private Item removeFirst() {

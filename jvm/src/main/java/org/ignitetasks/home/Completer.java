@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -326,6 +327,11 @@ final class Completer {
         entry.record = record;
         entry.leaseOnRecord = true;
         home.release(entry);
+        if (step.outcome() == Outcome.PROGRESS) {
+          byte[] told = Progress.told(record.note, record.payload);
+          Completion word = new Completion(entry.id, Progress.CODE, told, false);
+          home.watchers.tell(word, entry.origin, mail);
+        }
       }
     }
     return false;

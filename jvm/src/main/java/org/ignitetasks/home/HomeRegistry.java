@@ -129,7 +129,8 @@ public final class HomeRegistry implements HomeApi {
     }
     boolean ready = completer.complete(outcomes);
     for (int i = 0; i < outcomes.size() && !ready; i++) {
-      ready = outcomes.get(i).kind() != Outcome.SUCCESS;
+      int kind = outcomes.get(i).kind();
+      ready = kind != Outcome.SUCCESS && kind != Outcome.PROGRESS;
     }
     // Only what comes, or goes back, into the queue gives others something to do: slots come by
     // credits.

@@ -66,12 +66,28 @@ final class Outcomes {
         r.fence = o.fence();
         return Next.RUN_ON;
       }
+      case Outcome.PROGRESS -> {
+        progress(r, o, worker, now);
+        return Next.RUN_ON;
+      }
       case Outcome.GIVE_BACK, Outcome.NOT_REGISTERED -> {
         return giveBack(r, leaseOnRecord);
       }
       default -> throw new IllegalArgumentException("no outcome has the kind " + o.kind());
     }
     return Next.END;
+  }
+
+  private static void progress(TaskRecord r, Outcome o, String worker, long now) {
+    if (r.state != TaskState.STARTED) {
+      change(r, TaskState.STARTED);
+      r.startedMillis = now;
+    }
+    r.worker = worker;
+    r.fence = o.fence();
+    r.note = o.errorType();
+    r.payload = o.payload();
+    r.flag(TaskFlags.RESULT_REF, false);
   }
 
   /** Changes {@code r} by the loss of the worker or node that held it. */
@@ -93,6 +109,7 @@ final class Outcomes {
   static void fail(
       TaskRecord r, TaskState state, String type, String message, String worker, long now) {
     change(r, state);
+    r.note = null;
     r.payload = Failures.of(type, "task " + r.id + " (" + r.task + "): " + message);
     r.flag(TaskFlags.RESULT_REF, false);
     r.errorType = type;
@@ -144,6 +161,11 @@ final class Outcomes {
 
   private static void reopen(TaskRecord r) {
     change(r, r.attempt > 0 ? TaskState.RETRY : TaskState.PENDING);
+    if (r.note != null) {
+      // How far the last execution was says nothing of the next one.
+      r.note = null;
+      r.payload = null;
+    }
     r.fence = 0;
     r.startedMillis = 0;
   }
@@ -175,6 +197,7 @@ final class Outcomes {
   private static void end(TaskRecord r, TaskState state, Outcome o, String worker, long now) {
     change(r, state);
     boolean keep = state != TaskState.SUCCESS || !r.has(TaskFlags.IGNORE_RESULT);
+    r.note = null;
     r.payload = keep ? o.payload() : null;
     r.flag(TaskFlags.RESULT_REF, keep && o.payloadIsRef());
     r.errorType = o.errorType();

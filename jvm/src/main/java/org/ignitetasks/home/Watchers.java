@@ -66,6 +66,18 @@ final class Watchers {
     }
   }
 
+  /** Adds word of a task that runs on to the mail of everybody who waits for it. */
+  void tell(Completion word, Origin submitter, Map<Origin, List<Completion>> mail) {
+    if (submitter != null) {
+      mail.computeIfAbsent(submitter, key -> new ArrayList<>()).add(word);
+    }
+    for (Origin origin : byTask.getOrDefault(word.id(), List.of())) {
+      if (!origin.equals(submitter)) {
+        mail.computeIfAbsent(origin, key -> new ArrayList<>()).add(word);
+      }
+    }
+  }
+
   int size() {
     return byTask.size();
   }

@@ -9,7 +9,7 @@ package org.ignitetasks.protocol;
  * @param payload result or failure bytes, or null
  * @param payloadIsRef whether the payload names a blob
  * @param runMicros run time of the body in microseconds
- * @param errorType class name of the error, or null
+ * @param errorType class name of the error, or of a PROGRESS the name of the state, or null
  * @param retry what a RETRY writes, or null
  * @param requeue REJECT only: back into the queue instead of rejected for good
  * @param spawn what is to be written together with this outcome, or null
@@ -52,6 +52,9 @@ public record Outcome(
   /** A failure that the worker's JVM has concluded: the child could not say what follows. */
   public static final int CUT = 11;
 
+  /** It runs on and has said how far it is: payload, and as error type the name of its state. */
+  public static final int PROGRESS = 12;
+
   /** Returns an outcome that brings nothing with it. */
   public Outcome(
       String id,
@@ -69,6 +72,11 @@ public record Outcome(
   /** The changes that a retry makes to the record; null and -1 mean "as it was". */
   public record Retry(
       long etaMillis, byte[] body, boolean bodyIsRef, String queue, int priority, long expires) {}
+
+  /** Says whether the delivery goes on after this. */
+  public boolean runsOn() {
+    return kind == STARTED || kind == PROGRESS;
+  }
 
   /** Returns an outcome without payload. */
   public static Outcome plain(String id, long fence, int kind) {

@@ -56,12 +56,15 @@ final class ChildConnection {
   /** Handles what one read brought; all its answers become one completion. */
   private boolean handle(List<Frame> frames) throws LaneException {
     List<LaneMessages.Answer> answers = new ArrayList<>();
+    List<LaneMessages.State> words = new ArrayList<>();
     boolean bye = false;
     LaneException broken = null;
     for (Frame frame : frames) {
       try {
         if (frame.kind() == FrameKind.DONE) {
           answers.addAll(LaneMessages.done(frame.payload()));
+        } else if (frame.kind() == FrameKind.STATE) {
+          words.add(LaneMessages.state(frame.payload()));
         } else if (frame.kind() == FrameKind.EVENTS) {
           events.accept(LaneMessages.events(frame.payload()));
         } else if (frame.kind() == FrameKind.BYE) {
@@ -74,6 +77,10 @@ final class ChildConnection {
         broken = e;
         break;
       }
+    }
+    if (!words.isEmpty()) {
+      // Before the answers: an end that came with them takes the last word with it.
+      session.said(this, words);
     }
     if (!answers.isEmpty()) {
       session.answered(this, answers);

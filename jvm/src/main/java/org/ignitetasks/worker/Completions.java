@@ -121,7 +121,7 @@ final class Completions {
         refused.id(),
         refused.kind(),
         error.toString());
-    if (refused.kind() == Outcome.LOST || refused.kind() == Outcome.STARTED) {
+    if (refused.kind() == Outcome.LOST || refused.runsOn()) {
       batch.finished.run();
       return;
     }

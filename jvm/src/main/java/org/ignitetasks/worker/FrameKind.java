@@ -9,6 +9,7 @@ final class FrameKind {
   static final int DONE = 11;
   static final int STOP = 12;
   static final int BYE = 13;
+  static final int STATE = 14;
   static final int DRAIN = 20;
   static final int DRAINED = 21;
   static final int CHILD_DIED = 22;

@@ -32,6 +32,15 @@ final class Held {
 
   long killSentNanos;
 
+  /** What the task has said last of how far it is, if the home has not been told yet. */
+  LaneMessages.State said;
+
+  /** What the home is being told at the moment, or null. */
+  Outcome telling;
+
+  /** When the home was told last, 0 for never. */
+  long toldNanos;
+
   Held(Delivery delivery, long now) {
     this.record = delivery.record();
     this.key = new Key(record.id, delivery.fence());
@@ -49,6 +58,31 @@ final class Held {
    */
   Outcome back() {
     return plain(killSignal == null ? Outcome.GIVE_BACK : Outcome.REVOKED);
+  }
+
+  /** Returns what the home must be told before the end; null if it knows, or nothing was said. */
+  Outcome lastProgress(long now) {
+    // What is on its way might come after the end: said twice it comes before.
+    return said == null ? telling : takeProgress(now);
+  }
+
+  /** Returns what was said last, to be told to the home now. */
+  Outcome takeProgress(long now) {
+    LaneMessages.State state = said;
+    said = null;
+    toldNanos = now == 0 ? 1 : now;
+    telling =
+        new Outcome(
+            key.id(),
+            key.fence(),
+            Outcome.PROGRESS,
+            state.result(),
+            false,
+            0,
+            state.name(),
+            null,
+            false);
+    return telling;
   }
 
   /** Returns an outcome of this delivery without payload. */

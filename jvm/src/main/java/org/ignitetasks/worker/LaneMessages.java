@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException;
@@ -36,6 +37,9 @@ final class LaneMessages {
    * An outcome as a child writes it: {@code seq} instead of id and fence, reason of a give-back.
    */
   record Answer(long seq, int kind, Outcome body, String reason) {}
+
+  /** How far a task is, in a child's words. */
+  record State(long seq, String name, byte[] result) {}
 
   /** A supervisor's answer to remote control. */
   record ControlReply(long number, byte[] body) {}
@@ -262,6 +266,25 @@ final class LaneMessages {
             events.add(u.readPayload(u.unpackBinaryHeader()));
           }
           return events;
+        });
+  }
+
+  static State state(byte[] payload) throws LaneException {
+    return unpack(
+        payload,
+        u -> {
+          expectArray(u, 3);
+          State state = new State(u.unpackLong(), u.unpackString(), binary(u));
+          boolean fits =
+              !state.name.isEmpty()
+                  && state.name.length() <= Progress.MAX_NAME
+                  && state.result != null
+                  && state.result.length <= Progress.MAX_BYTES;
+          if (!fits) {
+            throw malformed(
+                "a state without name or result, or a larger one than is possible", null);
+          }
+          return state;
         });
   }
 

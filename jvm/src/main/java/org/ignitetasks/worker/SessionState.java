@@ -26,6 +26,9 @@ final class SessionState {
   /** A delivery above this does not fit into one frame. */
   private static final int MAX_DELIVERY_BYTES = FrameCodec.MAX_LENGTH - (64 << 10);
 
+  /** Between two words of one task to its home: what is said in between, the last counts. */
+  private static final long SPEAK_NANOS = 100_000_000;
+
   private static final int MAX_NAMES = 2_000;
 
   private final RunTimes times;
@@ -33,6 +36,7 @@ final class SessionState {
   private final ArrayDeque<Held> inbox = new ArrayDeque<>();
   private final Map<Held.Key, Held> held = new HashMap<>();
   private final Map<Held.Key, ChildState> owners = new HashMap<>();
+  private final Set<Held> speaking = new LinkedHashSet<>();
   private final Set<ChildState> children = new LinkedHashSet<>();
   private final Map<String, Long> ended = new HashMap<>();
   private long meanMicros = RunTimes.UNKNOWN_MICROS;
@@ -113,6 +117,10 @@ final class SessionState {
       }
       if (end) {
         forget(delivery);
+        Outcome last = delivery.lastProgress(now);
+        if (last != null) {
+          outcomes.add(last);
+        }
       }
       if (answer.kind() == Outcome.GIVE_BACK) {
         slow |= "slow".equals(answer.reason());
@@ -128,6 +136,38 @@ final class SessionState {
       tooSlow(child);
     }
     return outcomes;
+  }
+
+  /** Takes what a running task says of itself; it is told by {@link #progress}. */
+  void said(ChildState child, LaneMessages.State said) {
+    Held delivery = child.held.get(said.seq());
+    if (delivery != null) {
+      delivery.said = said;
+      speaking.add(delivery);
+    }
+  }
+
+  /** Returns what the home is to be told now of tasks that run: of each the last, now and then. */
+  List<Outcome> progress(long now) {
+    List<Outcome> outcomes = new ArrayList<>();
+    for (Iterator<Held> all = speaking.iterator(); all.hasNext(); ) {
+      Held delivery = all.next();
+      if (delivery.toldNanos == 0 || now - delivery.toldNanos >= SPEAK_NANOS) {
+        all.remove();
+        outcomes.add(delivery.takeProgress(now));
+      }
+    }
+    return outcomes;
+  }
+
+  /** Takes note that homes have been told, or could not be. */
+  void told(List<Outcome> progress) {
+    for (Outcome outcome : progress) {
+      Held delivery = held.get(new Held.Key(outcome.id(), outcome.fence()));
+      if (delivery != null && delivery.telling == outcome) {
+        delivery.telling = null;
+      }
+    }
   }
 
   private Outcome givenBack(Held delivery, String reason) {
@@ -305,6 +345,7 @@ final class SessionState {
 
   private void forget(Held delivery) {
     held.remove(delivery.key);
+    speaking.remove(delivery);
     owners.remove(delivery.key);
   }
 }

@@ -189,6 +189,28 @@ final class WorkerSession {
     reports.send(outcomes);
   }
 
+  /** Takes what running tasks say of themselves; on the child's reader thread. */
+  void said(ChildConnection child, List<LaneMessages.State> words) {
+    List<Outcome> outcomes;
+    lock.lock();
+    try {
+      words.forEach(word -> state.said(child.state, word));
+      outcomes = state.progress(System.nanoTime());
+      reports.track(outcomes);
+    } finally {
+      lock.unlock();
+    }
+    tellProgress(outcomes);
+  }
+
+  /** On the reader's thread, so that the end of the task comes after; or on one of the calls'. */
+  private void tellProgress(List<Outcome> outcomes) {
+    if (!outcomes.isEmpty()) {
+      reports.send(outcomes);
+      locked(() -> state.told(outcomes));
+    }
+  }
+
   /** Settles what a child leaves behind; on the child's reader thread, which may wait a second. */
   void childGone(ChildConnection child, boolean bye) {
     List<Outcome> outcomes;
@@ -329,12 +351,15 @@ final class WorkerSession {
   void tick() {
     long now = System.nanoTime();
     List<Outcome> outcomes;
+    List<Outcome> progress;
     boolean beat;
     lock.lock();
     try {
       children.cutOff(now);
       outcomes = state.overdue(now);
       reports.track(outcomes);
+      progress = state.progress(now);
+      reports.track(progress);
       beat = !heartbeatQueued && !ending && now - heartbeatNanos >= HEARTBEAT_NANOS;
       if (beat) {
         heartbeatNanos = now;
@@ -345,6 +370,9 @@ final class WorkerSession {
     }
     if (!outcomes.isEmpty()) {
       calls.execute(() -> reports.send(outcomes));
+    }
+    if (!progress.isEmpty()) {
+      calls.execute(() -> tellProgress(progress));
     }
     if (beat) {
       calls.execute(this::heartbeat);

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -291,5 +292,28 @@ class HomeSubmitTest extends HomeTestBase {
     home.watch(List.of("z"), other);
     home.nodeLeft(Make.NODE);
     assertEquals(0, home.home.watchers.size(), "nothing is kept for those that are gone");
+  }
+
+  @Test
+  void progressIsDurableAndToldWhileTheTaskRuns() {
+    worker(1, 2);
+    submit(Make.record("p"));
+    Delivery d = workers.take(1).get(0);
+    byte[] half = {'m', 50};
+    Outcome progress =
+        new Outcome("p", d.fence(), Outcome.PROGRESS, half, false, 0, "HALF", null, false);
+    // The end comes with the last word, as a lane sends them.
+    complete(1, progress);
+    assertEquals("HALF", info("p").note);
+    assertArrayEquals(half, info("p").payload);
+    assertEquals(TaskState.STARTED, info("p").state);
+    complete(1, progress, success(d));
+    assertEquals(TaskState.SUCCESS, info("p").state);
+    assertNull(info("p").note);
+    List<Integer> told = gateways.told(CLIENT).stream().map(Completion::state).toList();
+    assertEquals(List.of(Progress.CODE, Progress.CODE, TaskState.SUCCESS.code()), told);
+    complete(1, progress);
+    assertEquals(TaskState.SUCCESS, info("p").state);
+    checkMemory();
   }
 }

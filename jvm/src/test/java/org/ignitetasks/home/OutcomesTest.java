@@ -278,4 +278,25 @@ class OutcomesTest {
     Outcome odd = Outcome.plain("t-1", 7, 99);
     assertThrows(IllegalArgumentException.class, () -> apply(record(0), odd));
   }
+
+  @Test
+  void progressIsKeptWhileTheTaskRunsAndNoLonger() {
+    TaskRecord r = record(0);
+    assertEquals(RUN_ON, apply(r, outcome(Outcome.PROGRESS, false, "LOADING")));
+    assertEquals(TaskState.STARTED, r.state);
+    assertEquals("LOADING", r.note);
+    assertArrayEquals(PAYLOAD, r.payload);
+    assertEquals(NOW, r.startedMillis);
+    assertEquals(7, r.fence);
+    TaskRecord ended = r.copy();
+    apply(ended, outcome(Outcome.SUCCESS, false, null));
+    assertNull(ended.note);
+    TaskRecord failed = r.copy();
+    Outcomes.fail(failed, TaskState.REVOKED, "E", "m", null, NOW);
+    assertNull(failed.note);
+    TaskRecord lost = r.copy();
+    assertEquals(REQUEUE, Outcomes.workerLost(lost, "w1", NOW));
+    assertNull(lost.note);
+    assertNull(lost.payload, "it is no result of the next execution");
+  }
 }

@@ -355,4 +355,32 @@ class WorkerNodeTest extends LaneTestBase {
     Map<?, ?> counters = (Map<?, ?>) node.metrics().get("counters");
     return counters.get("ignitetasks_lane_child_deaths_total");
   }
+
+  private static byte[] state(long seq, String name) {
+    return LaneMessages.pack(
+        p -> {
+          p.packArrayHeader(3).packLong(seq).packString(name);
+          p.packBinaryHeader(1).writePayload(new byte[] {1});
+        });
+  }
+
+  @Test
+  void ofWhatATaskSaysOftenTheLastReachesTheHomeBeforeItsEnd() throws IOException {
+    Peer child = child(epoch, 0, 1);
+    home.queue(epoch, List.of(record("talker", "talk")));
+    Peer.Run run = child.run();
+    for (int i = 0; i <= 500; i++) {
+      child.send(FrameKind.STATE, state(run.seq(), "S" + i));
+    }
+    child.success(10, run);
+    home.awaitKinds(Outcome.SUCCESS, "talker");
+    List<Outcome> all = home.outcomes.stream().filter(o -> o.id().equals("talker")).toList();
+    assertEquals(Outcome.SUCCESS, all.get(all.size() - 1).kind());
+    assertEquals("S500", all.get(all.size() - 2).errorType());
+    assertTrue(all.size() < 100, "500 words are a few writes, not " + all.size());
+    // A word of what has ended is no error.
+    child.send(FrameKind.STATE, state(run.seq(), "late"));
+    home.queue(epoch, List.of(record("next", "talk")));
+    assertEquals("next", child.run().id());
+  }
 }

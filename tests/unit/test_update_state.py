@@ -1,0 +1,67 @@
+"""`update_state`: what is sent, what is refused, and where there is nobody to tell."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import pytest
+
+from ignitetasks import IgniteTasks, InvalidOption, context, frames
+from ignitetasks.context import Request
+from ignitetasks.worker.outbox import Outbox
+
+app = IgniteTasks("states", transport="memory")
+
+
+@app.task(bind=True)
+def told(self, state=None, task_id=None):
+    """Tells one thing."""
+    self.update_state(task_id, state, {"done": 3})
+    return "over"
+
+
+def run(**call):
+    said = []
+    token = context.enter(
+        Request(id="t1", task=told.name, owner=told, called_directly=False, report=lambda *word: said.append(word))
+    )
+    try:
+        told.update_state(meta=1, **call)
+    finally:
+        context.leave(token)
+    return said
+
+
+def test_a_word_has_a_name_and_a_value():
+    assert run() == [("PROGRESS", 1)]
+    assert run(state="LOADING", task_id="t1") == [("LOADING", 1)]
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED", "", "x" * 256])
+def test_no_state_that_ends_a_task(state):
+    with pytest.raises(InvalidOption, match="name of your own"):
+        run(state=state)
+
+
+def test_not_for_another_task():
+    with pytest.raises(InvalidOption, match="t2"):
+        run(task_id="t2")
+
+
+def test_outside_of_a_worker_nobody_is_told():
+    assert told() == "over"
+    assert told.apply().get() == "over"
+
+
+def test_a_word_is_one_frame_that_no_signal_can_cut():
+    near, far = socket.socketpair()
+    outbox = Outbox(frames.LaneConnection(near))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    outbox.state(7, "LOADING", b"m\x01")
+    kind, payload = frames.LaneConnection(far).recv()
+    assert (kind, frames.unpack(payload)) == (frames.STATE, [7, "LOADING", b"m\x01"])
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    far.close()
+    outbox.state(7, "LOADING", b"m\x01")  # the loop meets the closed lane, the task does not
+    near.close()
