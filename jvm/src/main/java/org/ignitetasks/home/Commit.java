@@ -1,13 +1,35 @@
 package org.ignitetasks.home;
 
 /**
- * Makes a change of the ledger as durable as was promised: when {@link #run} returns, the change
- * has happened and stays. Must not swallow what the change throws.
+ * Makes changes of the ledger as durable as was promised. Must not swallow what a change throws.
  */
-@FunctionalInterface
 public interface Commit {
   /** The ledger itself makes its changes durable. */
-  Commit PLAIN = Runnable::run;
+  Commit PLAIN =
+      new Commit() {
+        @Override
+        public void write(Runnable change) {
+          change.run();
+        }
 
-  void run(Runnable change);
+        @Override
+        public void await() {}
+      };
+
+  /** Makes a change that others can see at once and that is durable after {@link #await}. */
+  void write(Runnable change);
+
+  /** Returns when all is durable that was written, by whomever, before this call. */
+  void await();
+
+  /** Makes a change; when this returns, it has happened and stays. */
+  default void run(Runnable change) {
+    try {
+      write(change);
+    } finally {
+      // After a failure too: what was written of the change must not be less durable than what
+      // others conclude from reading it.
+      await();
+    }
+  }
 }

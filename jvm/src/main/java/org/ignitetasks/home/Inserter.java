@@ -70,6 +70,9 @@ final class Inserter {
             });
     int created = records.size() - exceptions.size();
     dispatcher.flush(touched);
+    // Work first, then the disk: the child runs the task meanwhile. What was there already may be
+    // so new that its own call still waits for the disk: the caller is told of it as of its own.
+    home.store.awaitDurable();
     return new SubmitAnswer(created, exceptions);
   }
 

@@ -262,7 +262,9 @@ public final class RecordStore {
   record Run(int from, int to, String key) {}
 
   /**
-   * Writes new records; those that can share a sheet do. A crash may leave some of the rows.
+   * Writes new records; those that can share a sheet do. A crash may leave some of the rows, and
+   * nobody is to hear of them before {@link #awaitDurable}: a worker may have them sooner, since
+   * its answer is written behind them.
    *
    * @return which do
    */
@@ -283,7 +285,9 @@ public final class RecordStore {
         at += length;
       }
     }
-    put(rows, false);
+    if (!rows.isEmpty()) {
+      change("write", rows.keySet(), putting(rows, false), commit::write);
+    }
     return runs;
   }
 
@@ -324,25 +328,29 @@ public final class RecordStore {
   }
 
   private void put(TreeMap<String, byte[]> rows, boolean asOne) {
-    if (rows.isEmpty()) {
-      return;
+    if (!rows.isEmpty()) {
+      change("write", rows.keySet(), putting(rows, asOne), commit::run);
     }
-    Runnable change;
-    if (rows.size() == 1) {
-      change = () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue());
-    } else if (asOne && together != null) {
-      change = () -> together.put(rows);
-    } else {
-      change = () -> ledger.putAll(rows);
-    }
-    change("write", rows.keySet(), change);
   }
 
-  private void change(String step, Set<String> keys, Runnable change) {
+  private Runnable putting(TreeMap<String, byte[]> rows, boolean asOne) {
+    if (rows.size() == 1) {
+      return () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue());
+    }
+    return asOne && together != null ? () -> together.put(rows) : () -> ledger.putAll(rows);
+  }
+
+  /** Returns when all that was written before is as durable as was promised. */
+  void awaitDurable() {
+    commit.await();
+  }
+
+  private void change(
+      String step, Set<String> keys, Runnable change, Consumer<Runnable> committing) {
     if (alone.getAsBoolean()) {
-      inStorage(step, change);
+      inStorage(step, change, committing);
     } else {
-      guarded(step, keys, change);
+      guarded(step, keys, change, committing);
     }
   }
 
@@ -352,10 +360,11 @@ public final class RecordStore {
       return;
     }
     TreeSet<String> keys = new TreeSet<>(ids);
-    change("delete", keys, () -> ledger.removeAll(keys));
+    change("delete", keys, () -> ledger.removeAll(keys), commit::run);
   }
 
-  private void guarded(String step, Collection<String> keys, Runnable change) {
+  private void guarded(
+      String step, Collection<String> keys, Runnable change, Consumer<Runnable> committing) {
     inStorage(
         step,
         () -> {
@@ -373,7 +382,8 @@ public final class RecordStore {
             }
             tx.commit();
           }
-        });
+        },
+        committing);
   }
 
   /** Calls {@code row} for each stored record of a partition whose stored form is wanted. */
@@ -401,9 +411,13 @@ public final class RecordStore {
   }
 
   private void inStorage(String step, Runnable change) {
+    inStorage(step, change, commit::run);
+  }
+
+  private void inStorage(String step, Runnable change, Consumer<Runnable> committing) {
     try {
       failpoint.accept(step);
-      commit.run(change);
+      committing.accept(change);
       failpoint.accept(step + " done");
     } catch (CacheException | IgniteException | IllegalStateException e) {
       // The last is how a node that stops refuses.

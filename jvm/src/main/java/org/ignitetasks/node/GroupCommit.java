@@ -20,10 +20,10 @@ import org.ignitetasks.home.Commit;
  * One flush of the disk for each commit, shared by those that commit at the same time.
  *
  * <p>Ignite's FSYNC mode flushes once for each entry of an atomic write and twice for a
- * transaction, each time under its lock. Within {@link #run} those flushes are put off, and the log
- * is flushed once at the end, after which everything the change wrote is on the disk. All other
- * flushes (checkpoints, a full segment) are done when Ignite asks for them. This class must not
- * decide when a change counts: a change has happened when {@code run} returns.
+ * transaction, each time under its lock. Within {@link #write} those flushes are put off; {@link
+ * #await} flushes the log once, after which everything that was written before is on the disk. All
+ * other flushes (checkpoints, a full segment) are done when Ignite asks for them. This class must
+ * not decide when a change counts.
  */
 final class GroupCommit implements FileIOFactory, Commit {
   private static final long serialVersionUID = 1L;
@@ -57,26 +57,31 @@ final class GroupCommit implements FileIOFactory, Commit {
   }
 
   @Override
-  public void run(Runnable change) {
+  public void write(Runnable change) {
     putOff.set(Boolean.TRUE);
     try {
       change.run();
     } finally {
       putOff.remove();
-      // After a failure too: what was written of the change must not be less durable than what
-      // others conclude from reading it.
-      flush();
     }
   }
 
-  /** Runs a change that nobody is promised: its flush is left to the next commit. */
-  void unpromised(Runnable change) {
-    putOff.set(Boolean.TRUE);
-    try {
-      change.run();
-    } finally {
-      putOff.remove();
-    }
+  @Override
+  public void await() {
+    flush();
+  }
+
+  /** Returns a way to write what nobody is promised: its flush is left to the next commit. */
+  Commit unpromised() {
+    return new Commit() {
+      @Override
+      public void write(Runnable change) {
+        GroupCommit.this.write(change);
+      }
+
+      @Override
+      public void await() {}
+    };
   }
 
   /** Waits until all that was written before this call is on the disk. */

@@ -240,7 +240,7 @@ final class Node {
     return new Rehearsal(
         ignite,
         cache(NodeConfigs.REHEARSAL),
-        commits::unpromised,
+        commits.unpromised(),
         blobs,
         Path.of(settings.lane).resolveSibling("r"),
         gateway::quietMillis);
