@@ -100,6 +100,21 @@ def app_of_thread(app: Any) -> Iterator[Any]:
         _thread.app = before
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """Brings back, after a ``with`` block, which applications there are and which is meant."""
+    global _default, _latest
+    before = (_thread.app, _default, _latest, list(_apps), list(_on_finalize))
+    try:
+        yield
+    finally:
+        _thread.app, _default, _latest, apps, waiting = before
+        with _lock:
+            _apps.clear()
+            _apps.update(apps)
+            _on_finalize[:] = waiting
+
+
 def get_current_app() -> Any:
     """Returns the application that is meant here.
 

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -82,21 +83,9 @@ class _Loop:
         self.steered: Steered | None = None
         self.task: asyncio.Task[Any] | None = None
         self._thread = threading.get_ident()
-        self.loop.set_exception_handler(self._on_error)
-        limits.wakers[self._thread] = self._wake
-
-    def _wake(self) -> None:
-        """Lets a limit arrive that was raised while the loop sleeps."""
-        with contextlib.suppress(RuntimeError):  # closed meanwhile
-            self.loop.call_soon_threadsafe(_nothing)
-
-    def _on_error(self, loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
-        error = facts.get("exception")
-        if isinstance(error, _LIMITS) and self.steered is not None and self.task is not None:
-            # It struck between two steps, in code of the loop itself, which only reports it.
-            self.steered.throw(self.task, error)
-            return
-        loop.default_exception_handler(facts)
+        # Neither may hold this object: it closes the loop when the thread that holds it ends.
+        self.loop.set_exception_handler(functools.partial(_on_error, weakref.ref(self)))
+        limits.wakers[self._thread] = functools.partial(_wake, self.loop)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Runs a coroutine to its end; what it has started and left behind is cancelled."""
@@ -153,6 +142,21 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def _nothing() -> None:
     return
+
+
+def _wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Lets a limit arrive that was raised while the loop sleeps."""
+    with contextlib.suppress(RuntimeError):  # closed meanwhile
+        loop.call_soon_threadsafe(_nothing)
+
+
+def _on_error(own: weakref.ref[_Loop], loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
+    error, held = facts.get("exception"), own()
+    if isinstance(error, _LIMITS) and held is not None and held.steered is not None and held.task is not None:
+        # It struck between two steps, in code of the loop itself, which only reports it.
+        held.steered.throw(held.task, error)
+        return
+    loop.default_exception_handler(facts)
 
 
 async def _outermost(steered: Steered) -> Any:

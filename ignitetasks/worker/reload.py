@@ -50,9 +50,10 @@ def source_roots() -> list[Path]:
     library: list[str] = [paths["stdlib"], paths["platstdlib"], *site.getsitepackages(), site.getusersitepackages()]
     foreign = [Path(path).resolve() for path in (*library, str(Path(__file__).parent.parent))]
     roots: set[Path] = set()
-    for module in list(sys.modules.values()):
+    for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not file:
+        # The plugin lies beside the package: in a source tree its folder would be everything.
+        if not file or name == "pytest_ignitetasks":
             continue
         folder = Path(file).resolve().parent
         if not any(folder == other or other in folder.parents for other in foreign):

@@ -16,7 +16,7 @@ from ignitetasks import IgniteTasks
 from ignitetasks.context import current_request
 from ignitetasks.errors import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from ignitetasks.transport.memory import home_of
-from ignitetasks.worker import aio, asyncrunner
+from ignitetasks.worker import aio, asyncrunner, coroutines, limits
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan
 
@@ -307,3 +307,16 @@ def test_other_pools_keep_one_loop_per_thread_and_cancel_what_is_left_behind(app
             leave.delay().get(timeout=20)
     assert cancelled.is_set()
     assert len(loops) == 1
+
+
+def test_the_loop_of_a_thread_is_closed_with_it():
+    loops = []
+
+    async def remember() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    thread = threading.Thread(target=coroutines.bridged(remember))
+    thread.start()
+    thread.join()
+    until(lambda: loops[0].is_closed())
+    assert not limits.wakers.keys() & {thread.ident}

@@ -4,6 +4,6 @@ It keeps every promise of the real node but one: nothing outlives the process th
 imported by the way to a real node.
 """
 
-from ignitetasks.transport.memory.transport import MemoryHome, MemoryTransport, home_of
+from ignitetasks.transport.memory.transport import MemoryHome, MemoryTransport, forget_home, home_of
 
-__all__ = ["MemoryHome", "MemoryTransport", "home_of"]
+__all__ = ["MemoryHome", "MemoryTransport", "forget_home", "home_of"]

@@ -111,6 +111,13 @@ def home_of(name: str) -> MemoryHome:
         return home
 
 
+def forget_home(name: str) -> None:
+    """Ends the home of a name, where there is one, with all its tasks."""
+    home = _homes.get(name)
+    if home is not None and home.pid == os.getpid():
+        home.close()
+
+
 def _renew_lock() -> None:
     global _lock
     _lock = threading.Lock()

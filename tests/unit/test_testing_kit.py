@@ -1,0 +1,246 @@
+"""What projects test with: the pytest plugin, apps for tests, and workers inside the test's process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ignitetasks import Celery, current_app, shared_task, signals
+from ignitetasks.contrib.testing.app import TestApp, Trap, setup_default_app
+from ignitetasks.contrib.testing.tasks import ping
+from ignitetasks.contrib.testing.worker import (
+    start_worker,
+    test_worker_started,
+    test_worker_starting,
+    test_worker_stopped,
+)
+from ignitetasks.errors import ConfigurationError, NodeError
+
+ROOT = Path(__file__).parents[2]
+
+CONFTEST = """
+import pytest
+pytest_plugins = ("ignitetasks.contrib.pytest",)
+
+@pytest.fixture(scope="session")
+def celery_config():
+    return {"broker_url": "amqp://", "result_backend": "redis://", "task_default_queue": "mine"}
+"""
+
+
+MOVED = """
+import os
+import threading
+
+import pytest
+from ignitetasks import shared_task, current_app
+
+@shared_task
+def shared_add(a, b):
+    return a + b
+
+def test_create_task(celery_app, celery_worker):
+    @celery_app.task
+    def mul(x, y):
+        return x * y
+
+    celery_worker.reload()
+    assert mul.delay(4, 4).get(timeout=10) == 16
+
+def test_shared_task_and_config(celery_app, celery_worker):
+    assert celery_app.conf.task_default_queue == "mine"
+    assert shared_add.delay(1, 2).get(timeout=10) == 3
+
+@pytest.mark.celery(task_default_queue="other")
+def test_marker(celery_app):
+    assert celery_app.conf.task_default_queue == "other"
+
+def test_current(depends_on_current_app, celery_app):
+    assert current_app == celery_app
+
+def test_session_worker(celery_session_app, celery_session_worker):
+    assert shared_add.delay(2, 2).get(timeout=10) == 4
+
+def test_session_worker_again(celery_session_worker):
+    assert shared_add.delay(2, 3).get(timeout=10) == 5
+
+class TestInAClass:
+    def test_it_runs_here(self, ignitetasks_app, ignitetasks_worker):
+        @ignitetasks_app.task
+        def where():
+            return os.getpid()
+        assert where.delay().get(timeout=10) == os.getpid()
+"""
+
+
+def run_pytest(folder: Path, *options: str, conftest: str = CONFTEST, suite: str = MOVED) -> str:
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "test_moved.py").write_text(suite)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100)
+    return done.stdout + done.stderr
+
+
+def test_a_suite_of_celery_s_runs_with_its_imports_replaced(tmp_path):
+    said = run_pytest(tmp_path, "--strict-markers", "-W", "error::pytest.PytestUnhandledThreadExceptionWarning")
+    assert "7 passed" in said, said
+
+
+def test_fixtures_are_overridden_under_our_own_names_too(tmp_path):
+    conftest = """
+import pytest
+pytest_plugins = ("ignitetasks.contrib.pytest",)
+@pytest.fixture(scope="session")
+def ignitetasks_config():
+    return {"task_default_queue": "ours"}
+@pytest.fixture(scope="session")
+def ignitetasks_worker_pool():
+    return "threads"
+@pytest.fixture(scope="session")
+def use_celery_app_trap():
+    return True
+"""
+    suite = """
+import pytest
+from ignitetasks import current_app
+def test_config(celery_app):
+    assert celery_app.conf.task_default_queue == "ours"
+    with pytest.raises(RuntimeError, match="current_app"):
+        current_app.tasks
+def test_pool(ignitetasks_app, ignitetasks_worker):
+    assert ignitetasks_worker.pool == "threads"
+"""
+    assert "2 passed" in run_pytest(tmp_path, conftest=conftest, suite=suite)
+
+
+def test_the_plugin_loads_nothing_of_the_package_for_those_who_do_not_use_it():
+    code = "import sys, pytest_ignitetasks; sys.exit(any(name.split('.')[0] == 'ignitetasks' for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.fixture
+def app():
+    app = TestApp()
+    with setup_default_app(app):
+        yield app
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "asyncio", "prefork"])
+def test_a_worker_in_every_pool(app, pool):
+    @app.task
+    def add(a, b):
+        return a + b
+
+    with start_worker(app, pool=pool, concurrency=2) as worker:
+        assert worker.pool == pool
+        assert add.delay(2, 3).get(timeout=10) == 5
+
+
+def test_the_log_of_the_worker_and_of_tasks_is_seen_by_the_test(app, caplog):
+    caplog.set_level(logging.INFO)
+
+    @app.task
+    def speak():
+        logging.getLogger("mine").info("said inside")
+
+    with start_worker(app):
+        speak.delay().get(timeout=10)
+    assert "said inside" in caplog.text
+    assert "worker connected" in caplog.text
+
+
+def test_signals_fire_in_the_test_s_process(app):
+    seen = []
+
+    @signals.task_prerun.connect
+    def note(sender=None, task_id=None, **kwargs):
+        seen.append((sender.name, threading.current_thread() is not threading.main_thread()))
+
+    def starting(sender=None, **kwargs):
+        seen.append("starting")
+
+    def started(sender=None, worker=None, **kwargs):
+        seen.append("started")
+
+    def stopped(sender=None, worker=None, **kwargs):
+        seen.append("stopped")
+
+    test_worker_starting.connect(starting)
+    test_worker_started.connect(started)
+    test_worker_stopped.connect(stopped)
+
+    @app.task(name="noop")
+    def noop():
+        pass
+
+    try:
+        with start_worker(app, perform_ping_check=False):
+            noop.delay().get(timeout=10)
+    finally:
+        signals.task_prerun.disconnect(note)
+    assert seen == ["starting", "started", ("noop", True), "stopped"]
+
+
+def test_the_ping_check_needs_the_queue_that_is_listened_to(app):
+    with start_worker(app, queues="high,low"):
+        assert app.send_task(ping.name, queue="low").get(timeout=10) == "pong"
+
+
+def test_celery_s_options_without_meaning_are_accepted_and_wrong_ones_named(app):
+    with start_worker(app, without_heartbeat=True, without_gossip=True, hostname="w@test") as worker:
+        assert worker.hostname == "w@test"
+    with pytest.raises(ConfigurationError, match="nonsense"), start_worker(app, nonsense=1):
+        pass
+
+
+def test_a_task_that_does_not_end_fails_the_end_of_the_worker(app):
+    leave = threading.Event()
+    entered = threading.Event()
+
+    @app.task
+    def stay():
+        entered.set()
+        leave.wait(20)
+
+    block = start_worker(app, shutdown_timeout=0.1)
+    worker = block.__enter__()
+    stay.delay()
+    assert entered.wait(10)
+    with pytest.raises(NodeError, match="did not stop"):
+        block.__exit__(None, None, None)
+    leave.set()
+    worker._inside._stop_timeout = 10
+    worker.stop()
+
+
+def test_apps_of_tests_do_not_see_each_other_and_leave_nothing(app):
+    before = current_app._get_current_object()
+    other = TestApp(config={"broker_url": "redis://localhost", "task_default_queue": "q"})
+    with setup_default_app(other):
+        other.set_current()
+        sent = other.send_task("anything")
+        assert not app.AsyncResult(sent.id).exists()
+        assert other.conf.task_default_queue == "q"
+    assert current_app._get_current_object() is before
+
+
+def test_shared_tasks_reach_an_app_of_a_test(app):
+    @shared_task(name="of.nobody")
+    def of_nobody():
+        return current_app.main
+
+    with start_worker(app):
+        assert app.tasks["of.nobody"].delay().get(timeout=10) == app.main
+
+
+def test_the_trap_names_what_was_used():
+    with pytest.raises(RuntimeError, match="'tasks'"):
+        print(Trap().tasks)
+    assert isinstance(Celery("plain", set_as_current=False), Celery)
