@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 from ignitetasks.app.cluster import COMMANDS, ControlApp, Replies, ask, workers
 from ignitetasks.app.inspect import Callback, DuplicateNodenameWarning, Inspect, flatten_reply
 from ignitetasks.errors import IgniteTasksError, RequestError
+from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
+from ignitetasks.store import Store
 
 __all__ = ["Control", "DuplicateNodenameWarning", "Inspect", "flatten_reply"]
 
@@ -175,6 +177,21 @@ class Control:
         """
         given = {"task_name": task_name, "soft": soft, "hard": hard}
         return self.broadcast("time_limit", given, destination, **kwargs)
+
+    def enable_events(self, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
+        """Makes workers send events; without a destination also those that start later."""
+        return self._switch_events("enable_events", True, destination, kwargs)
+
+    def disable_events(self, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
+        """Makes workers send no more events; without a destination also those that start later."""
+        return self._switch_events("disable_events", False, destination, kwargs)
+
+    def _switch_events(
+        self, command: str, on: bool, destination: Sequence[str] | None, kwargs: Mapping[str, Any]
+    ) -> Replies | None:
+        if not destination and not kwargs.get("pattern"):
+            Store(self.app.client.transport, EVENTS_BUCKET).put(EVENTS_SWITCH, b"1" if on else b"0")
+        return self.broadcast(command, {}, destination, **kwargs)
 
     def add_consumer(
         self,

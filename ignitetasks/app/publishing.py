@@ -11,10 +11,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks import message, sending, signals
+from ignitetasks import log, message, sending, signals
+from ignitetasks.errors import OperationalError
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 from ignitetasks.serializers import compress
+
+_log = log.get_logger("publishing")
 
 #: Headers that a message has by itself; what receivers add to them are headers of the call.
 _OWN = frozenset(
@@ -48,7 +51,33 @@ def send(app: Any, name: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     plan = plan._replace(template=template)
     handle = sending.send_one(app, plan, body[0], body[1], compress(data, plan.compression), chosen)
     signals.after_task_publish.send(sender=name, **news)
+    if app.conf.task_send_sent_event:
+        _tell_sent(app, name, template, headers)
     return handle
+
+
+def wanted(**_: Any) -> None:
+    """Receives ``after_task_publish`` for the event ``task-sent``: where it is wanted, calls have to come this way."""
+
+
+def _tell_sent(app: Any, name: str, template: message.Template, headers: Mapping[str, Any]) -> None:
+    fields = {key: headers[key] for key in ("root_id", "parent_id", "eta", "expires", "retries")}
+    try:
+        with app.events.default_dispatcher() as sender:
+            sender.send(
+                "task-sent",
+                uuid=headers["id"],
+                name=name,
+                args=headers["argsrepr"],
+                kwargs=headers["kwargsrepr"],
+                queue=template.queue,
+                exchange="",
+                routing_key=template.queue,
+                **fields,
+            )
+    except OperationalError as error:
+        # The task is sent all the same.
+        _log.warning("event not sent", type="task-sent", task_id=headers["id"], error=str(error))
 
 
 def _headers(

@@ -257,6 +257,19 @@ class Task(Hooks, Calls[P, R]):
         if current.report is not None:
             current.report(name, meta)
 
+    def send_event(self, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> None:
+        """Sends an event about the running task, whether or not events are on.
+
+        Args:
+            type_: Its type, such as ``task-progress``.
+            retry: Accepted; events are sent once.
+            retry_policy: Accepted.
+            **fields: Its own fields, besides ``uuid``, ``hostname`` and ``timestamp``.
+        """
+        request = self.request
+        with self.app.events.default_dispatcher(hostname=request.hostname) as sender:
+            sender.send(type_, uuid=request.id, **fields)
+
 
 def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Context:
     task, args, kwargs = parts

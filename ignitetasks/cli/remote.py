@@ -47,6 +47,10 @@ _CLUSTER: Mapping[str, CommandInfo] = {
 }
 
 
+#: Commands that change what the cluster keeps, besides telling workers.
+_DURABLE = ("rate_limit", "enable_events", "disable_events")
+
+
 def _commands(kind: str) -> dict[str, CommandInfo]:
     found = {**Panel.meta, **_CLUSTER}
     return {name: info for name, info in sorted(found.items()) if info.type == kind and info.visible}
@@ -105,8 +109,8 @@ def _run(
     if info is None:
         raise click.UsageError(f"there is no {kind} command {command!r}; there are: {', '.join(commands)}")
     given = _arguments(command, info, arguments)
-    if kind == "control" and command == "rate_limit":
-        replies = app.control.rate_limit(**given, destination=destination, reply=True)
+    if command in _DURABLE:
+        replies = getattr(app.control, command)(**given, destination=destination, reply=True)
     else:
         wait = timeout if timeout is not None else max(info.default_timeout, 1.0)
         replies = app.control.broadcast(command, given, destination, reply=True, timeout=wait, pattern=pattern)

@@ -111,7 +111,7 @@ class EventDispatcher:
         for option in ("utcoffset", "retry", "retry_policy", "Event"):
             fields.pop(option, None)
         event = Event(type, hostname=fields.pop("hostname", self.hostname), pid=fields.pop("pid", self.pid), **fields)
-        event.setdefault("utcoffset", _utc_offset())
+        event.setdefault("utcoffset", utc_offset())
         event.setdefault("clock", time.time_ns() // 1_000_000)
         self._waiting.append(pack(event))
         if group not in self.buffer_group or len(self._waiting) >= self.buffer_limit:
@@ -151,6 +151,6 @@ class EventDispatcher:
         self.flush()
 
 
-def _utc_offset() -> int:
+def utc_offset() -> int:
     """Returns the hours that local time is behind UTC, as Celery counts them."""
     return -(time.localtime().tm_gmtoff or 0) // 3600

@@ -6,6 +6,11 @@ A worker sets `send` when it starts; everybody else finds None. This file must n
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+#: Where the cluster keeps whether events are on.
+EVENTS_BUCKET: Final = "events"
+EVENTS_SWITCH: Final = "enabled"
 
 #: Takes one packed event, or None where this process is no worker's.
 send: Callable[[bytes], None] | None = None

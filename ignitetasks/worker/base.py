@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ignitetasks import frames
+from ignitetasks.events import local
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import max_rss_kib
 from ignitetasks.worker.model import Delivery
 from ignitetasks.worker.outbox import Outbox
 from ignitetasks.worker.overrides import LimitOverrides
+from ignitetasks.worker.reporting import TaskEvents, switch
 from ignitetasks.worker.slots import LEAVING, READY, TOLD_AT, Slots
 
 #: What the supervisor writes on a child's control pipe to make it finish its task and leave, and the reason it means.
@@ -82,6 +84,7 @@ class ChildBase:
         self.leaving: str | None = None
         self.done = 0
         self._overrides: LimitOverrides | None = None
+        self._events: TaskEvents | None = None
         self._hearing = threading.Lock()
         self._shared = port.slots.memory
         # Unlike any byte, so that the first batch looks at what came while the child was starting.
@@ -92,6 +95,9 @@ class ChildBase:
         if port.control >= 0:
             os.set_blocking(port.control, False)
             self._poll.register(port.control, select.POLLIN)
+        if port.notify >= 0:
+            # A process of its own: what tasks send as events goes beside their outcomes.
+            local.send = self.outbox.event
         self.told(port.changes)
 
     def ready(self) -> None:
@@ -151,6 +157,8 @@ class ChildBase:
             self.hear()
         if self._overrides is not None:
             self._overrides.apply(deliveries)
+        if self._events is not None:
+            self._events.received(deliveries)
         self.queue.extend(deliveries)
 
     def wait(self, timeout_ms: int | None) -> None:
@@ -191,8 +199,12 @@ class ChildBase:
         """Change how the child works, as the supervisor says.
 
         Args:
-            changes: ``limits``: soft and hard limit in milliseconds by task name.
+            changes: ``limits``: soft and hard limit in milliseconds by task name. ``events``: whether events are sent.
         """
+        events = changes.get("events")
+        if events is not None and events != (self._events is not None):
+            self._events = switch(self.executor, self.outbox.send_events if events else None)
+            self.outbox.before = self._events.flush if self._events is not None else None
         limits = changes.get("limits")
         if limits:
             if self._overrides is None:

@@ -94,6 +94,17 @@ class Executor:
         self.report: Callable[[int, str, bytes], None] | None = None
         #: Class of the runners; a pool with an event loop has one of its own.
         self.make_runner: type[Runner] = Runner
+        #: What runners tell events to, while these are on; see reporting.py.
+        self.events: Any = None
+
+    def use_runners(self, kind: type[Runner]) -> None:
+        """Run tasks with another kind of runner from now on.
+
+        Args:
+            kind: The class.
+        """
+        self.make_runner = kind
+        self._runners.clear()
 
     def runner(self, delivery: Delivery) -> Runner | None:
         """Find what runs a delivery.

@@ -11,10 +11,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ignitetasks.frames import BYE, DONE, GIVE_BACK, MAX_FRAME, STARTED, STATE, LaneClosed, LaneConnection, pack
+from ignitetasks.frames import BYE, DONE, EVENTS, GIVE_BACK, MAX_FRAME, STARTED, STATE, LaneClosed, LaneConnection, pack
 from ignitetasks.message import Spawn
 
 #: Outcomes that make a batch full.
@@ -39,6 +39,8 @@ class Outbox:
         self.waiting: deque[Outcome] = deque()
         #: Monotonic seconds when the oldest waiting outcome was added; only a hint for when to flush.
         self.since = 0.0
+        #: Called before outcomes are sent, while events are on: what leads to an outcome is told before it.
+        self.before: Callable[[], None] | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Collect one outcome.
@@ -59,6 +61,8 @@ class Outbox:
         waiting = self.waiting
         if not waiting:
             return
+        if self.before is not None:
+            self.before()
         # Taking under the lock keeps frames in the order of the outcomes, whichever threads flush.
         with self._sending:
             batch: list[Outcome] = []
@@ -105,14 +109,37 @@ class Outbox:
             name: Name of its state.
             payload: The encoded result of that state.
         """
+        self._send_inside(STATE, (seq, name, payload))
+
+    def event(self, event: bytes) -> None:
+        """Send an event of a task's own; called inside the task.
+
+        Args:
+            event: Packed.
+        """
+        self._send_inside(EVENTS, [event])
+
+    def _send_inside(self, kind: int, value: Any) -> None:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
             # A time limit that strikes here would leave half a frame on the lane.
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             with self._sending, contextlib.suppress(LaneClosed):  # the loop meets the same
-                self._connection.send(STATE, (seq, name, payload))
+                self._connection.send(kind, value)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def send_events(self, events: list[bytes]) -> None:
+        """Send packed events at once.
+
+        Args:
+            events: In their order.
+
+        Raises:
+            LaneClosed: The node is gone.
+        """
+        with self._sending:
+            self._connection.send(EVENTS, events)
 
     def bye(self) -> None:
         """Send the rest and say that nothing more will come.

@@ -12,22 +12,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from ignitetasks import frames
+from ignitetasks import frames, log
+from ignitetasks.errors import IgniteTasksError
+from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
 from ignitetasks.worker.autoscale import Autoscaler
 from ignitetasks.worker.children import Children, tell_frame
 from ignitetasks.worker.commands import make_panel
 from ignitetasks.worker.model import PREFORK, WorkerApp, WorkerPlan
 from ignitetasks.worker.panel import Holdings, InHand, encode
 from ignitetasks.worker.slots import IDLE, Slots
+from ignitetasks.worker.workerevents import WorkerEvents
 
 #: Seconds between two looks of the autoscaler while tasks run.
 _SCALE_SECONDS: Final = 0.25
+#: Longest wait for the answer whether events are on.
+_SWITCH_SECONDS: Final = 2.0
 #: The node does not take longer answers, in bytes.
 _MAX_ANSWER: Final = (1 << 20) - 1024
 #: Fields of a task in hand, as the node sends them behind child, pid, number, whether it was sent, and age.
 _FACTS: Final = (
     "id", "task", "body", "flags", "queue", "priority", "attempt", "deliveries", "eta_ms", "created_ms",
 )  # fmt: skip
+
+
+_logger = log.get_logger("worker")
 
 
 class Hands(Protocol):
@@ -54,7 +62,7 @@ class Remote:
         plan: What the worker is now.
         started: Monotonic seconds at its start.
         limits: Soft and hard limits set at run time, in milliseconds, by task name.
-        events_enabled: Whether task events are sent.
+        events: Sends the worker's own events, and knows whether events are on.
     """
 
     def __init__(self, app: WorkerApp, plan: WorkerPlan, slots: Slots, hands: Hands) -> None:
@@ -70,11 +78,12 @@ class Remote:
         self.plan = plan
         self.started = time.monotonic()
         self.limits: dict[str, tuple[int, int]] = {}
-        self.events_enabled = False
+        self.events = WorkerEvents(plan.name, slots, hands.send, plan.events)
         self._slots = slots
         self._hands = hands
         self._panel = make_panel(self)
         self._asked: dict[int, Callable[[Holdings], None]] = {}
+        self._rows: dict[int, Callable[[Sequence[Sequence[Any]]], None]] = {}
         self._questions = 0
 
     # -- the lane -------------------------------------------------------------------------------------------------
@@ -104,6 +113,9 @@ class Remote:
             rows: One for each task.
             totals: Executions that have ended, by task name.
         """
+        reader = self._rows.pop(number, None)
+        if reader is not None:
+            reader(rows)
         then = self._asked.pop(number, None)
         if then is not None:
             then(Holdings(self._in_hand(rows), totals))
@@ -111,6 +123,7 @@ class Remote:
     def forget_questions(self) -> None:
         """Drop what the node will not answer any more: it is gone."""
         self._asked.clear()
+        self._rows.clear()
 
     def held(self, then: Callable[[Holdings], None]) -> None:
         """See `panel.Worker.held`."""
@@ -141,7 +154,22 @@ class Remote:
 
     def changes(self) -> dict[str, Any]:
         """Return what a child that starts now has to be told."""
-        return {"limits": dict(self.limits)} if self.limits else {}
+        changes: dict[str, Any] = {"limits": dict(self.limits)} if self.limits else {}
+        if self.events.enabled:
+            changes["events"] = True
+        return changes
+
+    def read_switch(self) -> None:
+        """Turn events on where the cluster's switch says so; called once the worker runs."""
+        if self.events.enabled:
+            return
+        try:
+            found = self.app.transport.call("kv_get", EVENTS_BUCKET, EVENTS_SWITCH, timeout=_SWITCH_SECONDS)
+        except IgniteTasksError as error:
+            _logger.debug("event switch not read", error=str(error))
+            return
+        if found is not None and bytes(found[1]) == b"1":
+            self.send_events(True)
 
     def tell(self, changes: Mapping[str, Any]) -> None:
         """Tell the children that live.
@@ -163,14 +191,41 @@ class Remote:
 
     def send_events(self, enabled: bool) -> bool:
         """See `panel.Worker.send_events`."""
-        changed, self.events_enabled = self.events_enabled != enabled, enabled
-        return changed
+        if self.events.enabled == enabled:
+            return False
+        self.events.enabled = enabled
+        self.tell({"events": enabled})
+        self.events.online()
+        return True
+
+    @property
+    def events_enabled(self) -> bool:
+        """See `panel.Worker.events_enabled`."""
+        return self.events.enabled
 
     def heartbeat(self) -> None:
         """See `panel.Worker.heartbeat`."""
+        self.events.heartbeat()
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         """See `panel.Worker.event`."""
+        self.events.send(type, **fields)
+
+    def killed(self, index: int, seq: int, type: str, fields: Mapping[str, Any]) -> None:
+        """Tell of a task that is ended from outside, where events are sent.
+
+        Args:
+            index: The child that runs it.
+            seq: Its number there.
+            type: Of the event.
+            fields: Of the event.
+        """
+        if not self.events.enabled:
+            return
+        # The node knows its id; it reads this question before it learns of the child's end.
+        self._questions += 1
+        self._rows[self._questions] = lambda rows: self.events.of(rows, index, seq, type, fields)
+        self._hands.send(frames.HELD, [self._questions])
 
     def shut_down(self) -> None:
         """See `panel.Worker.shut_down`."""
@@ -272,8 +327,9 @@ class PoolRemote(Remote):
         if not 1 <= size <= most:
             raise ValueError(f"the pool's size must be 1 to {most}, not {size}")
 
-    def scale(self) -> None:
-        """Let the autoscaler look, where there is one."""
+    def tick(self) -> None:
+        """Let the autoscaler look, where there is one, and send a heartbeat when it is due."""
+        self.events.tick()
         if self._scaler is None:
             return
         busy = sum(self._slots.running(child.index).seq != IDLE for child in self._children if not child.retired)
@@ -281,8 +337,8 @@ class PoolRemote(Remote):
         if by:
             self.resize(by)
 
-    def next_scale(self, now: float) -> float | None:
-        """Return when the autoscaler wants to look, in monotonic seconds; None when the usual turns are enough."""
+    def next_tick(self, now: float) -> float | None:
+        """Return when `tick` wants to be called, in monotonic seconds; None when the usual turns are enough."""
         if self._scaler is None or not any(self._slots.running(child.index).seq != IDLE for child in self._children):
             return None
         return now + _SCALE_SECONDS

@@ -6,7 +6,9 @@ limits are only raised in the task. The worker's connection is served by one sma
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -15,13 +17,14 @@ from types import FrameType
 from typing import Any, Final
 
 from ignitetasks import frames, jvm, log
-from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
+from ignitetasks.errors import IgniteTasksError, NotConnected
 from ignitetasks.worker import lifecycle, node, pools
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
 from ignitetasks.worker.remote import SoloRemote
 from ignitetasks.worker.slots import Slots
+from ignitetasks.worker.workerevents import FREQ
 
 _RECONNECT_SECONDS: Final = 0.1
 _RECONNECT_MAX_SECONDS: Final = 5.0
@@ -148,7 +151,7 @@ class SoloWorker:
                 first = False
                 _logger.warning("node lost", worker=self._plan.name, error=str(error))
             except IgniteTasksError as error:
-                if first or not isinstance(error, OperationalError):
+                if first:
                     raise
                 _logger.warning("node not reached", error=str(error), retry_in_seconds=pause)
             self._drop()
@@ -171,6 +174,8 @@ class SoloWorker:
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
+        self._remote.events.online()
+        self._remote.read_switch()
         pools.run_loop(
             self._app,
             self._plan,
@@ -184,24 +189,32 @@ class SoloWorker:
         """Read the worker's connection: its DRAINED, and remote control. Nobody here can be killed."""
         try:
             while True:
-                kind, payload = connection.recv()
-                if kind == frames.DRAINED:
-                    self._drained.set()
-                elif kind == frames.CONTROL:
-                    self._remote.on_control(*frames.unpack(payload))
-                elif kind == frames.HELD_REPLY:
-                    self._remote.on_held(*frames.unpack(payload))
-                elif kind == frames.KILL:
-                    seq = frames.unpack(payload)[2]
-                    if self._plan.pool == ASYNCIO:
-                        self._remote.tell({"cancel": seq})
-                        continue
-                    _logger.warning("revoke ignored", reason="nobody can kill a task of this very process", seq=seq)
-        except (frames.LaneError, OSError):
+                events = self._remote.events
+                select.select([connection.fileno()], [], [], FREQ if events.enabled else None)
+                events.tick()
+                for kind, payload in connection.pending():
+                    self._take(kind, payload)
+        except (frames.LaneError, OSError, ValueError):  # ValueError: closed by the other thread
             self._drained.set()
+
+    def _take(self, kind: int, payload: frames.Payload) -> None:
+        if kind == frames.DRAINED:
+            self._drained.set()
+        elif kind == frames.CONTROL:
+            self._remote.on_control(*frames.unpack(payload))
+        elif kind == frames.HELD_REPLY:
+            self._remote.on_held(*frames.unpack(payload))
+        elif kind == frames.KILL:
+            seq = frames.unpack(payload)[2]
+            if self._plan.pool == ASYNCIO:
+                self._remote.tell({"cancel": seq})
+                return
+            _logger.warning("revoke ignored", reason="nobody can kill a task of this very process", seq=seq)
 
     def _drop(self) -> None:
         if self._connection is not None:
+            with contextlib.suppress(frames.LaneError):
+                self._remote.events.offline()
             # Not just closed: the listening thread would sit in its read for ever.
             self._connection.finish()
             self._connection = None

@@ -7,6 +7,7 @@ dies. This file must not run tasks or see deliveries. It must not start a thread
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -186,6 +187,7 @@ class Supervisor:
         self._selector.register(connection, selectors.EVENT_READ, self._on_frames)
         _logger.info("worker connected", worker=self._plan.name, epoch=self._epoch, queues=list(self._plan.queues))
         self._publish()
+        self._remote.events.online()
         self._children.start_anew(self._plan.processes)
 
     def _on_node_lost(self, error: Exception) -> None:
@@ -211,7 +213,7 @@ class Supervisor:
             return
         for kind, payload in self._connection.pending():
             if kind == frames.KILL:
-                killing.revoke(self._children, self._plan, *frames.unpack(payload))
+                killing.revoke(self._children, self._plan, self._remote.killed, *frames.unpack(payload))
             elif kind == frames.DRAINED:
                 self._drained_at = time.monotonic()
             elif kind == frames.CONTROL:
@@ -229,9 +231,9 @@ class Supervisor:
             if self._endpoint is not None:
                 self._endpoint.keep(self._forget_in_child)
             self._bury()
-            killing.enforce_limits(self._children)
+            killing.enforce_limits(self._children, self._remote.killed)
             if not self._draining:
-                self._remote.scale()
+                self._remote.tick()
                 self._children.start_due()
             else:
                 self._finish_drain()
@@ -250,9 +252,9 @@ class Supervisor:
             next_start = self._children.next_start()
             if next_start is not None:
                 due.append(next_start)
-            next_scale = self._remote.next_scale(now)
-            if next_scale is not None:
-                due.append(next_scale)
+            next_tick = self._remote.next_tick(now)
+            if next_tick is not None:
+                due.append(next_tick)
         return max(min(due) - now, 0.0)
 
     def _on_notify(self) -> None:
@@ -263,6 +265,7 @@ class Supervisor:
             lifecycle.became_ready(self)
             if self._on_ready is not None:
                 self._on_ready()
+            self._remote.read_switch()
 
     # -- children ---------------------------------------------------------------------------------------------
 
@@ -383,6 +386,8 @@ class Supervisor:
         if self._endpoint is not None:
             self._endpoint.stop()
         if self._connection is not None:
+            with contextlib.suppress(frames.LaneError):
+                self._remote.events.offline()
             self._selector.unregister(self._connection)
             self._connection.finish()
             self._connection = None

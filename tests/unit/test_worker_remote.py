@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from lane_server import PATIENCE
 from test_worker_supervisor import WorkerUnderTest, gone, until
 
 from ignitetasks import frames
+from ignitetasks.events.event import unpack
 from ignitetasks.serializers import Codecs
 from ignitetasks.worker.autoscale import Autoscaler
 
@@ -239,3 +241,103 @@ class TestAutoscaler:
         assert scaler.decide(29, 8, 2) == 0
         assert scaler.decide(31, 8, 2) == -3
         assert scaler.decide(32, 5, 5) == 5
+
+
+# -- events -------------------------------------------------------------------------------------------------------
+
+
+def events_of(one: WorkerUnderTest, peer: Any, until_type: str) -> list[dict[str, Any]]:
+    """Returns the events of a connection up to one of a type."""
+    found: list[dict[str, Any]] = []
+    while not found or found[-1]["type"] != until_type:
+        found += [unpack(data) for data in peer.expect(frames.EVENTS)]
+    return found
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_events_of_a_task_in_order(start, pool):
+    one = start(pool=pool, events=True)
+    (number,) = one.child.run(("add", (1, 2)))
+    events = events_of(one, one.child, "task-succeeded")
+    assert [event["type"] for event in events] == ["task-received", "task-started", "task-succeeded"]
+    received, started, succeeded = events
+    assert {event["uuid"] for event in events} == {f"task-{number}"}
+    assert (received["name"], received["args"], received["kwargs"]) == ("add", "(1, 2)", "{}")
+    assert (received["hostname"], received["root_id"], received["retries"]) == ("w1", f"task-{number}", 0)
+    assert started["pid"] == one.child.info["pid"]
+    assert succeeded["result"] == "3"
+    assert succeeded["runtime"] >= 0
+    assert received["timestamp"] <= started["timestamp"] <= succeeded["timestamp"]
+
+
+def test_events_of_failures(start):
+    one = start(events=True)
+    one.child.run(("fail", ("broken",)))
+    failed = events_of(one, one.child, "task-failed")[-1]
+    assert failed["exception"] == "ValueError('broken')"
+    assert "raise ValueError(text)" in failed["traceback"]
+
+
+def test_the_start_of_a_long_task_is_told_at_once(start, tmp_path):
+    one = start(events=True)
+    door = tmp_path / "open"
+    (number,) = one.child.run(("wait_for_file", (str(door),)))
+    events_of(one, one.child, "task-started")
+    door.touch()
+    one.child.wait_for(number)
+
+
+def test_nothing_is_sent_while_events_are_off_and_they_can_be_switched(start):
+    one = start()
+    (number,) = one.child.run(("add", (1, 2)))
+    one.child.wait_for(number)
+    assert ask(one, "enable_events") == {"ok": "task events enabled"}
+    one.child.run(("add", (1, 2)))
+    assert len(events_of(one, one.child, "task-succeeded")) == 3
+    assert ask(one, "disable_events") == {"ok": "task events disabled"}
+    (number,) = one.child.run(("add", (1, 2)))
+    one.child.wait_for(number)
+    assert one.child.kinds.count(frames.EVENTS) in (1, 2, 3)
+    assert one.child.kinds[-1] == frames.DONE
+
+
+def test_new_children_send_events_too(start):
+    one = start(concurrency=1)
+    ask(one, "enable_events")
+    ask(one, "pool_grow")
+    second = one.server.next_peer("child", child=1)
+    second.run(("add", (1, 2)))
+    events_of(one, second, "task-succeeded")
+
+
+def test_a_worker_tells_of_itself(start):
+    one = start(events=True)
+    (online,) = events_of(one, one.worker, "worker-online")
+    assert (online["hostname"], online["freq"], online["sw_ident"]) == ("w1", 2.0, "ignitetasks")
+    assert ask(one, "heartbeat") == {"ok": "heartbeat sent"}
+    one.signal(signal.SIGTERM)
+    assert one.join() == 0
+    sent = []
+    while not one.worker.received.empty():
+        kind, value = one.worker.received.get()
+        sent += [unpack(data)["type"] for data in value] if kind == frames.EVENTS else []
+    assert sent[-1] == "worker-offline"
+
+
+@pytest.mark.parametrize(("how", "type"), [("revoke", "task-revoked"), ("limit", "task-failed")])
+def test_what_is_ended_from_outside_is_told_by_the_worker(start, how, type):
+    one = start(events=True)
+    fields = {"hard_ms": 300} if how == "limit" else {}
+    path = one.folder / "begun"
+    (seq,) = one.child.run(("begin", (str(path),), fields))
+    until(path.exists)
+    if how == "revoke":
+        one.worker.send(frames.KILL, [0, one.child.info["pid"], seq, "SIGKILL"])
+    (question,) = one.worker.expect(frames.HELD)
+    one.worker.send(frames.HELD_REPLY, [question, [held(one, seq, b"")], {}])
+    event = events_of(one, one.worker, type)[-1]
+    assert event["uuid"] == f"task-{seq}"
+    if how == "revoke":
+        assert (event["terminated"], event["signum"], event["expired"]) == (True, 9, False)
+    else:
+        assert event["exception"] == "TimeLimitExceeded(0.3)"

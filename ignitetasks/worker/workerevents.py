@@ -1,0 +1,102 @@
+"""The events of a worker itself: online, heartbeat, offline, and what happens to tasks from outside.
+
+This file must not decide whether events are on, and must not know children.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ignitetasks import frames, jvm
+from ignitetasks.events.dispatcher import utc_offset
+from ignitetasks.events.event import pack
+from ignitetasks.worker.slots import IDLE, Slots
+
+#: Seconds between two heartbeats.
+FREQ: Final = 2.0
+# Places in a row of what the worker holds: child, number, id, task.
+_CHILD, _SEQ, _ID, _TASK = 0, 2, 5, 6
+
+
+class WorkerEvents:
+    """Sends the events of one worker.
+
+    Args:
+        hostname: The worker's name.
+        slots: The shared memory, for how much runs.
+        send: Sends a frame to the node.
+        enabled: Whether events are on.
+
+    Attributes:
+        enabled: Whether events are on; while they are not, nothing is sent.
+    """
+
+    def __init__(self, hostname: str, slots: Slots, send: Callable[[int, Any], None], enabled: bool) -> None:
+        self.enabled = enabled
+        self._slots = slots
+        self._send = send
+        self._beaten = 0.0
+        self._common = {"hostname": hostname, "pid": os.getpid(), "utcoffset": utc_offset()}
+        self._software = {
+            "freq": FREQ,
+            "sw_ident": "ignitetasks",
+            "sw_ver": jvm.VERSION,
+            "sw_sys": platform.system(),
+        }
+
+    def send(self, type: str, **fields: Any) -> None:
+        """Send an event, where events are on.
+
+        Args:
+            type: Its type.
+            **fields: Its own fields.
+        """
+        if not self.enabled:
+            return
+        now = time.time()
+        event = {"type": type, "timestamp": now, "clock": int(now * 1000), **self._common, **fields}
+        self._send(frames.EVENTS, [pack(event)])
+
+    def online(self) -> None:
+        """Tell that the worker is there."""
+        self._beat("worker-online")
+
+    def heartbeat(self) -> None:
+        """Tell that the worker is still there."""
+        self._beat("worker-heartbeat")
+
+    def offline(self) -> None:
+        """Tell that the worker goes."""
+        self._beat("worker-offline")
+
+    def tick(self) -> None:
+        """Send a heartbeat when it is due."""
+        if self.enabled and time.monotonic() - self._beaten >= FREQ:
+            self.heartbeat()
+
+    def _beat(self, type: str) -> None:
+        if not self.enabled:
+            return
+        self._beaten = time.monotonic()
+        slots = self._slots
+        active = sum(slots.running(index).seq != IDLE for index in range(slots.count))
+        processed = sum(slots.counts(index)[0] for index in range(slots.count))
+        self.send(type, active=active, processed=processed, loadavg=list(os.getloadavg()), **self._software)
+
+    def of(self, rows: Sequence[Sequence[Any]], index: int, seq: int, type: str, fields: Mapping[str, Any]) -> None:
+        """Send an event of a task that is known by its child and number.
+
+        Args:
+            rows: What the worker holds, as the node tells it.
+            index: The child.
+            seq: The number.
+            type: The event's type.
+            fields: Its own fields.
+        """
+        for row in rows:
+            if row[_CHILD] == index and row[_SEQ] == seq:
+                self.send(type, uuid=row[_ID], name=row[_TASK], **fields)
