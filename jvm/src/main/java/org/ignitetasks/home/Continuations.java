@@ -35,6 +35,13 @@ final class Continuations {
     this.doubts = doubts;
   }
 
+  /** Returns the ids that a spawn names. */
+  static Set<String> ids(Spawn spawn) {
+    Set<String> ids = new LinkedHashSet<>();
+    addIds(spawn, ids);
+    return ids;
+  }
+
   /** Returns the ids that the spawns of these outcomes name; empty if there are none. */
   static Set<String> ids(List<Outcome> outcomes) {
     Set<String> ids = Set.of();
@@ -72,6 +79,49 @@ final class Continuations {
     return plan;
   }
 
+  /**
+   * Writes what an outcome of another home brings; returns whether something became ready. Harmless
+   * when it comes again.
+   */
+  boolean bring(Spawn spawn) {
+    Set<String> ids = ids(spawn);
+    return home.unmoved(
+        () -> {
+          ids.forEach(home::requireOwned);
+          home.reservations.take(ids);
+          try {
+            return write(spawn, ids);
+          } finally {
+            home.reservations.release(ids);
+          }
+        });
+  }
+
+  private boolean write(Spawn spawn, Set<String> ids) {
+    Plan plan = new Plan();
+    try {
+      plan.look(ids);
+      plan.add(spawn);
+    } catch (RuntimeException e) {
+      plan.undo();
+      throw e;
+    }
+    try {
+      home.store.write(plan.records());
+    } catch (RuntimeException e) {
+      plan.inDoubt();
+      throw e;
+    }
+    boolean ready;
+    Map<Origin, List<Completion>> mail = Watchers.mail();
+    synchronized (home.lock) {
+      ready = plan.settle(mail);
+    }
+    home.tell(mail);
+    plan.afterwards();
+    return ready;
+  }
+
   /** One row that is to be written. */
   private static final class Planned {
     TaskRecord record;
@@ -105,9 +155,7 @@ final class Continuations {
           addIds(step.spawn(), ids);
         }
       }
-      Map<String, Doubts.Doubt> open = home.doubts.take(ids);
-      found = doubts.read(open, ids);
-      doubts.settle(open, found);
+      look(ids);
       for (Step step : steps) {
         if (step.next() == Outcomes.Next.PROMISE) {
           String id = step.entry().id;
@@ -125,6 +173,12 @@ final class Continuations {
       }
     }
 
+    private void look(Set<String> ids) {
+      Map<String, Doubts.Doubt> open = home.doubts.take(ids);
+      found = doubts.read(open, ids);
+      doubts.settle(open, found);
+    }
+
     private void add(Spawn spawn) {
       spawn.submit().forEach(this::submit);
       spawn.end().forEach(this::end);
@@ -132,6 +186,7 @@ final class Continuations {
     }
 
     private void submit(TaskRecord call) {
+      home.requireJoin(call);
       Planned planned = waiting(call.id);
       if (planned != null) {
         if (planned.record.promised()) {
@@ -143,6 +198,7 @@ final class Continuations {
     }
 
     private void end(TaskRecord end) {
+      home.requireJoin(end);
       Planned planned = waiting(end.id);
       if (planned != null) {
         if (planned.record.joinSize != 0 && !planned.record.state.terminal()) {

@@ -116,6 +116,19 @@ final class HomeContext {
     }
   }
 
+  /** Refuses a member whose join another home keeps: it would not hear of the end. */
+  void requireJoin(TaskRecord r) {
+    if (r.joinId != null && !owned.get(Locator.partition(r.joinId))) {
+      throw new TasksException(
+          TasksException.Code.BAD_REQUEST,
+          "task "
+              + r.id
+              + " is to be waited for by "
+              + r.joinId
+              + ", which another node keeps: give both ids with the same last four digits");
+    }
+  }
+
   /** Does something during which no partition is given up. */
   <T> T unmoved(Supplier<T> action) {
     moving.readLock().lock();

@@ -18,6 +18,7 @@ import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
 import org.ignitetasks.protocol.RateLink;
+import org.ignitetasks.protocol.Spawn;
 import org.ignitetasks.protocol.SubmitAnswer;
 import org.ignitetasks.protocol.WatchAnswer;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -34,6 +35,8 @@ public final class HomeRegistry implements HomeApi {
   /** For tests of this package. */
   final HomeContext home;
 
+  private final Abroad abroad;
+  private final Continuations continuations;
   private final Completer completer;
   private final Dispatcher dispatcher;
   private final Inserter inserter;
@@ -61,7 +64,9 @@ public final class HomeRegistry implements HomeApi {
       InstantSource clock) {
     home = new HomeContext(settings, store, blobs, workers, gateways, clock);
     DoubtSettler doubts = new DoubtSettler(home);
-    completer = new Completer(home, new Continuations(home, doubts));
+    continuations = new Continuations(home, doubts);
+    abroad = new Abroad(home);
+    completer = new Completer(home, continuations);
     dispatcher = new Dispatcher(home, completer);
     inserter = new Inserter(home, dispatcher, doubts);
     operations = new Operations(home);
@@ -74,6 +79,11 @@ public final class HomeRegistry implements HomeApi {
   /** Takes limits and buckets that all homes share; before the start. */
   public void rates(RateLink link) {
     home.rates = link;
+  }
+
+  /** Takes the way to all homes, for what outcomes bring to tasks of others; before the start. */
+  public void others(HomeApi homes) {
+    abroad.others(homes);
   }
 
   /** Starts the timers; partitions are taken by {@link #own}. */
@@ -127,7 +137,7 @@ public final class HomeRegistry implements HomeApi {
     for (Outcome outcome : outcomes) {
       home.requireOwned(outcome.id());
     }
-    boolean ready = completer.complete(outcomes);
+    boolean ready = completer.complete(abroad.bring(outcomes));
     for (int i = 0; i < outcomes.size() && !ready; i++) {
       int kind = outcomes.get(i).kind();
       ready = kind != Outcome.SUCCESS && kind != Outcome.PROGRESS;
@@ -138,6 +148,14 @@ public final class HomeRegistry implements HomeApi {
       dispatcher.run();
       timers.etaMayBeSooner();
     }
+  }
+
+  @Override
+  public void bring(Spawn spawn) {
+    if (continuations.bring(spawn)) {
+      dispatcher.run();
+    }
+    timers.etaMayBeSooner();
   }
 
   @Override

@@ -7,11 +7,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
-import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.SubmitAnswer;
 
@@ -57,7 +55,7 @@ final class Inserter {
         home.unmoved(
             () -> {
               ids.forEach(home::requireOwned);
-              records.forEach(this::requireJoinHere);
+              records.forEach(home::requireJoin);
               boolean distinct = home.reservations.take(ids);
               try {
                 Plan plan = plan(records, repeated, distinct);
@@ -74,19 +72,6 @@ final class Inserter {
     // so new that its own call still waits for the disk: the caller is told of it as of its own.
     home.store.awaitDurable();
     return new SubmitAnswer(created, exceptions);
-  }
-
-  private void requireJoinHere(TaskRecord r) {
-    if (r.joinId != null && !home.owned.get(Locator.partition(r.joinId))) {
-      throw new TasksException(
-          TasksException.Code.BAD_REQUEST,
-          "task "
-              + r.id
-              + " is to be waited for by "
-              + r.joinId
-              + ", which another node keeps:"
-              + " give both ids with the same last four digits");
-    }
   }
 
   private Plan plan(List<TaskRecord> records, boolean repeated, boolean distinct) {

@@ -44,7 +44,7 @@ public final class SettleTask {
     task.createdMillis = nowMillis;
     task.resultTtlMillis = end.resultTtlMillis;
     task.options = end.options;
-    task.rootId = end.rootId;
+    task.rootId = end.rootId == null ? end.id : end.rootId;
     task.parentId = end.id;
     task.body = body(end.id);
     return task;

@@ -124,6 +124,7 @@ final class Node {
               commit(),
               settings.embedded() ? cache(NodeConfigs.JOURNAL) : null);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
+      home.others(router);
       links.home(home);
     } else {
       links.home(router);

@@ -27,6 +27,12 @@ public interface HomeApi {
    */
   void complete(long epoch, List<Outcome> outcomes);
 
+  /**
+   * Inserts, fills in and ends tasks as the spawn of an outcome says that another home is about to
+   * commit; returns after the commit. Growths are not taken: they would count twice.
+   */
+  void bring(Spawn spawn);
+
   /** Makes a worker known, before any credit; called again when its queues have changed. */
   void workerJoined(WorkerInfo worker);
 

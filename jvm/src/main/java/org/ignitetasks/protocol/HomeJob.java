@@ -40,6 +40,7 @@ final class HomeJob implements IgniteCallable<Object> {
     return switch (call) {
       case "submit" -> submit(home);
       case "complete" -> done(() -> home.complete((Long) args[0], Parcels.outcomes(args[1])));
+      case "bring" -> done(() -> home.bring(Parcels.spawn(args[0])));
       case "workerJoined" -> done(() -> home.workerJoined(Parcels.worker(args[0])));
       case "workerLeft" -> done(() -> home.workerLeft((Long) args[0]));
       case "credits" -> done(() -> home.credits((Long) args[0], (Integer) args[1]));

@@ -187,6 +187,21 @@ public final class HomeRouter implements HomeApi {
         (home, items) -> home.complete(epoch, pick(outcomes, items)));
   }
 
+  @Override
+  public void bring(Spawn spawn) {
+    int submits = spawn.submit().size();
+    List<TaskRecord> all = new ArrayList<>(spawn.submit());
+    all.addAll(spawn.end());
+    route(
+        all.size(),
+        i -> all.get(i).id,
+        (home, items) -> {
+          int[] first = Arrays.stream(items).filter(i -> i < submits).toArray();
+          int[] rest = Arrays.stream(items).filter(i -> i >= submits).toArray();
+          home.bring(new Spawn(pick(all, first), pick(all, rest), List.of()));
+        });
+  }
+
   private static <T> List<T> pick(List<T> all, int[] items) {
     List<T> part = new ArrayList<>(items.length);
     for (int item : items) {

@@ -78,6 +78,12 @@ public record Outcome(
     return kind == STARTED || kind == PROGRESS;
   }
 
+  /** Returns this outcome with another spawn. */
+  public Outcome with(Spawn other) {
+    return new Outcome(
+        id, fence, kind, payload, payloadIsRef, runMicros, errorType, retry, requeue, other);
+  }
+
   /** Returns an outcome without payload. */
   public static Outcome plain(String id, long fence, int kind) {
     return new Outcome(id, fence, kind, null, false, 0, null, null, false);

@@ -71,13 +71,14 @@ final class Parcels {
     };
   }
 
-  private static Object[] spawn(Spawn spawn) {
+  static Object[] spawn(Spawn spawn) {
     Object[] grow =
         spawn.grow().stream().map(growth -> new Object[] {growth.id(), growth.by()}).toArray();
     return new Object[] {records(spawn.submit()), records(spawn.end()), grow};
   }
 
-  private static Spawn spawn(Object[] in) {
+  static Spawn spawn(Object parcel) {
+    Object[] in = (Object[]) parcel;
     List<Spawn.Growth> grow = new ArrayList<>();
     for (Object item : (Object[]) in[2]) {
       Object[] growth = (Object[]) item;
@@ -112,7 +113,7 @@ final class Parcels {
               (String) in[6],
               retry,
               (Boolean) in[8],
-              in[9] == null ? null : spawn((Object[]) in[9])));
+              in[9] == null ? null : spawn(in[9])));
     }
     return outcomes;
   }

@@ -82,6 +82,11 @@ final class RemoteHome implements HomeApi {
   }
 
   @Override
+  public void bring(Spawn spawn) {
+    call("bring", (Object) Parcels.spawn(spawn));
+  }
+
+  @Override
   public void workerJoined(WorkerInfo worker) {
     call("workerJoined", (Object) Parcels.worker(worker));
   }

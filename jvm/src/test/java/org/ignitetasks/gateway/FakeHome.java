@@ -9,6 +9,7 @@ import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Spawn;
 import org.ignitetasks.protocol.SubmitAnswer;
 import org.ignitetasks.protocol.WatchAnswer;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -89,6 +90,9 @@ final class FakeHome implements HomeApi {
     note("purge " + queue);
     return 3;
   }
+
+  @Override
+  public void bring(Spawn spawn) {}
 
   @Override
   public void ratesChanged() {}

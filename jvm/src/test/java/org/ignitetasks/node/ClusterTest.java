@@ -47,6 +47,7 @@ import org.ignitetasks.protocol.Outcome;
 import org.ignitetasks.protocol.Question;
 import org.ignitetasks.protocol.Repeats;
 import org.ignitetasks.protocol.SettingsApi;
+import org.ignitetasks.protocol.Spawn;
 import org.ignitetasks.protocol.WorkerApi;
 import org.ignitetasks.protocol.WorkerInfo;
 import org.ignitetasks.protocol.Workers;
@@ -77,6 +78,7 @@ class ClusterTest {
   private static final class Member implements WorkerApi, CompletionSink {
     final Set<Completion> told = ConcurrentHashMap.newKeySet();
     final Map<String, Integer> ran = new ConcurrentHashMap<>();
+    final Map<String, Spawn> spawns = new ConcurrentHashMap<>();
     final ExecutorService thread = Executors.newSingleThreadExecutor();
     final Ignite ignite;
     final HomeRegistry home;
@@ -101,6 +103,7 @@ class ClusterTest {
           new IgniteBlobStore(
               cache(settings, NodeConfigs.CHUNKS), cache(settings, NodeConfigs.SEALS));
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
+      home.others(router);
       links.home(home);
       router.publish(home, this, Map::of);
       controls = new Controls(ignite, this);
@@ -157,9 +160,10 @@ class ClusterTest {
       List<Outcome> outcomes = new ArrayList<>();
       for (Delivery d : deliveries) {
         ran.merge(d.record().id, 1, Integer::sum);
-        outcomes.add(
+        Outcome success =
             new Outcome(
-                d.record().id, d.fence(), Outcome.SUCCESS, null, false, 1, null, null, false));
+                d.record().id, d.fence(), Outcome.SUCCESS, null, false, 1, null, null, false);
+        outcomes.add(success.with(spawns.get(d.record().id)));
       }
       while (true) {
         try {
@@ -429,6 +433,44 @@ class ClusterTest {
         TasksException.Code.NOT_HOME,
         assertThrows(TasksException.class, () -> wrong.home.info(List.of(id))).code());
     right.router.forget(List.of(id));
+  }
+
+  @Test
+  @Order(2)
+  void whatAnOutcomeBringsToOtherHomesIsThereToo() {
+    Member worker = MEMBERS.get(2);
+    List<TaskRecord> next = batch("next", 30, "default");
+    TaskRecord tail = record("tail", "default");
+    tail.state = TaskState.FAILURE;
+    tail.finishedMillis = System.currentTimeMillis();
+    worker.spawns.put("first", new Spawn(next, List.of(tail), List.of()));
+    worker.join(200);
+    Origin origin = new Origin(worker.id(), 7);
+    worker.router.submit(List.of(record("first", "default")), origin, false);
+    List<String> all = ids(next);
+    waitFor(
+        "all have run",
+        () ->
+            worker.router.info(all).stream()
+                .allMatch(r -> r != null && r.state == TaskState.SUCCESS));
+    all.forEach(id -> assertEquals(1, worker.ran.get(id)));
+    assertEquals(TaskState.FAILURE, worker.router.info(List.of("tail")).get(0).state);
+    worker.router.workerLeft(200);
+    worker.router.forget(all);
+  }
+
+  @Test
+  @Order(2)
+  void aMemberWhoseJoinAnotherNodeKeepsIsRefused() {
+    TaskRecord member = record(idOn(MEMBERS.get(0)), "idle");
+    member.joinId = idOn(MEMBERS.get(1));
+    HomeRouter router = MEMBERS.get(2).router;
+    TasksException refused =
+        assertThrows(
+            TasksException.class,
+            () -> router.submit(List.of(member), new Origin(MEMBERS.get(2).id(), 7), false));
+    assertEquals(TasksException.Code.BAD_REQUEST, refused.code());
+    assertTrue(refused.getMessage().contains("last four digits"), refused.getMessage());
   }
 
   private static String idOn(Member member) {

@@ -12,6 +12,7 @@ import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.Spawn;
 import org.ignitetasks.protocol.SubmitAnswer;
 import org.ignitetasks.protocol.WatchAnswer;
 import org.ignitetasks.protocol.WorkerInfo;
@@ -163,6 +164,9 @@ final class FakeHome implements HomeApi {
   public int purge(String queue) {
     throw new UnsupportedOperationException();
   }
+
+  @Override
+  public void bring(Spawn spawn) {}
 
   @Override
   public void ratesChanged() {}
