@@ -7,7 +7,18 @@ from ignitetasks._state import current_app, current_task
 from ignitetasks.app.base import IgniteTasks
 from ignitetasks.app.shared import bugreport, shared_task
 from ignitetasks.app.task import Task
-from ignitetasks.canvas import Signature
+from ignitetasks.canvas import (
+    Signature,
+    chain,
+    chord,
+    chunks,
+    group,
+    maybe_signature,
+    signature,
+    subtask,
+    xmap,
+    xstarmap,
+)
 from ignitetasks.config import Settings
 from ignitetasks.context import Request, current_request
 from ignitetasks.errors import (
@@ -75,9 +86,18 @@ __all__ = [
     "TimeLimitExceeded",
     "WorkerLostError",
     "bugreport",
+    "chain",
+    "chord",
+    "chunks",
     "current_app",
     "current_request",
     "current_task",
+    "group",
+    "maybe_signature",
     "shared_task",
+    "signature",
+    "subtask",
     "uuid",
+    "xmap",
+    "xstarmap",
 ]

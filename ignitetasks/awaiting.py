@@ -165,3 +165,41 @@ async def completion_of(
     finally:
         hub.unregister(waiting, (task_id,))
         pump.done(waiting)
+
+
+class _Callback(_Future):
+    """Somebody who is called when a completion comes."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, pump: _Pump, call: Callable[[Completion | BaseException], None]) -> None:
+        Waiter.__init__(self, 1, self._arrived)
+        self._pump = pump
+        self._call = call
+
+    def _post(self, outcome: Completion | BaseException) -> None:
+        # A thread of its own: what is called may wait for other results, which the pump brings.
+        threading.Thread(target=self._call, args=(outcome,), name="ignitetasks-then", daemon=True).start()
+
+
+def call_back(
+    hub: ResultHub, task_id: str, epoch: Epoch | None, keep: Callable[[Completion], None], call: Callable[[], None]
+) -> None:
+    """Calls a function once a completion is there.
+
+    Args:
+        hub: Whose.
+        task_id: The task.
+        epoch: As for `ResultHub.register`.
+        keep: Is given the completion first.
+        call: Called after that.
+    """
+
+    def arrived(outcome: Completion | BaseException) -> None:
+        if isinstance(outcome, Completion):
+            keep(outcome)
+            call()
+
+    waiting = _Callback(_pump_of(hub), arrived)
+    waiting._pump.add(waiting)
+    hub.register(waiting, (task_id,), epoch)

@@ -58,6 +58,9 @@ class Request:
         logfile: Always None: a worker's log goes where its process writes.
         loglevel: Level of the worker's log, where known.
         options: Everything else the caller sent along.
+        canvas: What it carries of its canvas (see ``envelope``).
+        additions: What it adds to its chord when it succeeds.
+        spawn: What its outcome shall bring besides.
         owner: The task itself.
         report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
     """
@@ -100,6 +103,9 @@ class Request:
     logfile: str | None = None
     loglevel: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    canvas: dict[str, Any] = field(default_factory=dict)
+    additions: list[Any] = field(default_factory=list)
+    spawn: Any = None
     owner: Any = field(default=None, compare=False)
     report: Any = field(default=None, compare=False)
 
@@ -142,6 +148,11 @@ class Request:
         """Handles of the tasks this execution has sent."""
         children: list[Any] = self.__dict__.setdefault("_children", [])
         return children
+
+    @property
+    def asks(self) -> bool:
+        """Whether its outcome has to bring something with it."""
+        return bool(self.additions or self.spawn is not None or self.__dict__.get("_children"))
 
     def get(self, key: str, default: Any = None) -> Any:
         """Returns an attribute or a header, or a default."""
@@ -194,6 +205,18 @@ _current: contextvars.ContextVar[Request | Pending | None] = contextvars.Context
 enter = _current.set
 #: Makes the request current that was so before the matching `enter`.
 leave = _current.reset
+
+
+def inside_worker() -> bool:
+    """Tell whether a worker runs a task here."""
+    current = current_request()
+    return current is not None and not current.called_directly and not current.is_eager
+
+
+def made_request() -> Request | None:
+    """Return the request of the task that runs here if somebody has looked at it, without making it."""
+    current = _current.get()
+    return None if type(current) is tuple else current  # type: ignore[return-value]
 
 
 def current_request() -> Request | None:

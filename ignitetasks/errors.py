@@ -26,11 +26,11 @@ Foreign errors (py4j, sockets, msgpack) are translated into these once, at the b
     +-- ResultError                         there is no result to give
     |   +-- ResultTimeout (TimeoutError)
     |   +-- ResultExpired
-    |   +-- UnknownResult (LookupError)
+    |   +-- UnknownResult (LookupError), IncompleteStream
     +-- TaskError                           how a task ended, raised at ``get``
     |   +-- TaskRevokedError, TaskExpiredError, TaskRejectedError, TimeLimitExceeded
     |   +-- SoftTimeLimitExceeded, MaxRetriesExceededError, NotRegistered, RemoteError
-    |   +-- WorkerLostError, Terminated, QueueNotFound (KeyError), AlreadyRegistered, InvalidTaskError
+    |   +-- ChordError, WorkerLostError, Terminated, QueueNotFound (KeyError), AlreadyRegistered, InvalidTaskError
     +-- SecurityError
     +-- TaskPredicate                       control flow: raised by a task to tell the worker what to do
         +-- Retry, Reject, Ignore
@@ -241,6 +241,10 @@ class UnknownResult(ResultError, LookupError):
     """The cluster has never heard of this id."""
 
 
+class IncompleteStream(ResultError):
+    """What a task led to was asked for before it ended."""
+
+
 class TaskError(IgniteTasksError):
     """How a task ended; raised by ``AsyncResult.get``."""
 
@@ -255,6 +259,10 @@ class TaskExpiredError(TaskRevokedError):
 
 class TaskRejectedError(TaskError):
     """The task raised ``Reject``."""
+
+
+class ChordError(TaskError):
+    """A task of a chord's header did not end well, so its body was not called."""
 
 
 class TimeLimitExceeded(TaskError):
@@ -430,16 +438,7 @@ _BY_CODE: dict[str, type[GatewayError]] = {
 
 
 def from_wire(code: str, message: str, retryable: bool) -> IgniteTasksError:
-    """Builds the error for an answer of the gateway.
-
-    Args:
-        code: Wire code.
-        message: The gateway's sentence.
-        retryable: What the gateway says about repeating; used for codes this client does not know.
-
-    Returns:
-        An instance to raise.
-    """
+    """Builds the error for an answer of the gateway; ``retryable`` counts for codes this client does not know."""
     if code == "TOO_LARGE":
         return PayloadTooLarge(message)
     cls = _BY_CODE.get(code)

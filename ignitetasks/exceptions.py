@@ -11,9 +11,11 @@ from typing import NoReturn
 
 from ignitetasks.errors import (
     AlreadyRegistered,
+    ChordError,
     ConfigurationError,
     IgniteTasksError,
     Ignore,
+    IncompleteStream,
     InvalidTaskError,
     MaxRetriesExceededError,
     NotRegistered,
@@ -76,7 +78,6 @@ ImproperlyConfigured = ConfigurationError
 TimeoutError = ResultTimeout
 EncodeError = SerializationError
 DecodeError = SerializationError
-IncompleteStream = SerializationError
 BackendError = OperationalError
 BackendGetMetaError = OperationalError
 BackendStoreError = OperationalError
@@ -97,6 +98,7 @@ __all__ = [
     "BackendStoreError",
     "CeleryError",
     "CeleryWarning",
+    "ChordError",
     "DecodeError",
     "DuplicateNodenameWarning",
     "DuplicateTaskNameWarning",

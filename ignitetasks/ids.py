@@ -93,10 +93,22 @@ class IdGenerator:
         shape = prefix + "%08x" + self._tail(queue)
         return [shape % count for count in range(start, start + n)]
 
+    def near(self, n: int, place: int) -> list[str]:
+        """Returns n new ids with a given locator, in counting order.
+
+        Args:
+            n: How many, at most 2**32.
+            place: The locator, as `locator` and `queue_locator` give it.
+        """
+        prefix, start = self._reserve(n, BLOCK if n > 1 else 1)
+        shape = f"{prefix}%08x{place:04x}"
+        return [shape % count for count in range(start, start + n)]
+
 
 _generator = IdGenerator()
 new_id = _generator.one
 new_ids = _generator.many
+new_ids_near = _generator.near
 
 # Without this a forked child would count on with its parent's random bits and both would make the same ids.
 os.register_at_fork(after_in_child=_generator._renew)

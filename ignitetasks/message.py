@@ -383,6 +383,18 @@ def encode_call_options(headers: Mapping[str, Any] | None, extra: Mapping[str, A
     return _PLAIN.encode(options, root="headers")[1:]
 
 
+def with_canvas(options: bytes | None, part: bytes) -> bytes:
+    """Returns options bytes that carry a canvas part beside what they had."""
+    known = _PLAIN.decode(b"m" + options, what="the options") if options else {}
+    return _PLAIN.encode({**known, "c": part}, root="headers")[1:]
+
+
+def decode_extra(data: Data) -> bytes | None:
+    """Returns the canvas part of the options that only Python reads, or None."""
+    part: bytes | None = _PLAIN.decode(b"m" + bytes(data), what="the options").get("c")
+    return part
+
+
 def decode_call_options(data: Data | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Decodes what `encode_call_options` made.
 

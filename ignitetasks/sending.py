@@ -115,7 +115,16 @@ def send_one(
         result._epoch = None  # another session submitted it, so its completion has to be asked for
     else:
         metrics.submitted.inc()
+    if template.parent_id is not None:
+        note_child(result)
     return result
+
+
+def note_child(result: Any) -> None:
+    """Notes among the children of the running task what it has just sent."""
+    request = context.made_request()
+    if request is not None:
+        request.children.append(result)
 
 
 def conflict_text(plan: Plan, task_id: str) -> str:

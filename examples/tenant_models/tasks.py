@@ -54,7 +54,7 @@ def train(tenant: int, kind: str, source: str) -> dict[str, Any]:
 @lru_cache(maxsize=data.TENANTS)
 def _estimator(model_id: str) -> Any:
     # A task reads another task's durable result by its id; each child once, whoever trained it, even before a crash.
-    return train.AsyncResult(model_id).get(timeout=60)["estimator"]
+    return train.AsyncResult(model_id).get(timeout=60, disable_sync_subtasks=False)["estimator"]
 
 
 def _transaction_key(run: str, tenant: int, transaction: int, _model_id: str, _values: list[float]) -> tuple[Any, ...]:

@@ -105,7 +105,7 @@ class IgniteTasks(Running, Dispatching):
         """Called when the app is made; to be overridden."""
 
     def __repr__(self) -> str:
-        return f"<IgniteTasks {self.name!r}: {len(self._tasks)} tasks>"
+        return f"<IgniteTasks {self.name!r}: {len(self._tasks.regular())} tasks>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle_app, (type(self), self.name, self.settings, dict(self._conf.changes))

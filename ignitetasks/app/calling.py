@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar
 
 from ignitetasks import message, sending, signals
 from ignitetasks.app import eager, publishing
 from ignitetasks.app.arity import Arity, as_call
 from ignitetasks.app.attributes import Attributes
+from ignitetasks.app.composing import Composing, is_tied
 from ignitetasks.bulk import Call, send_bulk
-from ignitetasks.canvas import Signature
-from ignitetasks.context import Request as Context
+from ignitetasks.canvas import Signature, launching
 from ignitetasks.errors import ArgumentError, InvalidOption, RequestError
 from ignitetasks.ids import Key
 from ignitetasks.options import Plan
@@ -24,11 +24,10 @@ from ignitetasks.results import ResultList
 from ignitetasks.serializers import compress
 
 P = ParamSpec("P")
-Rest = ParamSpec("Rest")
 R = TypeVar("R")
 
 
-class Calls(Attributes, Generic[P, R]):
+class Calls(Attributes, Composing[P, R]):
     """What a task can be sent by."""
 
     _app: Any = None
@@ -158,6 +157,9 @@ class Calls(Attributes, Generic[P, R]):
             return eager.send(self, args, kwargs, call)
         if not call and app.plain:
             return self._send(self._plan or self._default_plan(), args, kwargs)
+        if is_tied(call):
+            tied: AsyncResult[R] = launching.launch(self.signature(list(args), kwargs, call), app, (), {}, {})
+            return tied
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
 
     def apply(
@@ -258,47 +260,6 @@ class Calls(Attributes, Generic[P, R]):
         if isinstance(call, Mapping):
             return (), call
         return (call,), {}
-
-    # Empty, whole, or without the first argument, which the step before gives: what a chain puts together.
-    @overload
-    def s(self) -> Signature[R]: ...
-    @overload
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]: ...
-    @overload
-    def s(self: Calls[Concatenate[Any, Rest], R], *args: Rest.args, **kwargs: Rest.kwargs) -> Signature[R]: ...
-    def s(self, *args: Any, **kwargs: Any) -> Signature[Any]:
-        """Returns a call of this task as a value."""
-        return Signature(self.name, args, kwargs, app=self.app)
-
-    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
-        """Returns a call of this task as a value that takes no further arguments."""
-        return Signature(self.name, args, kwargs, immutable=True, app=self.app)
-
-    def signature(
-        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> Signature[R]:
-        """Returns a call of this task with options as a value."""
-        args, kwargs = as_call(args, kwargs)
-        return Signature(self.name, tuple(args), kwargs, options, app=self.app)
-
-    subtask = signature
-
-    def signature_from_request(
-        self,
-        request: Context | None = None,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Signature[R]:
-        """Returns the running call as a value, to be made again."""
-        request = self.request if request is None else request
-        kept = {"task_id": request.id, "priority": request.priority, "queue": request.queue, **options}
-        chosen = {name: value for name, value in kept.items() if value is not None}
-        return self.signature(
-            list(request.args) if args is None else args, request.kwargs if kwargs is None else kwargs, **chosen
-        )
-
-    subtask_from_request = signature_from_request
 
     def AsyncResult(self, task_id: str, **_: Any) -> AsyncResult[R]:  # Celery's name
         """Returns the handle of a task by its id."""

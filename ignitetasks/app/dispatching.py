@@ -13,18 +13,20 @@ from typing import Any
 from ignitetasks import context, message, planning, sending, signals
 from ignitetasks.app import naming, publishing, routes
 from ignitetasks.app.arity import as_call
+from ignitetasks.app.composing import is_tied
 from ignitetasks.app.queues import AMQP
 from ignitetasks.app.registering import Registering
 from ignitetasks.app.routes import Router
 from ignitetasks.bulk import Call, send_bulk
-from ignitetasks.canvas import Signature
+from ignitetasks.canvas import Signature, launching
+from ignitetasks.canvas import signature as make_signature
 from ignitetasks.client import Client
 from ignitetasks.config import Settings
 from ignitetasks.errors import RequestError
 from ignitetasks.exceptions import AlwaysEagerIgnored
 from ignitetasks.message import TaskOptions
 from ignitetasks.options import Plan
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, GroupResult, ResultSet
 from ignitetasks.results import ResultList
 from ignitetasks.serializers import compress
 
@@ -201,6 +203,11 @@ class Dispatching(Registering):
         elif self.eager:
             eager: AsyncResult[Any] = self._tasks[name].apply_async(args, kwargs, **options)
             return eager
+        if options and is_tied(options):
+            tied: AsyncResult[Any] = launching.launch(
+                self.signature(name, args, kwargs, options=options), self, (), {}, {}
+            )
+            return tied
         if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
             plan, sent_args, sent_kwargs = self._planned(name, args, kwargs, options)
             return publishing.send(self, name, plan, sent_args, sent_kwargs)
@@ -280,8 +287,23 @@ class Dispatching(Registering):
     ) -> Signature[Any]:
         """Returns a call of a task by name as a value."""
         args, kwargs = as_call(args, kwargs)
-        return Signature(name, tuple(args), kwargs, options, app=self)
+        if not isinstance(name, str):
+            made: Signature[Any] = make_signature(name, args, kwargs, app=self, **options)
+            return made
+        given = options.pop("options", None)
+        immutable = bool(options.pop("immutable", False))
+        return Signature(name, tuple(args), kwargs, {**(given or {}), **options}, immutable=immutable, app=self)
 
-    def AsyncResult(self, task_id: str) -> AsyncResult[Any]:  # Celery's name
+    subtask = signature
+
+    def AsyncResult(self, task_id: str, **_: Any) -> AsyncResult[Any]:  # Celery's name
         """Returns the handle of a task by its id."""
         return AsyncResult(task_id, self)
+
+    def GroupResult(self, id: str | None = None, results: Any = None, **options: Any) -> GroupResult[Any]:
+        """Returns the handle of a group made of handles; its ``restore`` reads a saved one."""
+        return GroupResult(id, results, app=self, **options)
+
+    def ResultSet(self, results: Any, **_: Any) -> ResultSet[Any]:  # Celery's name
+        """Returns a set of handles."""
+        return ResultSet(results, app=self)

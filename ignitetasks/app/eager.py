@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import context, deferred, errors, message, states
-from ignitetasks.app.eagerresult import EagerResult
 from ignitetasks.app.trace import Watch
 from ignitetasks.context import Request
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.ids import new_id
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, EagerResult
 
 
 def send(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Mapping[str, Any]) -> AsyncResult[Any]:

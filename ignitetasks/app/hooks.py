@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Their names, apart from ``on_replace``, which the task itself calls.
+#: Their names; ``on_replace`` belongs to ``composing``, since the task itself calls it.
 HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
 
@@ -35,6 +35,3 @@ class Hooks:
         self, status: str, retval: Any, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], einfo: Any
     ) -> None:
         """Called after `on_success` and `on_failure`."""
-
-    def on_replace(self, sig: Any) -> Any:
-        """Called when the task replaces itself by another."""

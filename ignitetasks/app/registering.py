@@ -13,6 +13,7 @@ from ignitetasks import _state, deferred, loaders
 from ignitetasks.app import annotations as annotating
 from ignitetasks.app import naming
 from ignitetasks.app.attributes import MAKING, check_given
+from ignitetasks.app.builtins import builtin_tasks
 from ignitetasks.app.configured import Configured
 from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.app.task import Task as TaskClass
@@ -44,7 +45,7 @@ class Registering(Configured):
         self.name = name
         self.main = naming.main_name() or name
         self.strict_typing = True
-        self._tasks = TaskRegistry()
+        self._tasks = TaskRegistry(builtin_tasks(self, TaskClass))
         self._annotations: list[Any] | None = None
 
     @property

@@ -10,10 +10,9 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import Any, Final
 
-from ignitetasks import context, errors, message, states
+from ignitetasks import context, envelope, errors, message, states
 from ignitetasks.app.trace import Watch
 from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
@@ -21,26 +20,18 @@ from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs, Data, compress
 from ignitetasks.signals import running
+from ignitetasks.worker import continued
 from ignitetasks.worker.coroutines import bridged as _run_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
     ATTEMPT,
     BODY,
-    CREATED_MS,
-    DELIVERIES,
-    ETA_MS,
-    EXPIRES_MS,
     FENCE,
     FLAGS,
-    GROUP_ID,
     HARD_MS,
     ID,
     OPTIONS,
-    PARENT_ID,
-    PRIORITY,
-    QUEUE,
-    ROOT_ID,
     SEQ,
     SOFT_MS,
     TASK,
@@ -50,6 +41,7 @@ from ignitetasks.worker.model import (
     ExecutorSettings,
     RunnableTask,
 )
+from ignitetasks.worker.seeing import request_of
 
 _PLAIN: Final = Codecs(("msgpack",))
 _IGNORED: Final[Ending] = (IGNORE, None, 0, None, None)
@@ -199,6 +191,8 @@ class Runner:
             WorkerShutdown: The worker stops at once.
         """
         flags = delivery[FLAGS]
+        if flags & message.CONTINUES:
+            return continued.run(self, delivery)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         try:
@@ -208,6 +202,27 @@ class Runner:
             raise
         except BaseException as error:
             return failed(error)
+        return self.execute(delivery, args, kwargs)
+
+    def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
+        """Decode the positional and keyword arguments of a delivery."""
+        return self._decode(delivery[BODY], delivery[FLAGS])
+
+    def execute(
+        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+    ) -> Ending:
+        """Run the task once with given arguments.
+
+        Args:
+            delivery: As it came from the node.
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            keep: Is given the return value and the request, where something follows the task.
+
+        Returns:
+            How it ended.
+        """
+        flags = delivery[FLAGS]
         soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
         watch = self._watch if self._hooked or running.receivers else None
@@ -218,6 +233,7 @@ class Runner:
             payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
             if watch is not None:
                 watch.succeeded(_running(), value, began)
+            asks = context.made_request()
         except WorkerShutdown:
             raise
         except BaseException as error:
@@ -227,9 +243,27 @@ class Runner:
             return ending
         finally:
             context.leave(token)
+        if keep is not None:
+            keep += (value, asks)
+        elif asks is not None and asks.asks:
+            return continued.with_additions(self, delivery, self._success(payload, delivery), asks)
         if payload is not None and len(payload) > self._inline:
             return self._store(payload, delivery)
         return SUCCESS, payload, 0, None, None
+
+    def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
+        large = payload is not None and len(payload) > self._inline
+        return self._store(payload or b"", delivery) if large else (SUCCESS, payload, 0, None, None)
+
+    @property
+    def codecs(self) -> Codecs:
+        """The process's encodings."""
+        return self._codecs
+
+    @property
+    def blobs(self) -> Blobs:
+        """Large values."""
+        return self._executor.blobs
 
     def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
         """Make the request that the running task sees.
@@ -242,37 +276,11 @@ class Runner:
         Returns:
             The request.
         """
-        headers, overrides = message.decode_call_options(delivery[OPTIONS])
-        soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
-        queue, priority, lost = delivery[QUEUE], delivery[PRIORITY], delivery[DELIVERIES]
-        return Request(
-            id=delivery[ID],
-            task=self._name,
-            args=args,
-            kwargs=kwargs,
-            retries=delivery[ATTEMPT],
-            deliveries=lost,
-            fence=delivery[FENCE],
-            eta=_moment(delivery[ETA_MS]),
-            expires=_moment(delivery[EXPIRES_MS]),
-            created=_moment(delivery[CREATED_MS]),
-            headers=headers,
-            queue=queue,
-            priority=priority,
-            root_id=delivery[ROOT_ID] or delivery[ID],
-            parent_id=delivery[PARENT_ID],
-            group=delivery[GROUP_ID],
-            hostname=self._executor.settings.hostname,
-            timelimit=(soft_ms / 1000 or None, hard_ms / 1000 or None),
-            delivery_info={"exchange": "", "routing_key": queue, "priority": priority, "redelivered": lost > 0},
-            called_directly=False,
-            ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),
-            shadow=overrides.get("shadow"),
-            properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2},
-            options=overrides,
-            owner=self.task,
-            report=functools.partial(self._report, delivery),
-        )
+        limits = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
+        hostname = self._executor.settings.hostname
+        request = request_of(self.task, self._codecs, hostname, limits, delivery, args, kwargs)
+        request.report = functools.partial(self._report, delivery)
+        return request
 
     def _report(self, delivery: Delivery, state: str, meta: Any) -> None:
         payload = message.encode_result(self._codecs, delivery[ID], meta, self._serializer)
@@ -332,6 +340,8 @@ class Runner:
         try:
             if isinstance(error, errors.Retry):
                 return self._retry(error, delivery)
+            if isinstance(error, envelope.Replaced):
+                return continued.replaced(self, delivery, error.sig)
             if isinstance(error, errors.Ignore):
                 return _IGNORED
             if isinstance(error, errors.Reject):
@@ -444,7 +454,3 @@ def _tell(watch: Watch, kind: int, error: BaseException) -> None:
 
 def _ms(seconds: float | None) -> int:
     return max(int(seconds * 1000), 1) if seconds else 0
-
-
-def _moment(milliseconds: int) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds > 0 else None

@@ -19,6 +19,7 @@ LAYERS = [
     ["signals", "utils", "platforms", "security"],
     ["exposition", "nodemetrics"],
     ["message", "failure", "jvm"],
+    ["envelope"],
     ["transport"],
     ["loaders"],
     ["store", "schedules", "app.defaults", "app.conf", "app.queues", "app.routes", "app.annotations"],

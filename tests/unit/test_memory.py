@@ -76,7 +76,7 @@ def test_a_task_that_sends_tasks(app, pool):
     @app.task(name="outer")
     def outer() -> list[int]:
         inner = [call(app, "add", n, 1) for n in range(3)]
-        return [one.get(timeout=10) for one in inner]
+        return [one.get(timeout=10, disable_sync_subtasks=False) for one in inner]
 
     with app.local_worker(pool=pool, concurrency=2):
         assert outer.delay().get(timeout=10) == [1, 2, 3]

@@ -74,6 +74,8 @@ class Home:
         self._clock_runs = False
         self._arrivals = 0
         self._touched: dict[Outlet, None] = {}
+        # Somebody may wait for a task that is not there yet.
+        self._awaited: dict[str, set[int]] = {}
         # Members of a join may end before the one that waits for them is known.
         self._early: dict[str, int] = {}
 
@@ -150,6 +152,7 @@ class Home:
         self._arrivals += 1
         record = Record(task_id, template, body, mark, self._arrivals, created_ms=now_ms())
         self.records[task_id] = record
+        record.watchers |= self._awaited.pop(task_id, set())
         self.expired.pop(task_id, None)
         return record
 
@@ -263,8 +266,11 @@ class Home:
             self.mail.session(session)
             for task_id in ids:
                 record = self.records.get(task_id)
-                if record is None:
-                    (expired if task_id in self.expired else unknown).append(task_id)
+                if record is None and task_id in self.expired:
+                    expired.append(task_id)
+                elif record is None:
+                    unknown.append(task_id)
+                    self._awaited.setdefault(task_id, set()).add(session)
                 elif record.terminal:
                     done.append(record.completion())
                 else:

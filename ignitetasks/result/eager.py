@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from ignitetasks import states
 from ignitetasks.errors import TaskRevokedError
-from ignitetasks.result import AsyncResult
+from ignitetasks.result.guard import assert_will_not_block
+from ignitetasks.result.handle import AsyncResult
 
 R = TypeVar("R")
 
@@ -31,15 +32,17 @@ class EagerResult(AsyncResult[R]):
         self._state = state
         self._traceback = traceback
 
-    def get(
+    def get(  # type: ignore[override]
         self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True, **_: Any
     ) -> R:
         """Returns the result, or raises the exception."""
+        if disable_sync_subtasks:
+            assert_will_not_block()
         if self._state in states.PROPAGATE_STATES and propagate:
             raise self._value if isinstance(self._value, BaseException) else Exception(self._value)
         return self._value  # type: ignore[no-any-return]
 
-    wait = get
+    wait = get  # type: ignore[assignment]
 
     async def _await(self) -> R:
         return self.get(disable_sync_subtasks=False)

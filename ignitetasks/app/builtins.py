@@ -1,0 +1,83 @@
+"""The tasks every app has: what a canvas needs of its own. This file must not hold anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ignitetasks import context, states
+from ignitetasks.canvas import Sender, maybe_signature
+from ignitetasks.canvas.steps import GATHER, MAP, STARMAP
+from ignitetasks.context import Request
+from ignitetasks.continuing import Continuing, Ended
+from ignitetasks.message import SETTLE_TASK, BlobRef, is_terminal
+from ignitetasks.serializers import Data
+
+_BLOB_TTL_MS = 400 * 86_400_000
+
+
+def gather(value: Any = None) -> Any:
+    """Returns what it is given: the results of a group, where no task of the user's takes them."""
+    return value
+
+
+def call_each(app: Sender, task: Mapping[str, Any], it: Iterable[Any]) -> list[Any]:
+    """Calls a task with each value."""
+    target = maybe_signature(task, app=app).type
+    return [target(value) for value in it]
+
+
+def call_each_star(app: Sender, task: Mapping[str, Any], it: Iterable[Any]) -> list[Any]:
+    """Calls a task with each tuple of values."""
+    target = maybe_signature(task, app=app).type
+    return [target(*values) for values in it]
+
+
+def settle(app: Sender, ended_id: str) -> None:
+    """Does what the end of a task brings about, where the node decided that end and not a child."""
+    client = app.client
+    record = client.transport.call("info", [ended_id])[0]
+    request = context.current_request()
+    if request is None or not isinstance(record, Mapping):
+        return
+    state = int(record["state"])
+    if not is_terminal(state) or state == states.SUCCESS_CODE:
+        return
+    payload = record.get("result")
+    if payload is not None and record.get("result_ref"):
+        payload = bytes(client.transport.get_blob(BlobRef.unpack(payload)))
+    root = record.get("root_id") or ended_id
+    # The node gives this task the options of the one that ended, since it keeps those of no ended one.
+    ended = Ended(ended_id, root, record.get("parent_id"), record.get("group_id"), request.canvas)
+    seen = Request(
+        id=ended_id, task=record["task"], retries=record["attempt"], root_id=root, parent_id=ended.parent_id,
+        group=ended.group_id, queue=record["queue"], called_directly=False,
+        created=datetime.fromtimestamp(record["created_ms"] / 1000, timezone.utc), hostname=record.get("worker"),
+    )  # fmt: skip
+
+    def put_blob(name: str, data: Data) -> BlobRef:
+        return client.transport.put_blob(name, data, _BLOB_TTL_MS)
+
+    request.spawn = Continuing(app, put_blob, ended).failed(state, payload, record.get("error_type"), seen)
+
+
+def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the tasks by name.
+
+    Args:
+        app: Whose they are.
+        make: The class of tasks.
+    """
+
+    def run_settle(ended_id: str) -> None:
+        settle(app, ended_id)
+
+    def run_map(task: Any, it: Any) -> list[Any]:
+        return call_each(app, task, it)
+
+    def run_starmap(task: Any, it: Any) -> list[Any]:
+        return call_each_star(app, task, it)
+
+    functions = {GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
+    return {name: make(fn, name, app, {}) for name, fn in functions.items()}

@@ -1,0 +1,223 @@
+"""`chord`: a group, and a call that waits for all of it. This file must not send anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ignitetasks.canvas import launching
+from ignitetasks.canvas.chains import distinct
+from ignitetasks.canvas.flow import Builder
+from ignitetasks.canvas.groups import group
+from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.signature import Signature, as_list, item, maybe_signature
+from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
+from ignitetasks.canvas.steps import calls_of
+from ignitetasks.errors import RequestError
+
+
+def _header(tasks: Any, app: Sender | None) -> Any:
+    """Returns a header as it is kept: a list of calls, or one that is still to be generated."""
+    if isinstance(tasks, Mapping):
+        tasks = maybe_signature(tasks, app=app)
+    if isinstance(tasks, group):
+        return tasks
+    if isinstance(tasks, Signature):
+        return tasks.kwargs["tasks"] if tasks.subtask_type == "chain" else [tasks]
+    return [maybe_signature(one, app=app) for one in tasks or ()]
+
+
+@Signature.register_type()
+class chord(Signature[Any]):
+    """A group and its body: the body is called with the list of the group's results, once all are there.
+
+    If a member fails, the body is not called; it ends as FAILURE with a `ChordError`.
+
+    Args:
+        header: The calls, as for a group.
+        body: What waits for them: a call or any canvas.
+        args: Put in front of the arguments of the header's calls.
+        kwargs: Added to theirs.
+        **options: Options of header and body.
+    """
+
+    @property
+    def tasks(self) -> Any:
+        """The calls of the header."""
+        header = self.kwargs["header"]
+        return header.tasks if isinstance(header, group) else header
+
+    @tasks.setter
+    def tasks(self, tasks: Any) -> None:
+        self.kwargs["header"] = _header(tasks, self._app)
+
+    body: Any = item("kwargs.body", "What waits for them.")
+
+    def __init__(
+        self,
+        header: Any,
+        body: Any = None,
+        task: str = "ignitetasks.chord",
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        app: Sender | None = None,
+        **options: Any,
+    ) -> None:
+        whole = {"kwargs": dict(kwargs or {}), "header": _header(header, app), "body": maybe_signature(body, app=app)}
+        super().__init__(task, args, whole, options, subtask_type="chord", app=app)
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any], app: Sender | None = None) -> Any:
+        """Makes a chord of its map."""
+        inner = d["kwargs"]
+        made = cls(
+            inner.get("header"), inner.get("body"), args=d.get("args") or (), kwargs=inner.get("kwargs"), app=app
+        )
+        made["options"], made["immutable"] = d.get("options") or {}, bool(d.get("immutable"))
+        return made
+
+    def header_group(self) -> group:
+        """Returns the header as a group."""
+        header = self.kwargs["header"]
+        if isinstance(header, group):
+            return header
+        options = {"task_id": self.options["header_id"]} if self.options.get("header_id") else {}
+        made = group(self.tasks, app=self._app, **options)
+        if not options:
+            made.options["task_id"] = self.options["header_id"] = launching.new_group_id(self.app)
+        return made
+
+    def __call__(self, body: Any = None, **options: Any) -> Any:
+        """Sends it, with another body where one is given."""
+        return self.apply_async((), {"body": body} if body else {}, **options)
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """Sends header and body together and returns the handle of the body's end."""
+        given = dict(kwargs or {})
+        body = given.pop("body", None)
+        target = self
+        if body is not None:
+            target = self._with_body(maybe_signature(body, app=self._app))
+        if target.body is None:
+            raise RequestError("a chord needs a body: chord(header, body), or chord(header)(body)")
+        return launching.launch(target, target.app, args or (), given, options)
+
+    def _with_body(self, body: Any) -> Any:
+        made = Signature.from_dict({**self, "kwargs": {**self.kwargs, "body": body}}, app=self._app)
+        made["options"] = dict(self.options)
+        return made
+
+    def apply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        propagate: bool = True,
+        body: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Runs the header and then the body here and now."""
+        given = dict(kwargs or {})
+        body = (body or given.pop("body", None) or self.body).clone()
+        for link in as_list(options.pop("link", None)) + as_list(self.options.get("link")):
+            body.link(link)
+        for errback in as_list(options.pop("link_error", None)) + as_list(self.options.get("link_error")):
+            body.link_error(errback)
+        header = self.header_group().apply((*(args or ()), *self.args), {**self.kwargs.get("kwargs", {}), **given})
+        done = body.apply((header.get(propagate=propagate, disable_sync_subtasks=False),))
+        first = done
+        while first.parent is not None:
+            first = first.parent
+        first.parent = header
+        return done
+
+    def clone(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns a copy, its body copied too."""
+        copy = super().clone(*args, **kwargs)
+        if copy.kwargs.get("body") is not None:
+            copy.kwargs["body"] = maybe_signature(copy.kwargs["body"], clone=True)
+        header = self.kwargs["header"]
+        if isinstance(header, group):
+            copy.kwargs["header"] = header.clone()
+        else:
+            copy.kwargs["header"] = [maybe_signature(one, clone=True) for one in header]
+        return copy
+
+    def _make_distinct(self) -> None:
+        header = self.kwargs["header"]
+        if isinstance(header, group):
+            header._make_distinct()
+        else:
+            self.kwargs["header"] = distinct(header)
+
+    def link(self, callback: Any) -> Any:
+        """Links a call to the body."""
+        self.body.link(callback)
+        return callback
+
+    def link_error(self, errback: Any) -> Any:
+        """Links an errback to the body, and to the header where ``task_allow_error_cb_on_chord_header`` says so."""
+        sig = maybe_signature(errback)
+        conf = getattr(self.app, "conf", None)
+        if getattr(conf, "task_allow_error_cb_on_chord_header", False):
+            for task in self.tasks:
+                task.link_error(sig.clone(immutable=True))
+        else:
+            for task in self.tasks:
+                if isinstance(task, chord):
+                    task.link_error(sig)
+        self.body.link_error(errback)
+        return errback
+
+    def set_immutable(self, immutable: bool) -> None:
+        """Says whether the header's calls take further arguments."""
+        for task in self.tasks:
+            task.set_immutable(immutable)
+
+    def __or__(self, other: Any) -> Any:
+        if not isinstance(other, Signature):
+            return NotImplemented
+        other = group.unroll(other)
+        if other.subtask_type in ("group", "chain"):
+            return super().__or__(other)
+        copy = self.clone()
+        copy.body = copy.body | other
+        return copy
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Any:
+        """Stamps every call of header and body."""
+        seen = visitor.on_chord_header_start(self, **headers) or {} if visitor is not None else None
+        headers = merge_stamps(self, seen, append_stamps, **headers)
+        self.stamp_links(visitor, append_stamps, **headers)
+        for task in self.tasks:
+            task.stamp(visitor, append_stamps, **headers)
+        if visitor is not None:
+            visitor.on_chord_header_end(self, **headers)
+        if self.body is not None:
+            if visitor is not None:
+                headers = merge_stamps(self, visitor.on_chord_body(self, **headers) or {}, append_stamps, **headers)
+            self.body.stamp(visitor, append_stamps, **headers)
+        return self
+
+    def __length_hint__(self) -> int:
+        # The calls that the body waits for: nested groups count with their members.
+        fan = Builder().build(group(self.tasks))
+        return sum(len(step.members) for step in fan if not hasattr(step, "task")) if fan else len(list(calls_of(fan)))
+
+    def _own_app(self) -> Any:
+        if self._app is not None:
+            return self._app
+        tasks = self.tasks
+        found = tasks[0]._own_app() if tasks and isinstance(tasks[0], Signature) else None
+        if found is not None:
+            return found
+        return self.body._own_app() if self.body is not None else None
+
+    def __repr__(self) -> str:
+        if self.body is None:
+            return f"<chord without body: {list(self.tasks)!r}>"
+        return f"%{self.body!r}({list(self.tasks)!r})"
+
+
+_chord = chord

@@ -1,0 +1,285 @@
+"""Turns the start of a flow into what a submit carries: the first calls, and in their options what follows them.
+
+Used by a client that sends a canvas and by a worker's child that goes on with one. What follows a call is carried in
+its options while it is short, and beside the ledger when it is long, so that a chain costs the same for each step.
+This file must not send anything but large values, by the function it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ignitetasks import envelope
+from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.steps import Call, Fan, Flow, Step, unpack_step
+from ignitetasks.errors import InvalidOption, PayloadTooLarge
+from ignitetasks.ids import fingerprint
+from ignitetasks.message import (
+    BODY_REF,
+    CHECK_EXISTS,
+    CONTINUES,
+    BlobRef,
+    Group,
+    Item,
+    TaskOptions,
+    Template,
+    body_blob_id,
+    encode_body,
+)
+from ignitetasks.options import Plan
+from ignitetasks.serializers import Codecs, Data, compress
+
+#: Stores a large value under a name.
+PutBlob = Callable[[str, Data], BlobRef]
+
+#: A longer rest of a flow is stored once and named by its steps.
+TAIL_BYTES = 16 * 1024
+
+_PLAIN_OPTIONS = TaskOptions()
+
+
+class Line:
+    """The steps of a flow, each packed and unpacked only when somebody asks for it.
+
+    Args:
+        codecs: The process's encodings.
+        steps: The steps themselves, or
+        packed: their packed form.
+        blob: Where the packed steps are stored, if they are.
+        serializer: Encoding of the packed form.
+    """
+
+    def __init__(
+        self,
+        codecs: Codecs,
+        steps: Flow | None = None,
+        packed: list[bytes] | None = None,
+        blob: bytes | None = None,
+        serializer: str = "msgpack",
+    ) -> None:
+        self._codecs = codecs
+        self._steps: list[Step | None] = list(steps) if steps is not None else [None] * len(packed or ())
+        self._packed = packed
+        self._serializer = serializer
+        self.blob = blob
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def step(self, index: int) -> Step:
+        """Returns a step."""
+        step = self._steps[index]
+        if step is None:
+            assert self._packed is not None  # noqa: S101  # one of the two forms was given
+            step = self._steps[index] = unpack_step(envelope.unpack_step(self._codecs, self._packed[index]))
+        return step
+
+    def carry(self, index: int, put_blob: PutBlob) -> dict[str, Any]:
+        """Returns what a task carries to go on with the steps from an index."""
+        if index >= len(self):
+            return {}
+        if self.blob is None:
+            packed = self._packed
+            if packed is None:
+                packed = self._packed = [
+                    envelope.pack_step(self._codecs, step.pack(), self._serializer) if step is not None else b""
+                    for step in self._steps
+                ]
+            if sum(map(len, packed[index:])) <= TAIL_BYTES:
+                return {"r": packed[index:]}
+            ref = put_blob(f"{self.step(len(self) - 1).id}/c", envelope.pack_tail(packed))
+            self.blob = ref.pack()
+        return {"t": [self.blob, index]}
+
+
+class Compiler:
+    """Collects the groups of one submit.
+
+    Args:
+        app: Whose tasks and settings count.
+        put_blob: Stores large values.
+        root_id: First task of the workflow; None where it starts here.
+        parent_id: The task that sends; None outside of one.
+
+    Attributes:
+        groups: What to submit, in order.
+    """
+
+    def __init__(
+        self, app: Sender, put_blob: PutBlob, root_id: str | None = None, parent_id: str | None = None
+    ) -> None:
+        self._app = app
+        self._put_blob = put_blob
+        self.root_id = root_id
+        self.parent_id = parent_id
+        self.groups: list[Group] = []
+        self._plans: dict[str, Plan] = {}
+        self._shared: dict[tuple[str, str | None, str | None, str | None], tuple[Plan, Template]] = {}
+
+    @property
+    def codecs(self) -> Codecs:
+        """The process's encodings."""
+        return self._app.client.codecs
+
+    def plan(self, call: Call) -> tuple[Plan, dict[str, Any]]:
+        """Returns how a call is sent, and its stamps."""
+        if not call.options and self._app.plain:
+            known = self._plans.get(call.task)
+            if known is None:
+                known = self._plans[call.task] = self._app.plan(call.task, self._task_options(call.task), {})
+            return known, {}
+        options = dict(call.options)
+        if options.get("idempotency_key") is not None:
+            raise InvalidOption(
+                f"{call.task}: a call inside a canvas takes no idempotency_key, since its arguments may come later; "
+                "give the task itself a key function, or the call a task_id"
+            )
+        names = options.pop("stamped_headers", None) or ()
+        stamps = {name: options.pop(name) for name in names if name in options}
+        chosen = self._task_options(call.task)
+        return self._app.plan(call.task, chosen, options, call.args, call.kwargs), stamps
+
+    def _task_options(self, name: str) -> TaskOptions:
+        task = self._app.tasks.get(name)
+        found: TaskOptions = task.options if task is not None else _PLAIN_OPTIONS
+        return found
+
+    def start(
+        self,
+        line: Line,
+        index: int = 0,
+        args: Sequence[Any] = (),
+        join: str | None = None,
+        parent: str | None = None,
+    ) -> None:
+        """Adds what a flow starts with at one of its steps.
+
+        Args:
+            line: The flow.
+            index: Which step.
+            args: Put in front of the arguments of the calls it starts with.
+            join: The task that waits for the flow's end.
+            parent: The task before it.
+        """
+        step = line.step(index)
+        if isinstance(step, Call):
+            self.call(step, line, index + 1, args, join, parent)
+            return
+        if index + 1 == len(line):
+            self._fan(step, args, None, parent)
+            return
+        body = line.step(index + 1)
+        assert isinstance(body, Call)  # noqa: S101  # what follows a fan is a call
+        header = [member[-1].id for member in step.members]
+        # First what waits, then whom it waits for: a count is never told of before it is known.
+        self.call(body, line, index + 2, (), join, header[-1] if header else parent, header)
+        self._fan(step, args, body.id, parent)
+
+    def _fan(self, fan: Fan, args: Sequence[Any], join: str | None, parent: str | None) -> None:
+        for member in fan.members:
+            call = member[0]
+            if len(member) == 1 and isinstance(call, Call):
+                if self._app.plain and not (call.options or call.links or call.errbacks or call.chosen or call.nesting):
+                    self._plain_member(call, args, join, parent)
+                else:
+                    self.call(call, Line(self.codecs, member), 1, args, join, parent)
+            else:
+                self.start(Line(self.codecs, member, serializer=self._serializer(member)), 0, args, join, parent)
+
+    def _serializer(self, flow: Flow) -> str:
+        first = flow[0]
+        return self.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
+
+    def _plain_member(self, call: Call, args: Sequence[Any], join: str | None, parent: str | None) -> None:
+        key = (call.task, join, parent, call.group_id)
+        known = self._shared.get(key)
+        if known is None:
+            plan, _ = self.plan(call)
+            template = self._template(plan, call, join, parent)
+            if join is not None:
+                options = envelope.attach(self.codecs, template.options, {"J": join})
+                template = template._replace(options=options, join_id=join)
+            known = self._shared[key] = (plan, template)
+        plan, template = known
+        self._add(template, call, self._body(plan, call, args))
+
+    def call(
+        self,
+        call: Call,
+        line: Line,
+        following: int,
+        args: Sequence[Any],
+        join: str | None,
+        parent: str | None,
+        waits_for: Sequence[str] | None = None,
+    ) -> None:
+        """Adds one call.
+
+        Args:
+            call: The call.
+            line: Its flow.
+            following: Index of the step after it.
+            args: Put in front of its arguments.
+            join: The task that waits for the flow's end.
+            parent: The task before it.
+            waits_for: The tasks whose results it takes, or None where it waits for none.
+        """
+        plan, stamps = self.plan(call)
+        canvas = line.carry(following, self._put_blob)
+        ends = following >= len(line)
+        optional: tuple[tuple[str, Any], ...] = (
+            ("l", call.links), ("e", call.errbacks), ("J", join), ("n", call.nesting), ("S", stamps),
+        )  # fmt: skip
+        canvas.update({name: value for name, value in optional if value})
+        if waits_for is not None:
+            canvas["j"] = envelope.pack_ids(waits_for)
+            canvas["i"] = int(call.immutable)
+        template = self._template(plan, call, join, parent)
+        if canvas:
+            flags = CONTINUES if not canvas.keys().isdisjoint({"r", "t", "l", "e", "j"}) else 0
+            template = template._replace(
+                options=envelope.attach(self.codecs, template.options, canvas, plan.serializer),
+                flags=template.flags | flags,
+                join_id=join if ends else None,
+                join_size=len(waits_for or ()),
+            )
+        self._add(template, call, self._body(plan, call, args))
+
+    def _template(self, plan: Plan, call: Call, join: str | None, parent: str | None) -> Template:
+        root = self.root_id if self.root_id != call.id else None
+        return plan.template._replace(root_id=root, parent_id=parent, group_id=call.group_id)
+
+    def _body(self, plan: Plan, call: Call, args: Sequence[Any]) -> Data:
+        whole = (*args, *call.args) if args and not call.immutable else call.args
+        body = encode_body(self.codecs, call.task, whole, call.kwargs, plan.serializer)
+        return compress(body, plan.compression) if plan.compression else body
+
+    def _add(self, template: Template, call: Call, body: Data) -> None:
+        settings = self._app.settings
+        mark = None
+        if call.chosen:
+            mark = fingerprint(call.task, body)
+            template = template._replace(flags=template.flags | CHECK_EXISTS)
+        if len(body) > settings.inline_limit:
+            if len(body) > settings.max_payload_bytes:
+                raise PayloadTooLarge(
+                    f"{call.task}: the arguments take {len(body)} bytes, more than max_payload_bytes "
+                    f"({settings.max_payload_bytes}); pass a reference to where the data is instead"
+                )
+            body = self._put_blob(body_blob_id(call.id, mark), body).pack()
+            template = template._replace(flags=template.flags | BODY_REF)
+        item: Item = (call.id, body, mark)
+        last = self.groups[-1] if self.groups else None
+        if last is not None and (last.template is template or last.template == template):
+            last.items.append(item)  # type: ignore[attr-defined]
+        else:
+            self.groups.append(Group(template, [item]))
+
+    def promise(self, call: Call, join: str | None = None) -> None:
+        """Adds the promise of a call that comes later, so that it can be waited for and revoked."""
+        plan, _ = self.plan(call)
+        template = self._template(plan, call, join, None)._replace(
+            join_id=join, join_size=-1, flags=plan.template.flags & ~CHECK_EXISTS, options=None, eta_ms=0
+        )
+        self.groups.append(Group(template, [(call.id, b"", None)]))

@@ -1,0 +1,247 @@
+"""Sends a canvas from a client: ids for everything, the first calls and what follows them, in a handful of submits.
+
+This file must not know the kinds of a canvas: `flow` makes all of them calls and fans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ignitetasks import context, metrics
+from ignitetasks.bulk import CHUNK_BYTES, CHUNK_GROUPS, CHUNK_ITEMS
+from ignitetasks.canvas.compiling import Compiler, Line
+from ignitetasks.canvas.flow import Builder
+from ignitetasks.canvas.naming import handle_of, keep_ids, name_flow
+from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.steps import Call, Flow, calls_of, close, first_call, put_in_front
+from ignitetasks.errors import IdempotencyConflict
+from ignitetasks.ids import locator, new_id, queue_locator
+from ignitetasks.message import CONFLICT, IGNORE_RESULT, BlobRef, Group
+from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
+from ignitetasks.sending import note_child
+from ignitetasks.serializers import Data
+
+# Values beside the ledger outlive the longest wait of their task.
+_BLOB_TTL_MS = 400 * 86_400_000
+
+
+def place_of(flow: Flow, app: Sender) -> int:
+    """Returns the locator of a flow's ids: that of its first task."""
+    first = first_call(flow)
+    if first is None:
+        return queue_locator(app.settings.default_queue)
+    if first.id:
+        return locator(first.id)
+    return queue_locator(Compiler(app, _no_blobs).plan(first)[0].template.queue)
+
+
+def _no_blobs(name: str, data: Data) -> BlobRef:
+    raise AssertionError("a place needs no values")
+
+
+def new_group_id(app: Sender) -> str:
+    """Returns a new id for a group."""
+    return new_id(app.settings.default_queue)
+
+
+def name_links(flow: Flow, app: Sender, place: int) -> None:
+    """Gives the callbacks and errbacks of a flow ids, so that they are the same however often a task is run."""
+    for call in calls_of(flow):
+        call.links = [_named(one, app, place) for one in call.links]
+        call.errbacks = [_named(one, app, place) for one in call.errbacks]
+
+
+def _named(sig: Any, app: Sender, place: int) -> Any:
+    flow = Builder().build(sig, place="link")
+    first = first_call(flow)
+    if first is not None and first.id:
+        return sig
+    if len(flow) == 1 and isinstance(flow[0], Call):
+        call = flow[0]
+        name_flow(flow, place)
+        name_links(flow, app, place)
+        ties = {"link": call.links, "link_error": call.errbacks}
+        options = {**sig["options"], **{name: value for name, value in ties.items() if value}, "task_id": call.id}
+        return {**sig, "options": options}
+    copy = sig.clone() if hasattr(sig, "clone") else sig
+    named = Builder().build(copy, place="link")
+    name_flow(named, place)
+    keep_ids(named)
+    return copy
+
+
+def freeze(sig: Any, app: Sender, task_id: str | None = None) -> Any:
+    """Gives a canvas its ids, in place, and returns the handle of what it will be.
+
+    Args:
+        sig: The canvas.
+        app: Whose client the handle asks.
+        task_id: Id of its end, where that has none.
+    """
+    flow = Builder().build(sig)
+    if not flow:
+        return None
+    if task_id and not flow[-1].id:
+        flow[-1].id = task_id
+    name_flow(flow, place_of(flow, app))
+    keep_ids(flow)
+    return handle_of(flow, app)
+
+
+def freeze_as(sig: Any, app: Sender, task_id: str) -> Any:
+    """Gives a canvas its ids, and its one end a given one; returns the handle of its end.
+
+    Args:
+        sig: The canvas; its ids are written into it.
+        app: Whose client the handle asks.
+        task_id: Id of its end.
+    """
+    flow = close(Builder().build(sig))
+    flow[-1].id = task_id
+    name_flow(flow, locator(task_id))
+    keep_ids(flow)
+    return handle_of(flow, app)
+
+
+def launch(sig: Any, app: Sender, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """Sends a canvas; when it returns, all that starts it is durable.
+
+    Args:
+        sig: The canvas.
+        app: Who sends.
+        args: Put in front of the arguments of its first calls.
+        kwargs: Added to theirs.
+        options: Options of this sending.
+
+    Returns:
+        The handle of its end.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if app.eager:
+        with allow_join_result():
+            return sig.apply(args, kwargs, **given)
+    request = context.current_request()
+    for name in ("root_id", "parent_id"):
+        if sig["options"].get(name):
+            given.setdefault(name, sig["options"][name])
+    given.setdefault("root_id", request.root_id or request.id if request is not None else None)
+    given.setdefault("parent_id", request.id if request is not None else None)
+    root, parent = given.pop("root_id"), given.pop("parent_id")
+    flow = Builder().build(sig, given)
+    if args or kwargs:
+        put_in_front(flow, args, kwargs)
+    sent = send(flow, app, root, parent)
+    if request is not None and sent is not None:
+        for one in sent.results if isinstance(sent, GroupResult) else (sent,):
+            note_child(one)
+    return sent
+
+
+def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = None) -> Any:
+    """Sends a flow and returns the handle of its end.
+
+    Args:
+        flow: What to send; it is given ids.
+        app: Who sends.
+        root: First task of the workflow it belongs to; None where it is one.
+        parent: The task that sends it.
+    """
+    place = place_of(flow, app)
+    name_flow(flow, place)
+    name_links(flow, app, place)
+    handle = handle_of(flow, app)
+    if first_call(flow) is None:
+        return handle
+    _check(flow, app)
+    transport = app.client.transport
+    first = flow[0]
+    compiler = Compiler(
+        app,
+        lambda name, data: transport.put_blob(name, data, _BLOB_TTL_MS),
+        root or (first.id if isinstance(first, Call) or len(flow) > 1 else None),
+        parent,
+    )
+    if compiler.root_id is not None and not isinstance(first, Call):
+        head = first_call(flow)
+        compiler.root_id = root or (head.id if head is not None else None)
+    serializer = compiler.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
+    line = Line(app.client.codecs, flow, serializer=serializer)
+    compiler.start(line, parent=parent)
+    last = flow[-1]
+    submitted = {item[0] for group in compiler.groups for item in group.items}
+    if isinstance(last, Call) and last.id not in submitted:
+        compiler.promise(last)
+        submitted.add(last.id)
+    _submit(app, compiler.groups, handle, submitted)
+    return handle
+
+
+def _check(flow: Flow, app: Sender) -> None:
+    """Checks the arguments of those calls whose arguments are all known."""
+    step = flow[0]
+    if isinstance(step, Call):
+        task = app.tasks.get(step.task)
+        if task is not None:
+            task._check(step.args, step.kwargs)
+        return
+    for member in step.members:
+        _check(member, app)
+
+
+def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[str]) -> None:
+    client = app.client
+    epochs = set()
+    existing: set[str] = set()
+    for chunk in split(groups, client.settings.inline_limit):
+        answer = client.transport.submit(chunk, 0, None)
+        epochs.add(client.hub.epoch(answer.session))
+        ids = [item[0] for group in chunk for item in group.items] if answer.exceptions else []
+        for index, code, _state in answer.exceptions:
+            if code == CONFLICT:
+                raise IdempotencyConflict(
+                    f"id {ids[index]!r} was already used for another call; freeze a canvas once and send it once"
+                )
+            existing.add(ids[index])
+        metrics.submitted.inc(sum(len(group.items) for group in chunk) - len(answer.exceptions))
+    epoch = epochs.pop() if len(epochs) == 1 else None
+    quiet = any(group.template.flags & IGNORE_RESULT for group in groups)
+    for one in _handles(handle):
+        if one.id in existing:
+            one.created = False
+        elif epoch is not None and not quiet and one.id in submitted:
+            one._epoch = epoch
+
+
+def _handles(handle: Any) -> Iterator[AsyncResult[Any]]:
+    while handle is not None:
+        if isinstance(handle, GroupResult):
+            for one in handle.results:
+                yield from _handles(one)
+        else:
+            yield handle
+        handle = handle.parent
+
+
+def split(groups: Sequence[Group], inline: int) -> Iterator[list[Group]]:
+    """Cuts a submit into pieces the gateway takes, in order."""
+    chunk: list[Group] = []
+    count = size = 0
+    for template, items in groups:
+        start = 0
+        weight = len(template.options or b"") + 200
+        for index, item in enumerate(items):
+            cost = min(len(item[1]), inline) + 64
+            if index > start or chunk:
+                full = count + 1 > CHUNK_ITEMS or size + cost + weight > CHUNK_BYTES or len(chunk) + 1 > CHUNK_GROUPS
+                if full:
+                    if index > start:
+                        chunk.append(Group(template, items[start:index]))
+                    yield chunk
+                    chunk, count, size, start = [], 0, 0, index
+            count += 1
+            size += cost
+        chunk.append(Group(template, items[start:]))
+        size += weight
+    if chunk:
+        yield chunk

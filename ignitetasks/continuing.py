@@ -1,0 +1,372 @@
+"""What a task's end brings about: the next call of its flow, callbacks, errbacks, ends of what will never run.
+
+Pure as far as it can be: it reads what the task carries (``envelope``), and says what the node shall write in one
+transaction with the outcome (`Spawn`). Used by a worker's child for the ends it decides, and by the task
+``ignitetasks.settle`` for those the node decides. This file must not import the worker.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ignitetasks import envelope, frames, log, states
+from ignitetasks.canvas.compiling import Compiler, Line, PutBlob
+from ignitetasks.canvas.flow import Builder
+from ignitetasks.canvas.launching import name_links, split
+from ignitetasks.canvas.naming import name_flow
+from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.signature import maybe_signature
+from ignitetasks.canvas.steps import Call, Fan, Flow, calls_of, close
+from ignitetasks.context import Request
+from ignitetasks.errors import ChordError, ConfigurationError
+from ignitetasks.failure import Failure, safe_text
+from ignitetasks.ids import locator
+from ignitetasks.message import BlobRef, Completion, Group, Spawn, Template, encode_result, make_spawn
+from ignitetasks.result import open_completion
+
+#: How many results one question asks for.
+_BATCH = 5_000
+#: More than this goes to the node before the outcome, in pieces.
+_MOST_BYTES = frames.MAX_FRAME * 3 // 4
+#: Steps of a member's flow that are looked at for what they added.
+_LONGEST_MEMBER = 100
+#: From so many ends on, each carries the failure without its traceback.
+_MANY_ENDS = 100
+
+_log = log.get_logger("canvas")
+
+End = tuple[str, int, bytes | None, str | None, Template]
+
+
+class Ended(NamedTuple):
+    """A task at its end.
+
+    Attributes:
+        id: Its id.
+        root_id: First task of its workflow.
+        parent_id: The task before it.
+        group_id: Its group.
+        canvas: What it carries.
+    """
+
+    id: str
+    root_id: str
+    parent_id: str | None
+    group_id: str | None
+    canvas: dict[str, Any]
+
+
+class Continuing:
+    """Goes on after one task.
+
+    Args:
+        app: Whose tasks and settings count.
+        put_blob: Stores large values.
+        task: The task at its end.
+    """
+
+    def __init__(self, app: Sender, put_blob: PutBlob, task: Ended) -> None:
+        self._app = app
+        self._task = task
+        self._compiler = Compiler(app, put_blob, task.root_id, task.id)
+        self._ends: list[End] = []
+        self._grow: list[tuple[str, int]] = []
+
+    def header(self) -> list[Any] | None:
+        """Returns the results of the tasks it waited for, or None where it waited for none.
+
+        Raises:
+            ChordError: One of them did not end well.
+        """
+        packed = self._task.canvas.get("j")
+        if packed is None:
+            return None
+        return collect(self._app, self._task.id, envelope.unpack_ids(packed))
+
+    def succeeded(self, value: Any, request: Request | None = None) -> Spawn | None:
+        """Says what follows a result."""
+        canvas = self._task.canvas
+        line, place = self._rest()
+        if place < len(line):
+            self._compiler.start(line, place, (value,), canvas.get("J"), self._task.id)
+        for link in canvas.get("l", ()):
+            self._follow(link, (value,))
+        if request is not None:
+            self._add_members(request.additions)
+            self._note_children([one.id for one in request.children])
+        return self._spawn()
+
+    def failed(self, state: int, payload: bytes | None, error_type: str | None, request: Request) -> Spawn | None:
+        """Says what follows any other end: errbacks, and the same end for what will never run."""
+        if state in (states.FAILURE_CODE, states.DEAD_CODE) and self._task.canvas.get("e"):
+            self._call_errbacks(payload, request)
+        line, place = self._rest()
+        if place < len(line):
+            self._end_rest(line, place, state, payload, error_type)
+        return self._spawn()
+
+    def replaced(self, sig: Any) -> Spawn | None:
+        """Says what stands in the place of the task: a canvas whose end has the task's id, then what followed it."""
+        task, canvas = self._task, self._task.canvas
+        flow = replacement(sig)
+        last = flow[-1]
+        assert isinstance(last, Call)  # noqa: S101  # a closed flow ends with a call
+        last.id, last.chosen, last.group_id, last.promised = task.id, False, task.group_id, True
+        last.links = [*last.links, *canvas.get("l", ())]
+        for call in calls_of(flow):
+            call.errbacks = [*call.errbacks, *canvas.get("e", ())]
+            call.nesting = canvas.get("n", 0) + 1
+        self._name(flow)
+        line, place = self._rest()
+        whole: Flow = [*flow, *(line.step(index) for index in range(place, len(line)))]
+        self._compiler.start(self._line(whole), 0, (), canvas.get("J"), task.parent_id)
+        return self._spawn()
+
+    def _line(self, flow: Flow) -> Line:
+        first = flow[0]
+        serializer = self._compiler.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
+        return Line(self._compiler.codecs, flow, serializer=serializer)
+
+    def _rest(self) -> tuple[Line, int]:
+        """Returns the flow the task is in, and the place of what follows it."""
+        return rest_of(self._app, self._task.canvas)
+
+    def _name(self, flow: Flow) -> None:
+        place = locator(self._task.id)
+        name_flow(flow, place)
+        name_links(flow, self._app, place)
+
+    def _follow(self, sig: Any, args: Sequence[Any]) -> None:
+        flow = Builder().build(sig, place="link")
+        if flow:
+            self._name(flow)
+            self._compiler.start(self._line(flow), 0, args, None, self._task.id)
+
+    def _add_members(self, sigs: Sequence[Any]) -> None:
+        join = self._task.canvas.get("J")
+        end, left = flow_end(self._app, self._task.id, self._task.canvas) if sigs else ("", 0)
+        for number, sig in enumerate(sigs):
+            flow = close(Builder().build(sig))
+            flow[-1].id = added_id(end, left, number)
+            for call in calls_of(flow):
+                call.chosen = False
+            self._name(flow)
+            self._compiler.start(self._line(flow), 0, (), join, self._task.id)
+        if sigs and join is not None:
+            self._grow.append((join, len(sigs)))
+
+    def _note_children(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        trail = envelope.trail_of(self._task.id)
+        template = Template(task="ignitetasks.trail", queue=self._app.settings.default_queue)._replace(
+            root_id=self._task.root_id, parent_id=self._task.id
+        )
+        payload = bytes(encode_result(self._compiler.codecs, trail, envelope.pack_ids(ids)))
+        self._ends.append((trail, states.SUCCESS_CODE, payload, None, template))
+
+    def _end_rest(self, line: Line, place: int, state: int, payload: bytes | None, error_type: str | None) -> None:
+        join = self._task.canvas.get("J")
+        steps = [line.step(index) for index in range(place, len(line))]
+        doomed = [(one, None) for one in steps[:-1] if isinstance(one, Call) and one.promised]
+        last = steps[-1]
+        tails = [last] if isinstance(last, Call) else list(_leaves(last))
+        targets = [*doomed, *((one, join if one is last else None) for one in tails)]
+        if payload is not None and len(targets) > _MANY_ENDS:
+            payload = replace(Failure.decode(payload), traceback="").encode()
+        for call, waiting in targets:
+            template = self._compiler.plan(call)[0].template._replace(
+                root_id=self._task.root_id, parent_id=self._task.id, group_id=call.group_id, join_id=waiting, eta_ms=0,
+                expires_ms=0,
+            )  # fmt: skip
+            self._ends.append((call.id, state, payload, error_type, template))
+
+    def _call_errbacks(self, payload: bytes | None, request: Request) -> None:
+        failure = Failure.decode(payload) if payload is not None else None
+        for errback in self._task.canvas["e"]:
+            sig = maybe_signature(errback, app=self._app)
+            if failure is None or not takes_the_error(self._app, sig):
+                self._follow(sig, (self._task.id,))
+                continue
+            try:
+                sig(request, failure.rebuild(self._app.task_modules), failure.traceback)
+            except Exception as error:
+                _log.error(f"errback {sig.task} of task {self._task.id} failed: {safe_text(error)}")
+
+    def _spawn(self) -> Spawn | None:
+        groups: Sequence[Group] = self._compiler.groups
+        size = sum(len(item[1]) + 48 for group in groups for item in group.items)
+        if size > _MOST_BYTES:
+            # All ids are fixed, so whoever does this again does nothing more.
+            client = self._app.client
+            for chunk in split(groups, client.settings.inline_limit):
+                client.transport.submit(chunk, 1)
+            groups = ()
+        return make_spawn(groups, self._ends, self._grow)
+
+
+def ties_of(canvas: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a running task is told of what it is tied to, by the names of its request."""
+    if not canvas:
+        return {}
+    join, stamps = canvas.get("J"), canvas.get("S") or {}
+    return {
+        "canvas": canvas,
+        "callbacks": canvas.get("l"),
+        "errbacks": canvas.get("e"),
+        "chord": {"task": None, "options": {"task_id": join}} if join else None,
+        "replaced_task_nesting": canvas.get("n", 0),
+        "stamped_headers": list(stamps) or None,
+        "stamps": stamps or None,
+    }
+
+
+def replacement(sig: Any) -> Flow:
+    """Returns the flow that stands in the place of a task.
+
+    Raises:
+        ConfigurationError: It is empty.
+    """
+    flow = Builder().build(sig)
+    if not flow:
+        raise ConfigurationError("Cannot replace with an empty chain")
+    return close(flow)
+
+
+def rest_of(app: Sender, canvas: dict[str, Any]) -> tuple[Line, int]:
+    """Returns the flow a task is in, and the place of what follows the task."""
+    codecs = app.client.codecs
+    if "t" in canvas:
+        ref, place = canvas["t"]
+        return Line(codecs, packed=_tails.get(app, ref), blob=ref), place
+    return Line(codecs, packed=list(canvas.get("r", ()))), 0
+
+
+def flow_end(app: Sender, task_id: str, canvas: dict[str, Any]) -> tuple[str, int]:
+    """Returns the id of the end of the flow a task is in, and how many steps there are until then."""
+    line, place = rest_of(app, canvas)
+    left = len(line) - place
+    return (line.step(len(line) - 1).id, left) if left > 0 else (task_id, 0)
+
+
+def added_id(end: str, left: int, number: int) -> str:
+    """Returns the id of what a task adds to its chord.
+
+    The chord's body knows of each member only the end of its flow, so that is what the id is made of.
+
+    Args:
+        end: The end of the flow the task is in.
+        left: How many steps there are until then.
+        number: How many it has added before.
+    """
+    return envelope.derived(end, f"added {left} {number}")
+
+
+def takes_the_error(app: Sender, sig: Any) -> bool:
+    """Tells whether an errback is of the style that is called with request, exception and traceback."""
+    if sig.subtask_type:
+        return False
+    task = app.tasks.get(sig.task)
+    if task is None:
+        return False
+    try:
+        parameters = list(inspect.signature(task.fn).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    places = sum(1 for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD))
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return False
+    return places - (1 if task.options.bind else 0) > 1
+
+
+def collect(app: Sender, task_id: str, ids: list[str]) -> list[Any]:
+    """Returns the results of the header of a chord, in order.
+
+    Args:
+        app: Whose client asks.
+        task_id: The body.
+        ids: The header's tasks.
+
+    Raises:
+        ChordError: One of them did not end well; the message names it.
+    """
+    if not ids:
+        return []
+    transport = app.client.transport
+    record = transport.call("info", [task_id])[0]
+    missing = (record.get("join_size") or 0) - len(ids) if isinstance(record, dict) else 0
+    ends = _ends_of(app, ids)
+    new = ids
+    while missing > 0 and new:
+        found = _added(app, new, missing)
+        ends.update(found)
+        new = list(found)
+        ids, missing = ids + new, missing - len(new)
+    return [_value(app, one, ends.get(one)) for one in ids]
+
+
+def _added(app: Sender, ids: Sequence[str], missing: int) -> dict[str, Completion]:
+    """Returns the ends of what members added to their chord while it ran; the ids follow from theirs."""
+    found: dict[str, Completion] = {}
+    for left in range(_LONGEST_MEMBER):
+        asked, number = list(ids), 0
+        while asked:
+            probe = {added_id(one, left, number): one for one in asked}
+            known = _ends_of(app, list(probe))
+            found.update(known)
+            asked = [probe[one] for one in known]
+            number += 1
+        if len(found) >= missing:
+            break
+    return found
+
+
+def _ends_of(app: Sender, ids: Sequence[str]) -> dict[str, Completion]:
+    transport = app.client.transport
+    found: dict[str, Completion] = {}
+    for start in range(0, len(ids), _BATCH):
+        session = transport.session()
+        answer = transport.watch(session.number, ids[start : start + _BATCH])
+        found.update((one.id, one) for one in answer.completions)
+    return found
+
+
+def _value(app: Sender, task_id: str, end: Completion | None) -> Any:
+    if end is None:
+        raise ChordError(f"Dependency {task_id} is not known any more: its record was forgotten or has expired")
+    good, value = open_completion(app.client, end, app.task_modules)
+    if not good:
+        raise ChordError(f"Dependency {task_id} raised {value!r}")
+    return value
+
+
+def _leaves(fan: Fan) -> list[Call]:
+    found: list[Call] = []
+    for member in fan.members:
+        last = member[-1]
+        found += [last] if isinstance(last, Call) else _leaves(last)
+    return found
+
+
+class _Tails:
+    """The long flows this process has read lately: each of its steps needs the same one."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._kept: dict[bytes, list[bytes]] = {}
+        self._most = most
+
+    def get(self, app: Sender, ref: bytes) -> list[bytes]:
+        """Returns the packed steps of a flow that is stored beside the ledger."""
+        steps = self._kept.get(ref)
+        if steps is None:
+            steps = envelope.unpack_tail(app.client.transport.get_blob(BlobRef.unpack(ref)))
+            if len(self._kept) >= self._most:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[ref] = steps
+        return steps
+
+
+_tails = _Tails()

@@ -1,0 +1,193 @@
+"""What can be asked about one task without waiting: its state, its result where there is one, and its record.
+
+This file must not wait for a task's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ignitetasks import states
+from ignitetasks.client import ResultSource
+from ignitetasks.errors import ResultExpired
+from ignitetasks.message import (
+    BODY_REF,
+    COMPLETION_REF,
+    EXPIRED_STATE,
+    BlobRef,
+    Completion,
+    decode_body,
+    is_terminal,
+)
+
+
+class ResultBase:
+    """What handles of one and of several tasks have in common."""
+
+    __slots__ = ()
+
+
+class Facts(ResultBase):
+    """The half of a handle that looks."""
+
+    __slots__ = ("_completion",)
+
+    id: str
+    task_name: str | None
+    _completion: Completion | None
+    _queue: str | None
+
+    @property
+    def source(self) -> ResultSource:
+        """Where the result is asked for."""
+        raise NotImplementedError
+
+    def _look(self) -> Completion | None:
+        raise NotImplementedError
+
+    def _open(self) -> tuple[bool, Any]:
+        raise NotImplementedError
+
+    def info_map(self) -> Mapping[str, Any] | None:
+        """Returns the task's record, or None for an id the cluster has never heard of.
+
+        Raises:
+            ResultExpired: The record was there and is swept.
+        """
+        record = self.source.client.transport.call("info", [self.id])[0]
+        if record == "expired":
+            raise ResultExpired(f"the result of task {self.id} was kept for its time and is gone")
+        return record  # type: ignore[no-any-return]
+
+    def exists(self) -> bool:
+        """Tells whether the cluster knows the id: its record is there, or was and has expired."""
+        try:
+            return self._completion is not None or self.info_map() is not None
+        except ResultExpired:
+            return True
+
+    def _state_code(self) -> int:
+        if not self._look():
+            self._completion = self.source.client.hub.claim(self.id)
+        if self._completion is None:
+            try:
+                record = self.info_map()
+            except ResultExpired:
+                self._completion = Completion(self.id, EXPIRED_STATE, None)
+                return EXPIRED_STATE
+            if record is None:
+                return 0
+            code = int(record["state"])
+            if not is_terminal(code):
+                return code
+            flags = COMPLETION_REF if record.get("result_ref") else 0
+            self._completion = Completion(self.id, code, record.get("result"), flags)
+        return self._completion.state
+
+    @property
+    def state(self) -> str:
+        """The task's state; ``PENDING`` also for an unknown id, and for one whose record has expired."""
+        code = self._state_code()
+        return states.PENDING if code == EXPIRED_STATE else states.name_of(code)
+
+    status = state
+
+    @property
+    def result(self) -> Any:
+        """The return value, the exception of a task that failed, or None while there is neither."""
+        if not self.ready():
+            return None
+        return self._open()[1]
+
+    @property
+    def info(self) -> Any:
+        """The same as `result`."""
+        return self.result
+
+    @property
+    def traceback(self) -> str | None:
+        """The remote traceback of a task that failed, else None."""
+        if not self.ready():
+            return None
+        good, value = self._open()
+        if good:
+            return None
+        text = getattr(value.__cause__, "text", None)
+        return str(text) if text is not None else None
+
+    def ready(self) -> bool:
+        """Tells whether the task has ended."""
+        code = self._state_code()
+        return is_terminal(code) or code == EXPIRED_STATE
+
+    def successful(self) -> bool:
+        """Tells whether the task has ended well."""
+        return self._state_code() == states.SUCCESS_CODE
+
+    def failed(self) -> bool:
+        """Tells whether the task has ended with an exception, or was lost for good."""
+        return self._state_code() in (states.FAILURE_CODE, states.DEAD_CODE)
+
+    def _record(self, name: str) -> Any:
+        try:
+            record = self.info_map()
+        except ResultExpired:
+            return None
+        return record.get(name) if record else None
+
+    @property
+    def queue(self) -> str | None:
+        """The queue it was sent to."""
+        return self._queue or self._record("queue")
+
+    @property
+    def name(self) -> str | None:
+        """The task's name."""
+        name: str | None = self.task_name or self._record("task")
+        return name
+
+    @property
+    def worker(self) -> str | None:
+        """The worker that ran it last."""
+        worker: str | None = self._record("worker")
+        return worker
+
+    @property
+    def retries(self) -> int | None:
+        """How often it was retried."""
+        count: int | None = self._record("attempt")
+        return count
+
+    def _call(self) -> tuple[Any, Any]:
+        try:
+            record = self.info_map()
+        except ResultExpired:
+            record = None
+        if not record or not record.get("body"):
+            return None, None
+        client, body = self.source.client, record["body"]
+        if int(record.get("flags") or 0) & BODY_REF:
+            body = client.transport.get_blob(BlobRef.unpack(body))
+        return decode_body(client.codecs, str(record["task"]), body)
+
+    @property
+    def args(self) -> Any:
+        """Its positional arguments."""
+        return self._call()[0]
+
+    @property
+    def kwargs(self) -> Any:
+        """Its keyword arguments."""
+        return self._call()[1]
+
+    @property
+    def date_done(self) -> datetime | None:
+        """When the task ended (UTC), or None."""
+        try:
+            record = self.info_map()
+        except ResultExpired:
+            return None
+        finished = record.get("finished_ms") if record else None
+        return datetime.fromtimestamp(finished / 1000, timezone.utc) if finished else None

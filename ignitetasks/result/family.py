@@ -1,0 +1,59 @@
+"""What came before a task, and what it led to. This file must not wait for a task's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ignitetasks import envelope, states
+from ignitetasks.errors import ChordError
+from ignitetasks.message import decode_result
+
+#: A handle looks at no more of those before it than this.
+_MOST = 1000
+_FAILED = frozenset({states.FAILURE_CODE, states.REVOKED_CODE, states.DEAD_CODE, states.REJECTED_CODE})
+
+
+def ancestors(handle: Any) -> Iterator[Any]:
+    """Yields the handles before a handle, nearest first."""
+    node = handle.parent
+    while node is not None:
+        yield node
+        node = node.parent
+
+
+def failed_ancestor(handle: Any) -> BaseException | None:
+    """Returns the exception of the first task before a handle that failed; asks the node once."""
+    singles: list[Any] = []
+    for node in ancestors(handle):
+        singles += node._leaves() if hasattr(node, "_leaves") else [node]
+        if len(singles) >= _MOST:
+            break
+    singles = [one for one in singles[:_MOST] if hasattr(one, "_completion")]
+    if not singles:
+        return None
+    records = handle.source.client.transport.call("info", [one.id for one in singles])
+    found: BaseException | None = None
+    for one, record in zip(singles, records, strict=True):
+        if isinstance(record, dict) and record["state"] in _FAILED:
+            error = one.get(timeout=5.0, propagate=False, follow_parents=False, disable_sync_subtasks=False)
+            if isinstance(error, BaseException) and not isinstance(error, ChordError):
+                found = error  # the furthest one is where it began
+    return found
+
+
+def children_of(handle: Any, make: Callable[..., Any]) -> list[Any]:
+    """Returns the handles of what a task led to: what comes after it in its workflow, and the tasks it sent.
+
+    Args:
+        handle: The task's handle.
+        make: Makes a handle of an id.
+    """
+    found = list(handle.led_to)
+    client = handle.source.client
+    trail = client.transport.call("info", [envelope.trail_of(handle.id)])[0]
+    if isinstance(trail, dict) and trail.get("result") is not None:
+        known = {one.id for one in found}
+        ids = envelope.unpack_ids(decode_result(client.codecs, str(trail["id"]), trail["result"]))
+        found += [make(one, handle.source) for one in ids if one not in known]
+    return found

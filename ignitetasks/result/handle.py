@@ -1,0 +1,320 @@
+"""The handle of one task: ask for its result, its state, or its end.
+
+A handle is an id and the way to a client; it holds no connection. Where it waits, `hub.ResultHub` does the work.
+This file must not send tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from time import monotonic
+from typing import Any, Generic, Protocol, TypeVar
+
+from ignitetasks import deferred, states
+from ignitetasks.client import ResultSource
+from ignitetasks.errors import ChordError, RequestError, ResultExpired, ResultTimeout, UnknownResult
+from ignitetasks.hub import Epoch, Waiter
+from ignitetasks.message import COMPLETION_REF, Completion
+from ignitetasks.result.family import failed_ancestor
+from ignitetasks.result.guard import assert_will_not_block
+from ignitetasks.result.kin import Kin
+from ignitetasks.result.opening import default_source, open_completion
+from ignitetasks.waiting import explain_timeout, warn_if_nobody_listens
+
+R = TypeVar("R")
+
+_WARN_AFTER_SECONDS = 2.0
+_UNSET: Any = object()
+
+
+class Siblings(Protocol):
+    """What a handle needs of the list it is from."""
+
+    def completion_at(self, index: int) -> Completion | None:
+        """Returns what the list was given for one place; from now on it collects for all of them."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+class AsyncResult(Kin, Generic[R]):
+    """The handle of one task; equal to every other handle of the same id.
+
+    Args:
+        id: The task's id.
+        app: Whose client to use; None means the default app.
+        task_name: The task's name where known.
+        queue: Its queue where known.
+        created: False when another call had made the task.
+        epoch: What spares asking for an end that will be told.
+        place: The list it is from, and its place there.
+        parent: The handle of what comes before it.
+
+    Attributes:
+        id: The task's id.
+        created: False when a call with the same idempotency key or id had made the task before.
+        task_name: The task's name where known, else None.
+        parent: The handle of what comes before it in a workflow, or None.
+        led_to: The handles of what comes after it, where it was made by sending the workflow.
+        ignored: True makes ``get`` return None at once.
+    """
+
+    __slots__ = (
+        "_epoch", "_opened", "_place", "_queue", "_source", "created", "id", "ignored", "led_to",
+        "parent", "task_name",
+    )  # fmt: skip
+
+    #: Raised when a timeout is over.
+    TimeoutError = ResultTimeout
+
+    def __init__(
+        self,
+        id: str,
+        app: ResultSource | None = None,
+        *,
+        task_name: str | None = None,
+        queue: str | None = None,
+        created: bool = True,
+        epoch: Epoch | None = None,
+        place: tuple[Siblings, int] | None = None,
+        parent: Any = None,
+    ) -> None:
+        if not _is_text(id):
+            raise RequestError(f"a task id is a text that is not empty, not {id!r}")
+        self.id = id
+        self.created = created
+        self.parent = parent
+        self.led_to: list[Any] = []
+        self.ignored = False
+        self._queue = queue
+        self.task_name = task_name
+        self._source = app
+        self._epoch = epoch
+        self._place = place
+        self._completion: Completion | None = None
+        self._opened: tuple[bool, Any] = _UNSET
+
+    @property
+    def task_id(self) -> str:
+        """The task's id."""
+        return self.id
+
+    @property
+    def source(self) -> ResultSource:
+        """Where the result is asked for."""
+        return self._source if self._source is not None else default_source()
+
+    @property
+    def app(self) -> Any:
+        """The app it belongs to."""
+        return self.source
+
+    @property
+    def backend(self) -> Any:
+        """The app's result backend."""
+        return getattr(self.source, "backend", None)
+
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        follow_parents: bool = True,
+        callback: Callable[[str, Any], Any] | None = None,
+        on_message: Callable[[Any], Any] | None = None,
+        on_interval: Callable[..., Any] | None = None,
+        disable_sync_subtasks: bool = True,
+    ) -> R:
+        """Waits for the task's end and returns its result.
+
+        Args:
+            timeout: Seconds to wait; None means without end.
+            propagate: True raises the task's exception, False returns it.
+            interval: Not needed: nothing polls.
+            no_ack: Not needed.
+            follow_parents: True raises the exception of a task before it, for which this one will never run.
+            callback: Called with id and value.
+            on_message: Called with a map of state and result.
+            on_interval: Not needed.
+            disable_sync_subtasks: False allows waiting inside a task.
+
+        Returns:
+            The task's return value.
+
+        Raises:
+            ResultTimeout: The time was over first; the message says what is known about the task.
+            ResultExpired: The task ended, and its result is no longer kept.
+            TaskError: The task was revoked, expired, lost or rejected.
+            RuntimeError: Called inside a task.
+            Exception: The task's own exception, with the remote traceback as its cause.
+        """
+        if self.ignored:
+            return None  # type: ignore[return-value]
+        if disable_sync_subtasks:
+            assert_will_not_block()
+        follow = follow_parents and propagate and self.parent is not None
+        if self._completion is None:
+            self._wait(timeout, follow)
+        if callback is not None or on_message is not None:
+            self._tell(callback, on_message)
+        return self._give(propagate, follow)
+
+    def _tell(self, callback: Callable[[str, Any], Any] | None, on_message: Callable[[Any], Any] | None) -> None:
+        value = self._open()[1]
+        if on_message is not None:
+            on_message({"task_id": self.id, "status": self.state, "result": value})
+        if callback is not None:
+            callback(self.id, value)
+
+    wait = get
+
+    def _give(self, propagate: bool, follow: bool = False) -> R:
+        good, value = self._open()
+        if not good and follow and isinstance(value, ChordError):
+            self._raise_for_parents()
+        if not good and (propagate or isinstance(value, ResultExpired)):
+            raise value
+        return value  # type: ignore[no-any-return]
+
+    def _open(self) -> tuple[bool, Any]:
+        if self._opened is _UNSET:
+            assert self._completion is not None  # noqa: S101  # callers waited
+            source = self.source
+            self._opened = open_completion(source.client, self._completion, source.task_modules)
+        return self._opened
+
+    def _set(self, completion: Completion) -> None:
+        self._completion = completion
+
+    def _look(self) -> Completion | None:
+        """Looks whether the list this handle is from has been given the completion: it comes only once."""
+        if self._completion is None and self._place is not None:
+            self._completion = self._place[0].completion_at(self._place[1])
+        return self._completion
+
+    def known(self) -> bool:
+        """Tells whether the end has been told here; asks nobody."""
+        return self._look() is not None
+
+    def _raise_for_parents(self) -> None:
+        error = failed_ancestor(self)
+        if error is not None:
+            raise error
+
+    def _wait(self, timeout: float | None, follow: bool = False) -> None:
+        if self._look():
+            return
+        client = self.source.client
+        waiter = Waiter(1, self._set)
+        start = monotonic()
+        hub = client.hub
+        try:
+            hub.register(waiter, (self.id,), self._epoch)
+            # The list may have got it between the look and the registering; what comes now goes to both.
+            if self._look():
+                return
+            first = _WARN_AFTER_SECONDS if timeout is None else min(timeout, _WARN_AFTER_SECONDS)
+            if hub.wait(waiter, first):
+                return
+            if timeout is None or timeout > _WARN_AFTER_SECONDS:
+                if not follow:
+                    warn_if_nobody_listens(client, self.id, self._queue, self.task_name)
+                if self._wait_on(waiter, None if timeout is None else start + timeout, follow):
+                    return
+        finally:
+            if waiter.left:
+                hub.unregister(waiter, (self.id,))
+        raise ResultTimeout(explain_timeout(client, self.id, timeout or 0.0))
+
+    def _wait_on(self, waiter: Waiter, deadline: float | None, follow: bool) -> bool:
+        """Goes on waiting; looks now and then whether something before it has failed, so that it will never run."""
+        hub, pause = self.source.client.hub, _WARN_AFTER_SECONDS
+        while True:
+            left = None if deadline is None else deadline - monotonic()
+            if not follow:
+                return hub.wait(waiter, left)
+            self._raise_for_parents()
+            if hub.wait(waiter, pause if left is None else max(min(left, pause), 0.001)):
+                return True
+            if left is not None and left <= pause:
+                return False
+            pause = min(pause * 2, 60.0)
+
+    def __await__(self) -> Generator[Any, None, R]:
+        """Waits without blocking the event loop and without a thread of its own."""
+        return self._await().__await__()
+
+    async def _await(self) -> R:
+        futures = deferred.load("futures")
+        hub = self.source.client.hub
+        if self._place is not None and (self._epoch is None or not hub.is_current(self._epoch)):
+            await futures.in_thread(self._look)  # the list asks the node, for a moment
+        if not self._look():
+            self._completion = await futures.completion_of(hub, self.id, self._epoch, self._look)
+        assert self._completion is not None  # noqa: S101  # looked up or awaited
+        if self._opened is _UNSET and self._completion.flags & COMPLETION_REF:
+            await futures.in_thread(self._open)
+        return self._give(True)
+
+    def forget(self) -> None:
+        """Deletes the task's record, with the result, and those of what comes before it; stops nothing."""
+        if self.parent is not None:
+            self.parent.forget()
+        self.source.client.transport.call("forget", [self.id])
+        self._completion, self._opened, self._place = None, _UNSET, None
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = "SIGTERM",
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> str:
+        """Keeps the task from running.
+
+        Args:
+            connection: Not needed.
+            wait: Not needed: it is done when this returns.
+            timeout: Not needed.
+            terminate: True also ends the process that runs it now.
+            signal: Signal to end it with.
+
+        Returns:
+            The task's state after the call.
+
+        Raises:
+            UnknownResult: The cluster has never heard of the id.
+        """
+        code = self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")[0]
+        if code < 0:
+            raise UnknownResult(f"no task has the id {self.id}; it was never sent, or its record has expired")
+        return states.name_of(code)
+
+    def revoke_by_stamped_headers(self, headers: Mapping[str, Any], terminate: bool = False, **options: Any) -> Any:
+        """Revokes every task whose stamps have these values; see ``app.control``."""
+        return self.app.control.revoke_by_stamped_headers(headers, terminate=terminate, **options)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, AsyncResult):
+            return self.id == other.id
+        return self.id == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<AsyncResult: {self.id}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A handle is its id and what comes before it: the other process has its own client.
+        return _rebuilt, (self.id, self.parent)
+
+
+def _rebuilt(task_id: str, parent: Any) -> AsyncResult[Any]:
+    return AsyncResult(task_id, parent=parent)

@@ -1,0 +1,169 @@
+"""Runs tasks that something follows, and adds to their outcomes what follows. Plain tasks never come here.
+
+What follows is worked out in ``continuing``; this file only knows how a child runs a task and must not send anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from ignitetasks import envelope, errors, log, states
+from ignitetasks.canvas.ports import Sender
+from ignitetasks.context import Request
+from ignitetasks.continuing import Continuing, Ended
+from ignitetasks.failure import safe_text
+from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, SUCCESS
+from ignitetasks.message import BlobRef
+from ignitetasks.serializers import Codecs, Data
+from ignitetasks.worker.endings import failed
+from ignitetasks.worker.model import (
+    GROUP_ID,
+    ID,
+    OPTIONS,
+    PARENT_ID,
+    ROOT_ID,
+    Blobs,
+    Delivery,
+    Ending,
+    RunnableTask,
+)
+
+_log = log.get_logger("canvas")
+
+_STATES: Final = {FAILURE: states.FAILURE_CODE, REJECT: states.REJECTED_CODE, IGNORE: states.IGNORED_CODE}
+# What a long flow needs to be gone on with outlives the longest wait of its steps.
+_BLOB_TTL_MS: Final = 400 * 86_400_000
+
+
+class ContinuedRunner(Protocol):
+    """What this file needs of a runner."""
+
+    task: RunnableTask
+
+    @property
+    def codecs(self) -> Codecs:
+        """The process's encodings."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Large values."""
+
+    def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
+        """Decodes the arguments of a delivery."""
+
+    def execute(
+        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+    ) -> Ending:
+        """Runs the task with given arguments."""
+
+    def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
+        """Makes the request that the running task sees."""
+
+
+def _continuing(runner: ContinuedRunner, delivery: Delivery, canvas: dict[str, Any]) -> Continuing:
+    app: Sender = runner.task.app  # type: ignore[attr-defined]
+    blobs = runner.blobs
+
+    def put_blob(name: str, data: Data) -> BlobRef:
+        return blobs.put(name, data, _BLOB_TTL_MS)
+
+    root = delivery[ROOT_ID] or delivery[ID]
+    return Continuing(app, put_blob, Ended(delivery[ID], root, delivery[PARENT_ID], delivery[GROUP_ID], canvas))
+
+
+def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
+    """Run a task that waited for others, or that something follows.
+
+    Args:
+        runner: Runs the task itself.
+        delivery: As it came from the node.
+
+    Returns:
+        How it ended, with what follows.
+    """
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    kept: list[Any] = []
+    try:
+        canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
+    except Exception as error:
+        return failed(error)  # what follows cannot be known
+    try:
+        follow = _continuing(runner, delivery, canvas)
+        args, kwargs = runner.arguments(delivery)
+        results = follow.header()
+        if results is not None and not canvas.get("i"):
+            args = [results, *args]
+    except errors.NotConnected:
+        raise
+    except Exception as error:
+        return _failed(runner, delivery, canvas, failed(error), args, kwargs)
+    ending = runner.execute(delivery, args, kwargs, kept)
+    if ending[0] == SUCCESS:
+        try:
+            return (*ending[:4], follow.succeeded(*kept))
+        except errors.NotConnected:
+            raise
+        except Exception as error:
+            ending = failed(error)
+    return _failed(runner, delivery, canvas, ending, args, kwargs)
+
+
+def _failed(
+    runner: ContinuedRunner,
+    delivery: Delivery,
+    canvas: dict[str, Any],
+    ending: Ending,
+    args: list[Any],
+    kwargs: dict[str, Any],
+) -> Ending:
+    kind, data, flags, extra, spawn = ending
+    payload = None if data is None else bytes(data)
+    state = _STATES.get(kind)
+    if state is None or (kind == REJECT and extra):
+        return ending  # it will run again, or another one stands in its place
+    request = runner.request(delivery, args, kwargs)
+    error_type = extra if kind == FAILURE else None
+    try:
+        spawn = _continuing(runner, delivery, canvas).failed(state, payload, error_type, request)
+    except errors.NotConnected:
+        raise
+    except Exception as error:
+        # The task has failed in any case; what waits for it must hear of that.
+        task_id = delivery[ID]
+        _log.error(f"errbacks of task {task_id} could not be sent: {safe_text(error)}")
+        spawn = _continuing(runner, delivery, {**canvas, "e": []}).failed(state, payload, error_type, request)
+    return kind, payload, flags, extra, spawn
+
+
+def with_additions(runner: ContinuedRunner, delivery: Delivery, ending: Ending, request: Request) -> Ending:
+    """Add to the outcome of a plain task what it has asked for while it ran.
+
+    Args:
+        runner: Ran the task.
+        delivery: As it came from the node.
+        ending: How it ended.
+        request: What the task saw.
+
+    Returns:
+        The outcome.
+    """
+    if request.spawn is not None:
+        return (*ending[:4], request.spawn)
+    canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
+    return (*ending[:4], _continuing(runner, delivery, canvas).succeeded(None, request))
+
+
+def replaced(runner: ContinuedRunner, delivery: Delivery, sig: Any) -> Ending:
+    """Make the outcome of a task in whose place another canvas stands.
+
+    Args:
+        runner: Ran the task.
+        delivery: As it came from the node.
+        sig: The canvas.
+
+    Returns:
+        The outcome.
+    """
+    canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
+    return REPLACED, None, 0, None, _continuing(runner, delivery, canvas).replaced(sig)

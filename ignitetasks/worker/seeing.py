@@ -1,0 +1,89 @@
+"""Makes the request that a running task sees of a delivery. This file must not run anything."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ignitetasks import continuing, envelope, message
+from ignitetasks.context import Request
+from ignitetasks.serializers import Codecs
+from ignitetasks.worker.model import (
+    ATTEMPT,
+    CREATED_MS,
+    DELIVERIES,
+    ETA_MS,
+    EXPIRES_MS,
+    FENCE,
+    FLAGS,
+    GROUP_ID,
+    ID,
+    OPTIONS,
+    PARENT_ID,
+    PRIORITY,
+    QUEUE,
+    ROOT_ID,
+    Delivery,
+    RunnableTask,
+)
+
+
+def request_of(
+    task: RunnableTask,
+    codecs: Codecs,
+    hostname: str,
+    limits: tuple[int, int],
+    delivery: Delivery,
+    args: list[Any],
+    kwargs: dict[str, Any],
+) -> Request:
+    """Make the request that the running task sees.
+
+    Args:
+        task: The task.
+        codecs: The process's encodings.
+        hostname: The worker's name.
+        limits: Soft and hard limit in milliseconds, 0 for none.
+        delivery: As it came from the node.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+
+    Returns:
+        The request.
+    """
+    headers, overrides = message.decode_call_options(delivery[OPTIONS])
+    canvas = envelope.decode(codecs, delivery[OPTIONS])
+    soft_ms, hard_ms = limits
+    queue, priority, lost = delivery[QUEUE], delivery[PRIORITY], delivery[DELIVERIES]
+    return Request(
+        id=delivery[ID],
+        task=task.name,
+        args=args,
+        kwargs=kwargs,
+        retries=delivery[ATTEMPT],
+        deliveries=lost,
+        fence=delivery[FENCE],
+        eta=_moment(delivery[ETA_MS]),
+        expires=_moment(delivery[EXPIRES_MS]),
+        created=_moment(delivery[CREATED_MS]),
+        headers=headers,
+        queue=queue,
+        priority=priority,
+        root_id=delivery[ROOT_ID] or delivery[ID],
+        parent_id=delivery[PARENT_ID],
+        group=delivery[GROUP_ID],
+        hostname=hostname,
+        timelimit=(soft_ms / 1000 or None, hard_ms / 1000 or None),
+        delivery_info={"exchange": "", "routing_key": queue, "priority": priority, "redelivered": lost > 0},
+        called_directly=False,
+        ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),
+        shadow=overrides.get("shadow"),
+        properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2},
+        options=overrides,
+        owner=task,
+        **continuing.ties_of(canvas),
+    )
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc) if milliseconds > 0 else None
