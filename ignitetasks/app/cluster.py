@@ -6,6 +6,7 @@ send anything to workers but questions.
 
 from __future__ import annotations
 
+import re
 import signal as signals
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from ignitetasks.app import ledger
 from ignitetasks.client import Client
 from ignitetasks.errors import RequestError
 from ignitetasks.serializers import Codecs
+from ignitetasks.store import Store
 
 Replies = list[dict[str, Any]]
 Given = Mapping[str, Any]
@@ -26,6 +28,9 @@ REVOKED_LIMIT = 50_000
 #: Seconds added to the caller's time: the node answers when it is over, the call must outlast that.
 _GRACE_SECONDS = 10.0
 
+#: Where the cluster keeps the rates that were set at run time, and how one is written.
+_RATES = "rate"
+_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/([smh]))?")
 #: So many answers are never there.
 _ALL = 10_000
 
@@ -129,6 +134,17 @@ def _revoked(client: Client, _given: Given, names: Names) -> Replies:
     return _all(client, names, ledger.revoked(client.transport, REVOKED_LIMIT))
 
 
+def _rate_limit(client: Client, given: Given, names: Names) -> Replies:
+    rate = given.get("rate_limit")
+    found = _RATE.fullmatch("0" if rate in (None, "") else str(rate).strip())
+    if found is None:
+        return _all(client, names, {"error": f"Invalid rate limit string: {rate!r} is not such as 10/s, 5/m or 1/h"})
+    text = f"{found[1]}/{found[2] or 's'}" if float(found[1]) else ""
+    Store(client.transport, _RATES).put(str(given["task_name"]), text.encode())
+    client.transport.call("rates_changed")
+    return _all(client, names, {"ok": f"{'new rate limit set' if text else 'rate limit disabled'} successfully"})
+
+
 def _query_task(client: Client, given: Given, names: Names) -> Replies:
     ids = [str(one) for one in _several(given.get("ids"))]
     answers = {
@@ -159,6 +175,7 @@ COMMANDS: Mapping[str, Callable[[Client, Given, Names], Replies]] = {
     "revoked": _revoked,
     "dump_revoked": _revoked,
     "query_task": _query_task,
+    "rate_limit": _rate_limit,
 }
 
 

@@ -270,6 +270,20 @@ class Control:
         given = {"headers": dict(headers), "terminate": terminate, "signal": signal}
         return self.broadcast("revoke_by_stamped_headers", given, destination, **kwargs)
 
+    def rate_limit(
+        self, task_name: str, rate_limit: Any, destination: Sequence[str] | None = None, **kwargs: Any
+    ) -> Replies | None:
+        """Sets how often a task may start, in the whole cluster and for good.
+
+        Args:
+            task_name: The task.
+            rate_limit: Such as ``"10/m"``, or a number a second; None or 0 lifts the limit.
+            destination: Accepted; a rate holds for the whole cluster.
+            **kwargs: As for `broadcast`.
+        """
+        given = {"task_name": task_name, "rate_limit": rate_limit}
+        return self.broadcast("rate_limit", given, destination, **kwargs)
+
     def purge(self, connection: Any = None) -> int:
         """Removes the tasks that wait, of all queues; those that run go on.
 

@@ -48,7 +48,7 @@ _CLUSTER: Mapping[str, CommandInfo] = {
 
 
 #: Commands that change what the cluster keeps, besides telling workers.
-_DURABLE = ("rate_limit", "enable_events", "disable_events")
+_DURABLE = ("enable_events", "disable_events")
 
 
 def _commands(kind: str) -> dict[str, CommandInfo]:

@@ -58,6 +58,12 @@ class Node:
     def _info(self, ids: list[str]) -> Any:
         return [self.records.get(one) for one in ids]
 
+    def _kv_put(self, *_: Any) -> Any:
+        return [True, 1]
+
+    def _rates_changed(self) -> None:
+        return
+
     def close(self) -> None:
         return
 
@@ -244,6 +250,17 @@ def test_revoke_by_stamped_headers(app: IgniteTasks, node: Node) -> None:
         ("revoke", ["a"], True, "SIGTERM"),
         ("revoke", ["b"], False, "SIGTERM"),
     ]
+
+
+def test_rate_limits_are_the_clusters(app: IgniteTasks, node: Node) -> None:
+    answer = app.control.rate_limit("shop.add", "10/m", reply=True)
+    assert answer == [{name: {"ok": "new rate limit set successfully"}} for name in WORKERS]
+    answer = app.control.rate_limit("shop.add", 0, reply=True, destination=["w1@a"])
+    assert answer == [{"w1@a": {"ok": "rate limit disabled successfully"}}]
+    assert "Invalid rate limit" in app.control.rate_limit("shop.add", "often", reply=True)[0]["w1@a"]["error"]
+    puts = [one[1:4] for one in node.asked if one[0] == "kv_put"]
+    assert puts == [("rate", "shop.add", b"10/m"), ("rate", "shop.add", b"")]
+    assert [one[0] for one in node.asked].count("rates_changed") == 2
 
 
 def test_flatten_reply_warns_of_names_that_are_used_twice() -> None:

@@ -92,6 +92,7 @@ class LaneServer:
         questions: Takes what supervisors answer.
         handle: Performs a call of another process: its process id, the operation and the arguments.
         departed: Told of a process whose last connection has ended.
+        tell: Takes events of workers.
     """
 
     def __init__(
@@ -100,12 +101,14 @@ class LaneServer:
         questions: Questions,
         handle: Callable[[int, str, Any], Any],
         departed: Callable[[int], None],
+        tell: Callable[[list[bytes]], Any],
     ) -> None:
         self._workers = workers
         self._questions = questions
         self._home = workers.home
         self._handle = handle
         self._departed = departed
+        self._tell = tell
         self.blobs: dict[str, bytes] = {}
         self.token = secrets.token_hex(32)
         # Abstract: it has no file, so nothing is left behind; the token keeps others out.
@@ -168,8 +171,14 @@ class LaneServer:
                 if kind == CONTROL_REPLY:
                     self._questions.replied(worker, *frames.unpack(payload))
                     continue
+                if kind == frames.EVENTS:
+                    self._tell(frames.unpack(payload))
+                    continue
                 with home.changing():
-                    if kind == frames.DRAIN:
+                    if kind == frames.HELD:
+                        (number,) = frames.unpack(payload)
+                        home.post(peer, frames.HELD_REPLY, [number, workers.held(worker), dict(worker.totals)])
+                    elif kind == frames.DRAIN:
                         workers.drain(worker)
                     elif kind == QUEUES:
                         worker.queues = set(frames.unpack(payload))
@@ -192,6 +201,9 @@ class LaneServer:
         try:
             while True:
                 kind, payload = peer.lane.recv()
+                if kind == frames.EVENTS:
+                    self._tell(frames.unpack(payload))
+                    continue
                 with home.changing():
                     if kind == frames.DONE:
                         workers.done(child, frames.unpack(payload))

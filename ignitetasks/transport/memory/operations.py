@@ -38,7 +38,8 @@ class Operations:
 
     def __init__(self, workers: Workers, stop: Callable[[], None]) -> None:
         self.questions = Questions(workers.ask)
-        self._others = (Settings(), Events(), self.questions)
+        self.events = Events()
+        self._others = (Settings(), self.events, self.questions)
         self._workers = workers
         self._home = workers.home
         self._stop = stop

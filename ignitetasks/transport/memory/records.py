@@ -163,6 +163,7 @@ class Worker:
         queues: Queues it takes from.
         tasks: Task names it knows; what a child turned out not to know is taken out.
         children: Its children by their numbers.
+        totals: Executions that have ended, by task name.
     """
 
     epoch: int
@@ -177,6 +178,7 @@ class Worker:
     done: int = 0
     failed: int = 0
     lost: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -51,7 +51,9 @@ class MemoryHome:
         self.home = self._workers.home
         self.operations = Operations(self._workers, self.close)
         # Made at once, not at the first worker: a process that is forked before that has to find it, too.
-        self.lane = LaneServer(self._workers, self.operations.questions, self._answer, self._departed)
+        self.lane = LaneServer(
+            self._workers, self.operations.questions, self._answer, self._departed, self.operations.events.events_append
+        )
         self.address = MemoryAddress(self.lane.path, self.lane.token)
 
     def hello(self, pid: int) -> dict[str, Any]:

@@ -92,6 +92,18 @@ class Workers:
                 self.home.post(worker.peer, CONTROL, [number, command, body])
             return asked
 
+    def held(self, worker: Worker) -> list[list[Any]]:
+        """Returns what a worker has in hand, as its supervisor asks for it."""
+        return [
+            [
+                child.index, child.pid, seq, True, max(now_ms() - record.started_ms, 0) if record.started_ms else 0,
+                record.id, record.call.task, record.body, record.flags, record.queue, record.priority, record.attempt,
+                record.deliveries, record.eta_ms, record.created_ms,
+            ]
+            for child in worker.children
+            for seq, (record, _fence) in child.held.items()
+        ]  # fmt: skip
+
     def left(self, worker: Worker) -> None:
         """Ends the leases of a worker that is gone."""
         self.all.pop(worker.epoch, None)
@@ -192,6 +204,8 @@ class Workers:
             spawn = answer[6] if len(answer) > 6 else None
             if spawn:
                 self.home.grow(spawn)
+            if kind not in (frames.STARTED, frames.GIVE_BACK):
+                worker.totals[record.call.task] = worker.totals.get(record.call.task, 0) + 1
             step = outcomes.apply(record, answer, worker.name)
             if step is Next.END:
                 worker.done += 1
