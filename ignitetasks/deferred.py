@@ -18,6 +18,7 @@ Part = Literal[
     "exposition",
     "futures",
     "sun",
+    "schedule",
     "memory",
     "catalog",
     "django",
@@ -25,6 +26,7 @@ Part = Literal[
     "pydantic",
     "command_line",
     "asyncio",
+    "schedule",
 ]
 
 _MODULES: dict[Part, str] = {
@@ -40,6 +42,8 @@ _MODULES: dict[Part, str] = {
     "futures": "ignitetasks.awaiting",
     # ephem: an optional library, only where a solar schedule is made.
     "sun": "ignitetasks.sun",
+    # schedules with their time zones: only where somebody looks at the cluster's periodic tasks.
+    "schedule": "ignitetasks.ticks",
     # Only where an app is told to keep everything in this process.
     "memory": "ignitetasks.transport.memory",
     # Only where a setting is named that has no meaning here, or is spelled in an old way.

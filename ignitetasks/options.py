@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
+from ignitetasks import rates
 from ignitetasks.config import CODECS, QUEUE_NAME, queue_name
 from ignitetasks.errors import InvalidOption
 from ignitetasks.ids import Key
@@ -222,9 +223,8 @@ def compression(name: str, value: Any) -> str:
 
 
 def _rate(name: str, value: Any) -> float | str:
-    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
-        raise InvalidOption(f"{name} must be a number of tasks a second, or a text such as '10/m', not {value!r}")
-    return value
+    rates.rate_text(value, name)
+    return value  # type: ignore[no-any-return]
 
 
 # None is allowed where the default of the field is None, and for max_retries.

@@ -83,6 +83,11 @@ class BaseSchedule:
         self._tz = as_zone(tz)
 
     @property
+    def own_zone(self) -> tzinfo | None:
+        """The time zone that was given to this schedule itself."""
+        return self._tz
+
+    @property
     def tz(self) -> tzinfo:
         """The time zone whose wall clock counts."""
         if self._tz is not None:
@@ -117,6 +122,18 @@ class BaseSchedule:
         whether it is due gets its ticks from there.
         """
         return self.now() + self.remaining_estimate(last)
+
+    def last_tick(self, after: datetime, until: datetime) -> datetime | None:
+        """Returns the last tick after one moment that is not after another; None if there is none.
+
+        Args:
+            after: A tick, or the time the schedule began.
+            until: Mostly the present.
+        """
+        found, tick = None, self.next_after(after)
+        while tick is not None and tick <= until:
+            found, tick = tick, self.next_after(tick)
+        return found
 
     def remaining_estimate(self, last_run_at: datetime) -> timedelta:
         """Returns how long it is until the tick after ``last_run_at``; negative when it is past."""
@@ -167,6 +184,13 @@ class schedule(BaseSchedule):
         plain = (last.astimezone(UTC) + self.run_every).astimezone(self.tz)
         return self._rounded(last, plain) if self.relative else plain
 
+    def last_tick(self, after: datetime, until: datetime) -> datetime | None:
+        """Returns the last tick after one moment that is not after another; None if there is none."""
+        if self.relative and self.run_every >= timedelta(days=1):
+            return super().last_tick(after, until)
+        first = self.next_after(after).astimezone(UTC)
+        return None if first > until else first + (until - first) // self.run_every * self.run_every
+
     def _rounded(self, last: datetime, plain: datetime) -> datetime:
         if self.run_every >= timedelta(days=1):
             # By the calendar: a day that has 23 or 25 hours is one day.
@@ -201,7 +225,7 @@ class schedule(BaseSchedule):
                 count = self.seconds / size
                 shown = f"{count:.2f}" if unit == "second" else f"{math.ceil(count * 100) / 100:.2f}"
                 return f"{shown} {unit}{'' if count == 1 else 's'}"
-        return "now"
+        return f"{self.seconds:.2f} seconds" if self.seconds else "now"
 
     def __repr__(self) -> str:
         return f"<freq: {self.human_seconds}>"
@@ -282,6 +306,10 @@ class crontab(BaseSchedule):
     def next_after(self, last: datetime) -> datetime:
         """Returns the first tick after a moment."""
         return self.cron.following(self.maybe_make_aware(last), self.tz)
+
+    def last_tick(self, after: datetime, until: datetime) -> datetime | None:
+        """Returns the last tick after one moment that is not after another; None if there is none."""
+        return cron.latest(self.next_after, after, until)
 
     def remaining_delta(
         self, last_run_at: datetime, tz: str | tzinfo | None = None

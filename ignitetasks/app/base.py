@@ -15,6 +15,7 @@ from ignitetasks.app import naming
 from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
 from ignitetasks.app.events import Events
+from ignitetasks.app.periodic import Periodic
 from ignitetasks.app.running import Running
 from ignitetasks.client import Client, shared_client
 from ignitetasks.config import Settings
@@ -34,7 +35,7 @@ _NO_PARTS = {
 }
 
 
-class IgniteTasks(Running, Dispatching):
+class IgniteTasks(Periodic, Running, Dispatching):
     """An application: named tasks and the settings they are sent with.
 
     Args:

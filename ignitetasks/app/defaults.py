@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import timedelta, tzinfo
 from typing import Any
 
+from ignitetasks import rates
 from ignitetasks.compression import COMPRESSIONS
 from ignitetasks.config import CODECS, Settings
 
@@ -137,8 +138,8 @@ RULES: Mapping[str, _Rule] = {
     "result_persistent": _optional(_BOOL),
     "task_default_priority": _optional(_COUNT),
     "task_default_rate_limit": (
-        lambda value: value is None or isinstance(value, (int, float, str)),
-        "None, a number or a text such as '10/m'",
+        rates.is_rate,
+        "such as '10/s', '10/m', '1/h', a number a second, or None",
     ),
     "task_publish_retry_policy": _optional(_MAP),
     "task_reject_on_worker_lost": _optional(_BOOL),

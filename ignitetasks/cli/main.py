@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ignitetasks.app import IgniteTasks
-from ignitetasks.cli import calling, events, inspect, loading, migrate, multi, node, remote, worker
+from ignitetasks.cli import beat, calling, events, inspect, loading, migrate, multi, node, remote, schedule, worker
 from ignitetasks.cli.options import Common
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
@@ -98,6 +98,8 @@ cli.add_command(node.node)
 cli.add_command(migrate.migrate)
 cli.add_command(events.events)
 cli.add_command(multi.multi)
+cli.add_command(beat.beat)
+cli.add_command(schedule.schedule)
 for command in (inspect.status, inspect.purge, inspect.result, inspect.dead, inspect.sql):
     cli.add_command(command)
 for command in (remote.inspect, remote.control):

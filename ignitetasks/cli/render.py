@@ -116,6 +116,20 @@ def show_records(records: Sequence[control.TaskInfo], title: str) -> None:
     console().print(table)
 
 
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
+    """Shows maps as a table.
+
+    Args:
+        rows: The maps.
+        columns: Which of their values.
+        title: What they are.
+    """
+    table = _table(title, *columns)
+    for row in rows:
+        table.add_row(*_texts(*("-" if row[name] is None else row[name] for name in columns)))
+    console().print(table if rows else Text(f"{title}: nothing yet", "dim"))
+
+
 def show_table(table: control.Table) -> None:
     """Shows the answer of a query as a table."""
     shown = _table(None, *table.columns)

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from ignitetasks import log
+from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options, names_option
 from ignitetasks.errors import ConfigurationError
@@ -31,8 +33,6 @@ _NO_EFFECT = {
     "heartbeat_interval": "the node watches workers by their connection",
     "O": "a task always goes to a child that is free",
     "statedb": "revokes are state of the cluster",
-    "prefetch_multiplier": "a worker is given a task when it has a slot for it",
-    "disable_prefetch": "a worker is given a task when it has a slot for it",
 }
 
 
@@ -79,8 +79,6 @@ def _quiet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--heartbeat-interval", type=int, hidden=True),
         click.option("-O", "O", hidden=True),
         click.option("-S", "--statedb", hidden=True),
-        click.option("--prefetch-multiplier", type=int, hidden=True),
-        click.option("--disable-prefetch", is_flag=True, hidden=True),
     ):
         command = option(command)
     return command
@@ -92,6 +90,8 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--soft-time-limit", type=float, metavar="SECONDS", help="Soft limit of tasks that have none."),
         click.option("--max-memory-per-child", type=int, metavar="KIB", help="Replace a child that is so large."),
         click.option("--max-tasks-per-child", type=int, metavar="N", help="Replace a child after so many tasks."),
+        click.option("--disable-prefetch", is_flag=True, help="One task in hand for each slot."),
+        click.option("--prefetch-multiplier", type=int, metavar="N", help="Most tasks in hand for each slot."),
         click.option("--autoscale", type=_Bounds(), metavar="MAX,MIN", help="Size of the pool follows its work."),
         click.option("-P", "--pool", type=_Pool(), help="What runs tasks: prefork, threads, solo."),
         click.option("-c", "--concurrency", type=int, metavar="N", help="Tasks at a time; by default one a core."),
@@ -123,6 +123,7 @@ def _service_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @names_option("-I", "--include", help="Modules to import before.")
 @_pool_options
 @click.option("-E", "--task-events", "events", is_flag=True, help="Send events, see `ignitetasks events`.")
+@click.option("-B", "--beat", "beat", is_flag=True, help="Also send periodic tasks, see `ignitetasks beat`.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all waiting tasks first.")
 @click.option("--reload", is_flag=True, help="Start anew when a source file changes (for development).")
 @click.option(
@@ -155,7 +156,15 @@ def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     if given.pop("purge"):
         click.echo(f"{app.control.purge()} removed", err=True)
         app.close()
+    given["prefetch_multiplier"] = _prefetch(app, given["prefetch_multiplier"], given.pop("disable_prefetch"))
     return _serve(app, given, service, useless)
+
+
+def _prefetch(app: Any, multiplier: int | None, none_ahead: bool) -> int | None:
+    """Returns the bound somebody set; the default of the setting is none."""
+    if multiplier is None and app.conf.value_set_for("worker_prefetch_multiplier"):
+        multiplier = app.conf.worker_prefetch_multiplier
+    return 1 if none_ahead else multiplier
 
 
 def _queues(app: Any, chosen: list[str] | None, excluded: list[str] | None) -> list[str] | None:
@@ -210,14 +219,20 @@ def _serve(app: Any, given: dict[str, Any], service: dict[str, Any], useless: li
         daemon.become(service["uid"], service["gid"])
     if service["background"]:
         daemon.detach(logfile and os.path.abspath(logfile), service["umask"])
+    beat: EmbeddedService | None = None
     stream = open(logfile, "a", encoding="utf-8") if logfile and not service["background"] else None  # noqa: SIM115
     try:
         if pidfile is not None:
             pidfile.write()
         for option in useless:
             click.echo(f"--{option.replace('_', '-')} has no effect: {_NO_EFFECT[option]}", err=True)
+        if given.pop("beat"):
+            beat = EmbeddedService(app, lambda: log.configure(given["log_json"], given["loglevel"], stream))
+            beat.start()
         return run_worker(app, log_stream=stream, **given)
     finally:
+        if beat is not None:
+            beat.stop()
         if pidfile is not None:
             pidfile.remove()
         if stream is not None:

@@ -425,11 +425,7 @@ def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> 
 
 
 def is_coroutine(task: RunnableTask) -> bool:
-    """Tell whether a task's function is a coroutine function.
-
-    Args:
-        task: The task; also one whose method it is, or a class with a ``__call__`` of its own.
-    """
+    """Tell whether a task's function is a coroutine function, be it a method or a ``__call__`` of its own."""
     return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)
 
 
@@ -444,10 +440,8 @@ def _tell(watch: Watch, kind: int, error: BaseException) -> None:
     request = _running()
     if kind == RETRY:
         watch.retried(request, error)
-    elif kind == REJECT:
-        watch.refused(request, states.REJECTED, error)
-    elif kind == IGNORE:
-        watch.refused(request, states.IGNORED, error)
+    elif kind in (REJECT, IGNORE):
+        watch.refused(request, states.REJECTED if kind == REJECT else states.IGNORED, error)
     else:
         watch.failed(request, error)
 

@@ -43,6 +43,7 @@ def make_plan(
     time_limit: float | None = None,
     metrics_port: int | None = None,
     metrics_host: str = "127.0.0.1",
+    prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
 ) -> WorkerPlan:
@@ -60,6 +61,7 @@ def make_plan(
         time_limit: Hard limit in seconds of tasks that have none.
         metrics_port: Port of the metrics endpoint; None for no endpoint.
         metrics_host: Address it listens on.
+        prefetch_multiplier: Most deliveries for each slot, the running one included; 0 or None for no bound of yours.
         autoscale: Largest and smallest size of a prefork pool that follows its work.
         events: Send events from the start.
 
@@ -100,6 +102,7 @@ def make_plan(
         time_limit_seconds=time_limit or 0.0,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        prefetch=_prefetch(prefetch_multiplier),
         autoscale=autoscale,
         events=events,
     )
@@ -131,6 +134,7 @@ def run_worker(
     reload: bool = False,
     metrics_port: int | None = None,
     metrics_host: str = "127.0.0.1",
+    prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
     loglevel: str = "info",
@@ -152,6 +156,7 @@ def run_worker(
         reload: Start anew when a source file changes (development).
         metrics_port: See `make_plan`.
         metrics_host: See `make_plan`.
+        prefetch_multiplier: See `make_plan`.
         autoscale: See `make_plan`.
         events: See `make_plan`.
         loglevel: Lowest level that is logged.
@@ -178,6 +183,7 @@ def run_worker(
         time_limit=time_limit,
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        prefetch_multiplier=prefetch_multiplier,
         autoscale=autoscale,
         events=events,
     )
@@ -253,6 +259,14 @@ def _default_concurrency(pool: str) -> int:
 
 def _has_hard_limits(app: WorkerApp) -> bool:
     return any(task.options.time_limit for task in app.tasks.values())
+
+
+def _prefetch(multiplier: int | None) -> int:
+    if multiplier is None:
+        return 0
+    if isinstance(multiplier, bool) or not isinstance(multiplier, int) or not 0 <= multiplier <= 65_536:
+        raise ConfigurationError(f"prefetch_multiplier must be a whole number from 0 to 65536, not {multiplier!r}.")
+    return multiplier
 
 
 def _at_least_one(setting: str, value: int) -> None:

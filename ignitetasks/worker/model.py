@@ -145,6 +145,7 @@ class WorkerPlan:
         time_limit_seconds: Hard limit of tasks that have none; 0 for none.
         metrics_port: Port of the metrics endpoint; None for no endpoint, 0 for any free port.
         metrics_host: Address it listens on.
+        prefetch: Most deliveries for each slot, the running one included; 0 for as many as run in no time.
         autoscale: Largest and smallest size of the pool, which then follows its work; None for one size.
         events: Send events from the start, whatever the cluster's switch says.
     """
@@ -159,6 +160,7 @@ class WorkerPlan:
     time_limit_seconds: float = 0.0
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
+    prefetch: int = 0
     autoscale: tuple[int, int] | None = None
     events: bool = False
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ignitetasks import jvm
+from ignitetasks import jvm, rates
 from ignitetasks.config import Settings
 from ignitetasks.frames import LaneConnection
-from ignitetasks.worker.model import NodeAddress, WorkerPlan
+from ignitetasks.worker.model import NodeAddress, RunnableTask, WorkerPlan
 
 #: Seconds to wait for the lane's greeting.
 _HELLO_SECONDS = 10.0
@@ -90,13 +90,15 @@ class OwnNode(NodeFinder):
             self._process.close_lifeline_in_child()
 
 
-def greet(address: NodeAddress, plan: WorkerPlan, tasks: list[str], version: str) -> tuple[LaneConnection, int]:
+def greet(
+    address: NodeAddress, plan: WorkerPlan, tasks: Mapping[str, RunnableTask], version: str
+) -> tuple[LaneConnection, int]:
     """Open the worker's connection.
 
     Args:
         address: The node.
         plan: What the worker is.
-        tasks: Names of the tasks it can run.
+        tasks: The tasks it can run, by name.
         version: Version of this package.
 
     Returns:
@@ -113,8 +115,11 @@ def greet(address: NodeAddress, plan: WorkerPlan, tasks: list[str], version: str
         "queues": list(plan.queues),
         "concurrency": plan.concurrency,
         "pool": plan.pool,
-        "tasks": tasks,
+        "tasks": sorted(tasks),
         "version": version,
     }
+    limits = rates.declared(tasks)
+    if limits:
+        info["limits"] = limits
     connection = LaneConnection.open(address.lane, address.token, "worker", info, _HELLO_SECONDS)
     return connection, int(connection.welcome["epoch"])

@@ -113,6 +113,8 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         metrics.use(port.slots.numbers(port.index))
     lifecycle.child_started(app)
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
+    if plan.prefetch:
+        info["prefetch"] = plan.prefetch
     connection = LaneConnection.open(address.lane, address.token, "child", info)
     _lanes.add(connection)
     executor = make_executor(app, plan, address, _limit(plan))

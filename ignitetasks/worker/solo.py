@@ -163,7 +163,7 @@ class SoloWorker:
     def _serve_node(self) -> None:
         """Greet the node twice, as worker and as child, and run tasks until it says stop."""
         address = self._find_node()
-        connection, epoch = node.greet(address, self._plan, sorted(self._app.tasks), jvm.VERSION)
+        connection, epoch = node.greet(address, self._plan, self._app.tasks, jvm.VERSION)
         self._connection = connection
         self._drained.clear()
         threading.Thread(target=self._listen, args=(connection,), name="ignitetasks-lane", daemon=True).start()

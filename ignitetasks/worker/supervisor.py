@@ -164,8 +164,7 @@ class Supervisor:
             try:
                 self._signals.interrupt = True
                 self._address = self._find_node()
-                tasks = sorted(self._app.tasks)
-                connection, self._epoch = node.greet(self._address, self._plan, tasks, jvm.VERSION)
+                connection, self._epoch = node.greet(self._address, self._plan, self._app.tasks, jvm.VERSION)
                 self._signals.interrupt = False
                 break
             except KeyboardInterrupt:

@@ -35,6 +35,7 @@ import org.ignitetasks.protocol.HomeRouter;
 import org.ignitetasks.protocol.Repeats;
 import org.ignitetasks.protocol.SharedApis;
 import org.ignitetasks.protocol.Workers;
+import org.ignitetasks.shared.ClusterRates;
 import org.ignitetasks.shared.EventLog;
 import org.ignitetasks.shared.Housekeeper;
 import org.ignitetasks.shared.SettingsStore;
@@ -129,6 +130,11 @@ final class Node {
     } else {
       links.home(router);
     }
+    SettingsStore shared =
+        new SettingsStore(ignite, () -> cache(NodeConfigs.SETTINGS), new Repeats(CALL_MILLIS));
+    if (home != null) {
+      home.rates(new ClusterRates(shared, System::currentTimeMillis));
+    }
     router.publish(home, workers, workers::metrics);
     topology = new Topology(ignite, settings, meta, store, home, sink, gateways, router);
     topology.start();
@@ -139,12 +145,10 @@ final class Node {
       deadClients = new DeadClients(ignite);
       deadClients.start();
     }
-    return listen(router, shared(), sink);
+    return listen(router, shared(shared), sink);
   }
 
-  private SharedApis shared() {
-    Repeats repeats = new Repeats(CALL_MILLIS);
-    SettingsStore store = new SettingsStore(ignite, () -> cache(NodeConfigs.SETTINGS), repeats);
+  private SharedApis shared(SettingsStore store) {
     if (settings.hasData()) {
       housekeeper =
           new Housekeeper(

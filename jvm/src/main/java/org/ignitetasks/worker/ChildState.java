@@ -31,6 +31,7 @@ final class ChildState {
   final int pid;
   final int slots;
   final Map<Long, Held> held = new LinkedHashMap<>();
+  private final int mostHeld;
   private final ArrayDeque<Held> outbox = new ArrayDeque<>();
   private long nextSeq = 1;
   private long expectedMicros;
@@ -44,9 +45,18 @@ final class ChildState {
   long deathNanos;
 
   ChildState(int child, int pid, int slots) {
+    this(child, pid, slots, 0);
+  }
+
+  /**
+   * @param prefetch most deliveries a slot, running one included; 0 for as many as fit the rule
+   */
+  ChildState(int child, int pid, int slots, int prefetch) {
     this.child = child;
     this.pid = pid;
     this.slots = slots;
+    int most = Math.max(MAX_HELD, 2 * slots);
+    this.mostHeld = prefetch == 0 ? most : (int) Math.min(most, (long) slots * prefetch);
   }
 
   /** Takes no more from now on. */
@@ -68,7 +78,7 @@ final class ChildState {
     if (held.size() < slots) {
       return true;
     }
-    return held.size() < maxHeld()
+    return held.size() < mostHeld
         && !busy(now)
         && expectedMicros + micros <= WINDOW_MICROS * slots;
   }
@@ -84,7 +94,7 @@ final class ChildState {
     }
     long byTime = (WINDOW_MICROS * slots - expectedMicros) / meanMicros;
     long byBytes = ((long) MAX_BYTES * slots - bytes) / meanBytes;
-    long ahead = Math.min(Math.min(byTime, byBytes), maxHeld() - held.size());
+    long ahead = Math.min(Math.min(byTime, byBytes), mostHeld - held.size());
     return (int) Math.max(free, ahead);
   }
 
@@ -147,9 +157,5 @@ final class ChildState {
 
   private boolean busy(long now) {
     return !held.isEmpty() && now - progressNanos > BUSY_NANOS;
-  }
-
-  private int maxHeld() {
-    return Math.max(MAX_HELD, 2 * slots);
   }
 }

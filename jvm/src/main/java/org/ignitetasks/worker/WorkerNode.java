@@ -257,7 +257,8 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
         new ChildState(
             (int) hello.number("child", 0, 65_536),
             (int) hello.number("pid", 1, Integer.MAX_VALUE),
-            (int) hello.number("slots", 1, 65_536));
+            (int) hello.number("slots", 1, 65_536),
+            hello.info().containsKey("prefetch") ? (int) hello.number("prefetch", 0, 65_536) : 0);
     session.attach(child, channel).serve();
   }
 

@@ -1,0 +1,75 @@
+"""The part of an application that has to do with periodic tasks: `add_periodic_task` and the cluster's schedule.
+
+This file must not send ticks: see ``beat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ignitetasks import deferred
+from ignitetasks.errors import ScheduleError
+
+
+class Periodic:
+    """Periodic tasks of an application."""
+
+    conf: Any
+    configured: Any
+    on_after_configure: Any
+
+    @property
+    def schedule(self) -> Any:
+        """The entries that all beats of the cluster work on: list, add, set, pause, resume, remove, run.
+
+        See `ignitetasks.ticks.AppSchedule`.
+        """
+        return deferred.load("schedule").AppSchedule(self)
+
+    def add_periodic_task(
+        self,
+        schedule: Any,
+        sig: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        **opts: Any,
+    ) -> str:
+        """Adds an entry to ``conf.beat_schedule``; a beat of this application brings it into the cluster.
+
+        Args:
+            schedule: Seconds, a timedelta, or a schedule.
+            sig: A signature, or a task.
+            args: Positional arguments before those of the signature.
+            kwargs: Keyword arguments beside those of the signature.
+            name: Name of the entry; None makes one of the call.
+            **opts: As for ``apply_async``; also ``catch_up``.
+
+        Returns:
+            The entry's name.
+
+        Raises:
+            ScheduleError: ``sig`` is neither a signature nor a task.
+        """
+        if not hasattr(sig, "task") and hasattr(sig, "s"):
+            sig = sig.s()
+        task = getattr(sig, "task", None)
+        if not isinstance(task, str) or hasattr(sig, "tasks"):
+            raise ScheduleError(
+                f"add_periodic_task takes a signature of one task or a task, not {sig!r}; "
+                "a chain or group is started by a task of its own"
+            )
+        rule = {"catch_up": opts.pop("catch_up")} if "catch_up" in opts else {}
+        call = {"args": (*args, *(sig.args or ())), "kwargs": {**(sig.kwargs or {}), **(kwargs or {})}}
+        entry = {"task": task, "schedule": schedule, **call, "options": {**(sig.options or {}), **opts}, **rule}
+        key = name or repr(sig)
+        if self.configured:
+            self._add_periodic(key, entry)
+        else:
+            # A configuration that is still to be read must not be replaced by this one entry.
+            self.on_after_configure.connect(lambda *_, **__: self._add_periodic(key, entry), weak=False)
+        return key
+
+    def _add_periodic(self, key: str, entry: Mapping[str, Any]) -> None:
+        self.conf.beat_schedule = {**self.conf.beat_schedule, key: entry}

@@ -1,0 +1,118 @@
+"""How a call of a schedule entry is sent, by a beat or by somebody's hand.
+
+This file must not know when: see ``beat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from ignitetasks import periodic
+from ignitetasks.agenda import Agenda
+from ignitetasks.errors import ScheduleError
+from ignitetasks.ids import new_id
+from ignitetasks.periodic import LazyCall, ScheduleEntry
+from ignitetasks.schedules import ScheduleApp
+from ignitetasks.transport.base import Transport
+
+
+class BeatApp(ScheduleApp, Protocol):
+    """What a beat needs of an application."""
+
+    @property
+    def name(self) -> str:
+        """The application's name: its entries in code are known by it."""
+
+    @property
+    def settings(self) -> Any:
+        """The settings of the instance."""
+
+    @property
+    def transport(self) -> Transport:
+        """The way to the node."""
+
+    @property
+    def tasks(self) -> Mapping[str, Any]:
+        """The tasks that are known here."""
+
+    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Sends a call by name."""
+
+
+def wall_clock() -> datetime:
+    """Returns the present."""
+    return datetime.now(timezone.utc)
+
+
+def queue_of(app: BeatApp, entry: ScheduleEntry) -> str:
+    """Returns the queue an entry's ticks most likely go to, which is where their ids shall be at home."""
+    task = app.tasks.get(str(entry.task))
+    chosen = (entry.options or {}).get("queue") or getattr(getattr(task, "options", None), "queue", None)
+    return str(getattr(chosen, "name", chosen) or app.settings.default_queue)
+
+
+def send(app: BeatApp, entry: ScheduleEntry, task_id: str, tick: datetime) -> Any:
+    """Sends a call of an entry.
+
+    Args:
+        app: Through which.
+        entry: What to call.
+        task_id: Under which id.
+        tick: When it was due; the task finds it in ``request.headers["scheduled_at"]``.
+    """
+    options = dict(entry.options or {})
+    told = {"periodic_task_name": entry.name, "scheduled_at": tick.isoformat()}
+    options["headers"] = {**(options.get("headers") or {}), **told}
+    args = [one() if isinstance(one, LazyCall) else one for one in entry.args or ()]
+    kwargs = {name: one() if isinstance(one, LazyCall) else one for name, one in (entry.kwargs or {}).items()}
+    return app.send_task(str(entry.task), args, kwargs, task_id=task_id, **options)
+
+
+def run_now(app: BeatApp, entry: ScheduleEntry) -> Any:
+    """Sends a call of an entry at once, beside its ticks.
+
+    Args:
+        app: Through which.
+        entry: The entry.
+
+    Returns:
+        The handle of the task.
+
+    Raises:
+        ScheduleError: Its arguments exist only in the code of another application.
+    """
+    if entry.in_code and entry.schedule is None:
+        raise ScheduleError(f"schedule entry {entry.name!r} lives in code of {entry.owner!r}: run it with -A of that")
+    return send(app, entry, new_id(queue_of(app, entry)), wall_clock())
+
+
+class AppSchedule(Agenda):
+    """The cluster's schedule as an application sees it: ``app.schedule``.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: BeatApp) -> None:
+        super().__init__(app.transport, app.settings.namespace, app)
+        self._sender = app
+
+    def run(self, name: str) -> Any:
+        """Sends the call of an entry at once, beside its ticks.
+
+        Args:
+            name: The entry's name.
+
+        Returns:
+            The handle of the task.
+
+        Raises:
+            ScheduleError: There is no such entry, or it lives in code of another application.
+        """
+        entry = self.get(name)
+        mine = self._sender.conf.beat_schedule.get(name) if entry.in_code else None
+        if mine is not None:
+            entry = periodic.from_definition(name, mine, self._sender)
+        return run_now(self._sender, entry)
