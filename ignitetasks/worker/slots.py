@@ -104,7 +104,11 @@ class Slots:
         Args:
             count: How many there are from now on, at most the capacity; fewer than before changes nothing.
         """
-        _COUNT.pack_into(self.memory, _COUNT_AT, max(self.count, min(count, self.capacity)))
+        before, now = self.count, max(self.count, min(count, self.capacity))
+        for index in range(before, now):
+            # Zeroed memory would read as a task of number 0.
+            self.reset(index)
+        _COUNT.pack_into(self.memory, _COUNT_AT, now)
 
     def tell(self) -> None:
         """Change the byte that says that children have been told something; called after it was written."""

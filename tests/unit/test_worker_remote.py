@@ -314,6 +314,7 @@ def test_a_worker_tells_of_itself(start):
     one = start(events=True)
     (online,) = events_of(one, one.worker, "worker-online")
     assert (online["hostname"], online["freq"], online["sw_ident"]) == ("w1", 2.0, "ignitetasks")
+    assert online["active"] == 0
     assert ask(one, "heartbeat") == {"ok": "heartbeat sent"}
     one.signal(signal.SIGTERM)
     assert one.join() == 0
