@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 Part = Literal[
     "local_worker",
+    "worker_main",
+    "bug_report",
     "bar",
     "log_format",
     "exposition",
@@ -32,6 +34,9 @@ Part = Literal[
 _MODULES: dict[Part, str] = {
     # The app is a layer below the worker, whose supervisor, pools and metrics endpoint come with it.
     "local_worker": "ignitetasks.worker.local",
+    # The same for commands that run no tasks.
+    "worker_main": "ignitetasks.worker.main",
+    "bug_report": "ignitetasks.worker.report",
     # rich: only where a progress bar is asked for.
     "bar": "ignitetasks.bar",
     # structlog, which imports rich and asyncio: only where this package's log lines are to be formatted.

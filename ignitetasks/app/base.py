@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import _state, context, deferred
-from ignitetasks.app import naming
+from ignitetasks.app import conf, naming
 from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
 from ignitetasks.app.events import Events
@@ -82,6 +82,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
                 raise ConfigurationError(f"an app takes no {part}=: {instead}")
         own = {key: value for key, value in overrides.items() if key in Settings.__dataclass_fields__}
         named = {key: value for key, value in overrides.items() if key not in own}
+        conf.refuse_unknown(named)
         if settings is not None and own:
             raise ConfigurationError("give either settings= or single settings, not both")
         self._client: Client | None = None

@@ -299,6 +299,18 @@ def _canonical(name: str, value: Any) -> Any:
     return value
 
 
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuses names that are no settings at all, where nothing else can be meant.
+
+    Raises:
+        ConfigurationError: With the name that was probably meant, or all there are.
+    """
+    for name in names:
+        if _known(name) is None:
+            hint = _hint(name) or f"; the settings are: {', '.join(sorted({*OWN, *DEFAULTS}))}"
+            raise ConfigurationError(f"unknown setting {name!r}{hint}")
+
+
 def _refuse_typo(name: str, where: str) -> None:
     hint = _hint(name)
     if hint or name.lower().startswith(_PREFIXES):

@@ -14,11 +14,10 @@ from typing import Any
 
 import click
 
-from ignitetasks import control
+from ignitetasks import control, deferred
 from ignitetasks.app import IgniteTasks
 from ignitetasks.cli import render
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
-from ignitetasks.worker.report import bug_report
 
 
 class _Json(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -128,7 +127,7 @@ def listing(context: click.Context, /, what: str, place: str | None, as_json: bo
 @click.pass_context
 def report(context: click.Context, /, place: str | None) -> None:
     """Show versions and settings, secrets hidden, for bug reports."""
-    click.echo(bug_report(_app(context, place, {})))
+    click.echo(deferred.load("bug_report").bug_report(_app(context, place, {})))
 
 
 @click.command()

@@ -11,12 +11,11 @@ from typing import Any
 
 import click
 
-from ignitetasks import log
+from ignitetasks import deferred, log
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options, names_option
 from ignitetasks.errors import ConfigurationError
-from ignitetasks.worker import run_worker
 
 _LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
 _POOLS = {"processes": "prefork", "thread": "threads"}
@@ -229,7 +228,8 @@ def _serve(app: Any, given: dict[str, Any], service: dict[str, Any], useless: li
         if given.pop("beat"):
             beat = EmbeddedService(app, lambda: log.configure(given["log_json"], given["loglevel"], stream))
             beat.start()
-        return run_worker(app, log_stream=stream, **given)
+        code: int = deferred.load("worker_main").run_worker(app, log_stream=stream, **given)
+        return code
     finally:
         if beat is not None:
             beat.stop()

@@ -13,7 +13,7 @@ import pytest
 
 import ignitetasks
 from ignitetasks import control, jvm
-from ignitetasks.cli import main, node, worker
+from ignitetasks.cli import main, node
 from ignitetasks.cli.loading import load_app
 from ignitetasks.cli.render import duration
 from ignitetasks.config import Settings
@@ -21,6 +21,7 @@ from ignitetasks.errors import ConfigurationError, NodeError
 from ignitetasks.failure import Failure
 from ignitetasks.message import encode_result
 from ignitetasks.serializers import Codecs
+from ignitetasks.worker import main as worker_main
 
 ROOT = Path(__file__).parents[2]
 
@@ -262,7 +263,7 @@ def test_data_nodes_of_one_machine_have_folders_of_their_own(monkeypatch: pytest
 def test_worker_passes_what_it_was_told(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (modules / "shop_a.py").write_text(APP + "app = IgniteTasks('shop')\n")
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(worker, "run_worker", lambda app, **plan: seen.update(plan, app=app) or 3)
+    monkeypatch.setattr(worker_main, "run_worker", lambda app, **plan: seen.update(plan, app=app) or 3)
     line = f"worker -A shop_a -Q a,b -c 2 --pool threads --time-limit 5 --data-dir {modules} --loglevel debug"
     assert main([*line.split(), "--durability", "process", "--log-json"]) == 3
     assert (seen["queues"], seen["concurrency"], seen["pool"], seen["time_limit"]) == (["a", "b"], 2, "threads", 5.0)
@@ -275,7 +276,7 @@ def test_the_application_may_be_named_before_the_command(modules: Path, monkeypa
     folder.mkdir()
     (folder / "shop_b.py").write_text(APP + "app = IgniteTasks('shop')\n")
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(worker, "run_worker", lambda app, **plan: seen.update(plan, app=app) or 0)
+    monkeypatch.setattr(worker_main, "run_worker", lambda app, **plan: seen.update(plan, app=app) or 0)
     monkeypatch.setattr("sys.path", list(sys.path))
     monkeypatch.chdir(modules)
     monkeypatch.setenv("NO_COLOR", "")  # so that it is put back

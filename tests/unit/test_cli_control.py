@@ -14,11 +14,12 @@ from test_cli import modules  # noqa: F401  # a fixture
 
 from ignitetasks import IgniteTasks
 from ignitetasks.app.control import Control
-from ignitetasks.cli import daemon, main, multi, worker
+from ignitetasks.cli import daemon, main, multi
 from ignitetasks.cli.events import line, picture
 from ignitetasks.cli.remote import UNAVAILABLE
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.events.state import State
+from ignitetasks.worker import main as worker_main
 
 HOST = socket.gethostname()
 
@@ -192,7 +193,7 @@ class TestWorker:
     def planned(self, modules: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811
         (modules / "workapp.py").write_text("from ignitetasks import IgniteTasks\napp = IgniteTasks('w')\n")
         plans: list[dict[str, Any]] = []
-        monkeypatch.setattr(worker, "run_worker", lambda app, **plan: plans.append(plan) or 0)
+        monkeypatch.setattr(worker_main, "run_worker", lambda app, **plan: plans.append(plan) or 0)
 
         def run(*words: str) -> dict[str, Any]:
             assert main(["-A", "workapp", "worker", *words]) == 0
