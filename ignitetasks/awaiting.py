@@ -203,3 +203,42 @@ def call_back(
     waiting = _Callback(_pump_of(hub), arrived)
     waiting._pump.add(waiting)
     hub.register(waiting, (task_id,), epoch)
+
+
+class Bell(_Future):
+    """Tells one coroutine that something has come for it; rung from any thread, while the pump polls."""
+
+    __slots__ = ("_error", "_rung")
+
+    def __init__(self, hub: ResultHub) -> None:
+        super().__init__(asyncio.get_running_loop(), _pump_of(hub))
+        self._rung = asyncio.Event()
+        self._error: BaseException | None = None
+        self._pump.add(self)
+
+    def ring(self) -> None:
+        """Wakes the coroutine, or spares it its next waiting."""
+        try:
+            self._loop.call_soon_threadsafe(self._rung.set)
+        except RuntimeError:
+            return  # the loop was closed: nobody waits any more
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the waiting with an error."""
+        self._error = error
+        self.ring()
+
+    async def wait(self) -> None:
+        """Waits until it is rung.
+
+        Raises:
+            NotConnected: The node could not be reached for longer than the hub's patience.
+        """
+        await self._rung.wait()
+        self._rung.clear()
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Lets go of the pump."""
+        self._pump.done(self)

@@ -22,6 +22,7 @@ Part = Literal[
     "sun",
     "schedule",
     "memory",
+    "sender",
     "catalog",
     "django",
     "yaml",
@@ -51,6 +52,8 @@ _MODULES: dict[Part, str] = {
     "schedule": "ignitetasks.ticks",
     # Only where an app is told to keep everything in this process.
     "memory": "ignitetasks.transport.memory",
+    # asyncio: only where a coroutine sends.
+    "sender": "ignitetasks.asending",
     # Only where a setting is named that has no meaning here, or is spelled in an old way.
     "catalog": "ignitetasks.migration.catalog",
     # Only in a Django project.

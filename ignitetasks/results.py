@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Generic, TypeVar, overload
 
+from ignitetasks import deferred
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ResultExpired, ResultTimeout
 from ignitetasks.hub import Epoch, Waiter
@@ -75,7 +76,7 @@ class IdList(Sequence[str]):
 class _Collector(Waiter):
     """Takes completions for a list; the hub holds this, never the list itself."""
 
-    __slots__ = ("aliases", "fresh", "order", "slots")
+    __slots__ = ("aliases", "fresh", "on_fresh", "order", "slots")
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.slots: list[Completion | None] = [None] * len(ids)
@@ -87,6 +88,7 @@ class _Collector(Waiter):
             if first != index:
                 self.aliases[index] = first
         self.fresh: deque[int] | None = None
+        self.on_fresh: Callable[[], None] | None = None
         super().__init__(len(self.order), self._collect)
 
     def _collect(self, completion: Completion) -> None:
@@ -94,6 +96,8 @@ class _Collector(Waiter):
         self.slots[index] = completion
         if self.fresh is not None:
             self.fresh.append(index)
+        if self.on_fresh is not None:
+            self.on_fresh()
 
     def at(self, index: int) -> Completion | None:
         """Returns the completion of one place."""
@@ -297,6 +301,43 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
             for double in doubles.get(index, ()):
                 yield self._handle(double)
         collector.fresh = None
+
+    async def __aiter__(self) -> AsyncIterator[AsyncResult[R]]:
+        """Yields handles as their tasks end, each once; awaiting them does not wait."""
+        futures = deferred.load("futures")
+        hub = self._source.client.hub
+        bell = futures.Bell(hub)
+        try:
+            collector = self._collector
+            if collector is None:
+                if self._epoch is None or not hub.is_current(self._epoch):
+                    await futures.in_thread(self._collect)  # it asks the node, for a moment
+                collector = self._collect()
+            collector.on_fresh = bell.ring
+            seen: set[int] = set()
+            while True:
+                # Rung for what comes after this look; what both show is yielded once.
+                ready = [index for index in range(len(self)) if index not in seen and collector.at(index) is not None]
+                for index in ready:
+                    seen.add(index)
+                    yield self._handle(index)
+                if len(seen) == len(self):
+                    return
+                if not ready:
+                    await bell.wait()
+        finally:
+            if self._collector is not None:
+                self._collector.on_fresh = None
+            bell.close()
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        """Waits for all tasks without blocking the event loop, and returns their results in order."""
+        return self._all().__await__()
+
+    async def _all(self) -> list[R]:
+        async for _ in self:
+            pass
+        return await deferred.load("sender").in_thread(self.get)  # type: ignore[no-any-return]
 
     def forget(self) -> int:
         """Deletes the tasks' records; returns how many there were."""

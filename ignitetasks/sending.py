@@ -14,7 +14,16 @@ from ignitetasks import context, metrics
 from ignitetasks.client import Client, ResultSource
 from ignitetasks.errors import IdempotencyConflict, PayloadTooLarge
 from ignitetasks.ids import fingerprint, id_from_key, new_id
-from ignitetasks.message import BODY_REF, CONFLICT, IGNORE_RESULT, Group, Item, Template, body_blob_id
+from ignitetasks.message import (
+    BODY_REF,
+    CONFLICT,
+    IGNORE_RESULT,
+    Group,
+    Item,
+    Session,
+    Template,
+    body_blob_id,
+)
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 from ignitetasks.serializers import Data
@@ -104,11 +113,34 @@ def send_one(
     task_id, checked = chosen or choose_id(client, plan, args, kwargs)
     template, item = prepare(client, with_ancestry(plan.template), task_id, body, checked)
     answer = client.transport.submit((Group(template, (item,)),), 0, None if plan.retry else 0.0)
+    return handle_of(source, plan, Prepared(template, item), answer.session, answer.exceptions)
+
+
+def handle_of(
+    source: ResultSource,
+    plan: Plan,
+    prepared: Prepared,
+    session: Session,
+    exceptions: Sequence[tuple[int, int, int]],
+) -> AsyncResult[Any]:
+    """Returns the handle of a call that was submitted.
+
+    Args:
+        source: Answers for the result.
+        plan: How it was sent.
+        prepared: What was sent.
+        session: The session that will be told of its end.
+        exceptions: What the node's answer says of it beside that it is new.
+
+    Raises:
+        IdempotencyConflict: The id or key belongs to another task or other arguments.
+    """
+    template, task_id = prepared.template, prepared.item[0]
     # The node tells nobody about ends without a result, so such a handle has to ask.
-    epoch = None if template.flags & IGNORE_RESULT else client.hub.epoch(answer.session)
+    epoch = None if template.flags & IGNORE_RESULT else source.client.hub.epoch(session)
     result: AsyncResult[Any] = AsyncResult(task_id, source, task_name=template.task, queue=template.queue, epoch=epoch)
-    if answer.exceptions:
-        if answer.exceptions[0][1] == CONFLICT:
+    if exceptions:
+        if exceptions[0][1] == CONFLICT:
             raise IdempotencyConflict(conflict_text(plan, task_id))
         metrics.duplicates.inc()
         result.created = False

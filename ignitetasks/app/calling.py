@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from ignitetasks import message, sending, signals
+from ignitetasks import deferred, message, sending, signals
 from ignitetasks.app import eager, publishing
 from ignitetasks.app.arity import Arity, as_call
 from ignitetasks.app.attributes import Attributes
@@ -161,6 +161,39 @@ class Calls(Attributes, Composing[P, R]):
             tied: AsyncResult[R] = launching.launch(self.signature(list(args), kwargs, call), app, (), {}, {})
             return tied
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Sends a call from a coroutine, without blocking the event loop; see `delay`.
+
+        Returns:
+            The handle of the task; ``await`` it for the result.
+        """
+        return await self.aapply_async(args, kwargs)
+
+    async def aapply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """Sends a call with options from a coroutine; what many coroutines send at once goes in one submit.
+
+        A call that is cancelled may have been sent or not; its id or idempotency key settles that.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            **options: As for `apply_async`.
+        """
+        part = deferred.load("sender")
+        call = {name: value for name, value in options.items() if value is not None}
+        args, kwargs = as_call(args, kwargs)
+        app = self._app or self.app
+        if app.eager or signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+            # These run code of others right here: it may block, or want an event loop of its own.
+            return await part.in_thread(self.apply_async, args, kwargs, **call)  # type: ignore[no-any-return]
+        self._check(args, kwargs)
+        plan = app.plan(self.name, self.options, call, args, kwargs) if call else self._plan or self._default_plan()
+        body = message.encode_body(app.client.codecs, self.name, args, kwargs, plan.serializer)
+        whole = compress(body, plan.compression) if plan.compression else body
+        return await part.send_one(app, plan, args, kwargs, whole)  # type: ignore[no-any-return]
 
     def apply(
         self,

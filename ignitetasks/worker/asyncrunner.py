@@ -12,10 +12,9 @@ from time import monotonic
 from typing import Any, Final
 
 from ignitetasks import context, errors, message
-from ignitetasks.frames import SUCCESS
 from ignitetasks.signals import running
-from ignitetasks.worker import execute
-from ignitetasks.worker.coroutines import Steered
+from ignitetasks.worker import continued, execute
+from ignitetasks.worker.coroutines import Steered, is_coroutine
 from ignitetasks.worker.endings import failed
 from ignitetasks.worker.execute import Executor, Runner
 from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, SOFT_MS, Delivery, Ending, RunnableTask
@@ -34,7 +33,7 @@ class Run:
     Attributes:
         delivery: What runs.
         started: Monotonic seconds at its start.
-        task: Its asyncio task.
+        task: The asyncio task that steps its coroutine.
         hard_ms: Its hard limit in milliseconds; 0 for none.
         threaded: Whether a thread runs it: then nobody can end it.
         give_up: Called with the outcome where it does not end after its hard limit.
@@ -52,7 +51,7 @@ class Run:
         """
         self.delivery = delivery
         self.started = started
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Any] | None = None
         self.hard_ms = 0
         self._step = step
         self._steered: Steered | None = None
@@ -101,7 +100,7 @@ class AsyncRunner(Runner):
             executor: The child's executor.
         """
         super().__init__(task, executor)
-        self.is_async = execute.is_coroutine(task)
+        self.is_async = is_coroutine(task)
         self._target: Callable[..., Any] = task.target
 
     async def run_async(self, run: Run) -> Ending:
@@ -118,6 +117,8 @@ class AsyncRunner(Runner):
         """
         delivery = run.delivery
         flags = delivery[FLAGS]
+        if flags & message.CONTINUES:
+            return await asyncio.to_thread(continued.run, _Followed(self, run), delivery)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         try:
@@ -128,23 +129,38 @@ class AsyncRunner(Runner):
             raise
         except BaseException as error:
             return failed(error)
+        return await self._execute(run, args, kwargs)
+
+    async def _execute(
+        self, run: Run, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+    ) -> Ending:
+        """Run the task once with given arguments, as `Runner.execute` does."""
+        delivery = run.delivery
+        run.task = asyncio.current_task()
         # The task's context is a copy of its own: nothing has to be left in the end.
         context.enter((execute._make_request, (self, delivery, args, kwargs)))
         watch = self._watch if self._hooked or running.receivers else None
         try:
             began = watch.started(execute._running()) if watch is not None else 0.0
             value = await self._within_limits(run, args, kwargs)
-            payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
+            payload = None if delivery[FLAGS] & message.IGNORE_RESULT else self._encode(value, delivery)
             if watch is not None:
                 watch.succeeded(execute._running(), value, began)
+            asks = context.made_request()
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:
                 execute._tell(watch, ending[0], error)
             return ending
-        if payload is not None and len(payload) > self._inline:
-            return await asyncio.to_thread(self._store, payload, delivery)
-        return SUCCESS, payload, 0, None, None
+        large = payload is not None and len(payload) > self._inline
+        ending = (
+            await asyncio.to_thread(self._success, payload, delivery) if large else self._success(payload, delivery)
+        )
+        if keep is not None:
+            keep += (value, asks)
+        elif asks is not None and asks.asks:
+            return await asyncio.to_thread(continued.with_additions, self, delivery, ending, asks)
+        return ending
 
     async def _within_limits(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
         delivery = run.delivery
@@ -174,3 +190,24 @@ class AsyncRunner(Runner):
             # It has caught the hard limit and gone on: too late all the same.
             raise over[0]
         return value
+
+
+class _Followed:
+    """A runner for a thread that works out what follows a task, while the task itself runs in the loop."""
+
+    def __init__(self, runner: AsyncRunner, run: Run) -> None:
+        self.task = runner.task
+        self.codecs = runner.codecs
+        self.blobs = runner.blobs
+        self.arguments = runner.arguments
+        self.request = runner.request
+        self._runner = runner
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+
+    def execute(
+        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+    ) -> Ending:
+        """Run the task in the loop, and wait for its end in this thread."""
+        work = self._runner._execute(self._run, args, kwargs, keep)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 import os
 import threading
 import weakref
@@ -17,6 +18,7 @@ from typing import Any
 
 from ignitetasks.errors import SoftTimeLimitExceeded, TimeLimitExceeded
 from ignitetasks.worker import limits
+from ignitetasks.worker.model import RunnableTask
 
 _LIMITS = (SoftTimeLimitExceeded, TimeLimitExceeded)
 
@@ -178,3 +180,12 @@ def bridged(fn: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
         return own.run(fn(*args, **kwargs))
 
     return run
+
+
+def is_coroutine(task: RunnableTask) -> bool:
+    """Tell whether a task's function is a coroutine function.
+
+    Args:
+        task: The task; also one whose method it is, or a class with a ``__call__`` of its own.
+    """
+    return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)

@@ -7,7 +7,6 @@ of a worker. This file must not touch sockets, processes or signals: large value
 from __future__ import annotations
 
 import functools
-import inspect
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -21,7 +20,7 @@ from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker import continued
-from ignitetasks.worker.coroutines import bridged as _run_coroutine
+from ignitetasks.worker.coroutines import bridged, is_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
@@ -166,7 +165,7 @@ class Runner:
         self._codecs = executor.codecs
         self._name = task.name
         target = task.target
-        self._fn: Callable[..., Any] = _run_coroutine(target) if is_coroutine(task) else target
+        self._fn: Callable[..., Any] = bridged(target) if is_coroutine(task) else target
         self._watch = Watch(task)
         self._hooked = bool(self._watch.hooks)
         self._serializer = options.result_serializer or settings.result_serializer
@@ -422,11 +421,6 @@ def execute(delivery: Delivery, executor: Executor) -> Ending | None:
 def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:
     runner, delivery, args, kwargs = parts
     return runner.request(delivery, args, kwargs)
-
-
-def is_coroutine(task: RunnableTask) -> bool:
-    """Tell whether a task's function is a coroutine function, be it a method or a ``__call__`` of its own."""
-    return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)
 
 
 def _running() -> Request:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from ignitetasks import IgniteTasks
+from ignitetasks.canvas import chord
 from ignitetasks.context import current_request
 from ignitetasks.errors import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from ignitetasks.transport.memory import home_of
@@ -320,3 +321,28 @@ def test_the_loop_of_a_thread_is_closed_with_it():
     thread.join()
     until(lambda: loops[0].is_closed())
     assert not limits.wakers.keys() & {thread.ident}
+
+
+def test_what_follows_a_coroutine_follows_it(app):
+    loops: set[int] = set()
+
+    @app.task(name="plus")
+    async def plus(a: int, b: int) -> int:
+        loops.add(id(asyncio.get_running_loop()))
+        await asyncio.sleep(0.001)
+        return a + b
+
+    @app.task(name="total")
+    async def total(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @app.task(name="long", time_limit=0.1)
+    async def long(_: int) -> None:
+        await asyncio.sleep(60)
+
+    with app.local_worker(pool="asyncio"):
+        assert (plus.s(1, 2) | plus.s(3) | plus.s(4)).apply_async().get(timeout=20) == 10
+        assert chord([plus.s(n, n) for n in range(5)], total.s()).apply_async().get(timeout=20) == 20
+        with pytest.raises(TimeLimitExceeded):
+            (plus.s(1, 2) | long.s() | plus.s(3)).apply_async().get(timeout=20)
+    assert len(loops) == 1

@@ -33,7 +33,7 @@ LAYERS = [
     ["result"],
     ["results", "options", "planning"],
     ["sending"],
-    ["bulk", "canvas"],
+    ["bulk", "asending", "canvas"],
     ["backends", "events", "continuing"],
     ["app"],
     ["registry", "worker", "caches", "beat", "bootsteps", "concurrency"],
