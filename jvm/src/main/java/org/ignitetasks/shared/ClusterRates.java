@@ -61,8 +61,7 @@ public final class ClusterRates implements RateLink {
       // Also where a slower rate, or a clock that was ahead, had closed the bucket for longer.
       byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(draw.fullMicros()).array();
       long keep = KEEP_MILLIS + 2 * (rate.intervalMicros() / 1000);
-      Put put =
-          settings.put(BUCKETS, task, value, found == null ? 0 : found.version(), keep, null);
+      Put put = settings.put(BUCKETS, task, value, found == null ? 0 : found.version(), keep, null);
       if (put.done()) {
         return draw;
       }

@@ -78,9 +78,7 @@ final class ChildState {
     if (held.size() < slots) {
       return true;
     }
-    return held.size() < mostHeld
-        && !busy(now)
-        && expectedMicros + micros <= WINDOW_MICROS * slots;
+    return held.size() < mostHeld && !busy(now) && expectedMicros + micros <= WINDOW_MICROS * slots;
   }
 
   /** Returns how many more deliveries of this mean time and size this child takes now. */
