@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -194,6 +195,19 @@ final class Continuations {
         }
       } else if (absent(call.id)) {
         rows.put(call.id, new Planned(call, null, null));
+        if (home.ahead.has(call.id, home.nowMillis())) {
+          refuse(call);
+        }
+      }
+    }
+
+    /** Ends a task whose id was revoked before anybody brought its call. */
+    private void refuse(TaskRecord call) {
+      long now = home.nowMillis();
+      String what = "revoked before it was submitted";
+      Outcomes.fail(call, TaskState.REVOKED, Failures.REVOKED, what, null, now);
+      for (TaskRecord task : SettleTask.after(List.of(call), now)) {
+        rows.put(task.id, new Planned(task, null, null));
       }
     }
 

@@ -59,6 +59,7 @@ final class HomeContext {
   final Doubts doubts = new Doubts();
   final DeadLetters dead = new DeadLetters();
   final Joins joins = new Joins();
+  final RevokedAhead ahead = new RevokedAhead();
 
   /**
    * Held shared by all that takes tasks out of the order, or brings them in, around a write; held

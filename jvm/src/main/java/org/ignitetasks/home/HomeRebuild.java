@@ -45,6 +45,7 @@ final class HomeRebuild {
 
     final Map<String, Integer> joinEnds = new HashMap<>();
     final List<String> joinsOver = new ArrayList<>();
+    final Map<String, Long> ahead = new HashMap<>();
 
     Found(int partition) {
       this.partition = partition;
@@ -149,6 +150,7 @@ final class HomeRebuild {
       }
       home.sheets.forget(gone);
       home.doubts.forget(gone);
+      home.ahead.forget(gone);
       home.dead.removeIf(gone);
       home.store.forgetSheets();
       lost.stream().forEach(home.metrics::forget);
@@ -190,6 +192,7 @@ final class HomeRebuild {
   private void count(Found found) {
     found.uses.forEach(home.sheets::add);
     found.dead.forEach(home.dead::add);
+    found.ahead.forEach(home.ahead::add);
     for (TaskState state : TaskState.values()) {
       home.metrics.stored(found.partition, state, found.stored[state.code()]);
     }
@@ -242,6 +245,9 @@ final class HomeRebuild {
       join(id, join, state == null || state.terminal(), found);
     }
     if (state == null) {
+      if (RecordCodec.isRevokedAhead(stored)) {
+        found.ahead.put(id, RecordCodec.decode(id, stored).finishedMillis);
+      }
       return;
     }
     if (state.terminal()) {
@@ -258,6 +264,7 @@ final class HomeRebuild {
     Entry entry = new Entry(record, null);
     boolean open = record.fence != 0 || openEarlyAck(record);
     entry.fence = open ? Math.max(1, record.fence) : 0;
+    entry.revokeAsked = record.has(TaskFlags.REVOKE_ASKED);
     add(entry, found);
   }
 

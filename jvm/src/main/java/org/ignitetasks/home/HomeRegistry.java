@@ -68,8 +68,8 @@ public final class HomeRegistry implements HomeApi {
     abroad = new Abroad(home);
     completer = new Completer(home, continuations);
     dispatcher = new Dispatcher(home, completer);
-    inserter = new Inserter(home, dispatcher, doubts);
     operations = new Operations(home);
+    inserter = new Inserter(home, dispatcher, doubts, operations);
     revoker = new Revoker(home, completer, operations);
     inspector = new Inspector(home);
     timers = new HomeTimers(home, completer, dispatcher, operations, doubts);

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -41,8 +42,10 @@ final class Inserter {
   private final HomeContext home;
   private final Dispatcher dispatcher;
   private final DoubtSettler doubts;
+  private final Operations operations;
 
-  Inserter(HomeContext home, Dispatcher dispatcher, DoubtSettler doubts) {
+  Inserter(HomeContext home, Dispatcher dispatcher, DoubtSettler doubts, Operations operations) {
+    this.operations = operations;
     this.home = home;
     this.dispatcher = dispatcher;
     this.doubts = doubts;
@@ -121,6 +124,7 @@ final class Inserter {
   private Collection<WorkerSlots> perform(Plan plan, List<TaskRecord> records, Origin origin) {
     doubts.settle(plan.doubts, plan.found);
     takePromised(plan, records);
+    List<TaskRecord> refused = takeRevoked(plan);
     List<RecordStore.Run> runs;
     try {
       long start = home.nowNanos();
@@ -142,6 +146,7 @@ final class Inserter {
       entries.subList(run.from(), run.to()).forEach(entry -> entry.sheet = use);
     }
     long now = home.nowMillis();
+    refuse(refused, origin, now);
     synchronized (home.lock) {
       for (int i = 0; i < entries.size(); i++) {
         home.arrive(entries.get(i), plan.fresh.get(i).joinSize, now);
@@ -149,6 +154,34 @@ final class Inserter {
       plan.fills.forEach((promised, filled) -> fill(promised, filled, origin, now));
       return home.state.dispatch(now, home.nowNanos());
     }
+  }
+
+  /** Takes those out of the new records whose ids were revoked before. */
+  private List<TaskRecord> takeRevoked(Plan plan) {
+    if (!home.ahead.any()) {
+      return List.of();
+    }
+    long now = home.nowMillis();
+    List<TaskRecord> refused = plan.fresh.stream().filter(r -> home.ahead.has(r.id, now)).toList();
+    if (!refused.isEmpty()) {
+      plan.fresh = new ArrayList<>(plan.fresh);
+      plan.fresh.removeAll(refused);
+    }
+    return refused;
+  }
+
+  /** Ends them at once, as revoked; after the others are durable, which is their own affair. */
+  private void refuse(List<TaskRecord> refused, Origin origin, long now) {
+    if (refused.isEmpty()) {
+      return;
+    }
+    Map<String, Entry> entries = new LinkedHashMap<>();
+    for (TaskRecord r : refused) {
+      String what = "revoked before it was submitted";
+      Outcomes.fail(r, TaskState.REVOKED, Failures.REVOKED, what, null, now);
+      entries.put(r.id, new Entry(r, r.has(TaskFlags.IGNORE_RESULT) ? null : origin));
+    }
+    operations.writeEnds(refused, entries);
   }
 
   private List<RecordStore.Run> write(Plan plan) {

@@ -260,6 +260,7 @@ final class Operations {
     // It waits for nothing any more, and its own end has been counted.
     r.joinSize = 0;
     r.flag(TaskFlags.COUNTED, r.joinId != null);
+    r.flag(TaskFlags.REVOKE_ASKED, false);
     r.note = null;
     r.deliveries = 0;
     r.workerLosses = 0;

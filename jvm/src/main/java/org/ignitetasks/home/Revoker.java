@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.ignitetasks.model.Failures;
+import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 
@@ -34,9 +35,14 @@ final class Revoker {
   private static final class Taken {
     final Map<String, Entry> waiting = new HashMap<>();
     final Map<String, Entry> leased = new HashMap<>();
-    final Set<String> running = new HashSet<>();
+    final Map<String, Entry> running = new HashMap<>();
     final Set<String> marked = new HashSet<>();
     final List<Kill> kills = new ArrayList<>();
+
+    void releaseAll(HomeContext home) {
+      leased.values().forEach(home::release);
+      running.values().forEach(home::release);
+    }
   }
 
   private final HomeContext home;
@@ -84,11 +90,15 @@ final class Revoker {
     }
     Map<String, Integer> states = new HashMap<>();
     List<TaskRecord> rows = new ArrayList<>();
+    List<String> unknown = new ArrayList<>();
     for (String id : ids) {
       TaskRecord r = found.get(id);
       if (r == null || r.expired) {
         states.put(id, -1);
-      } else if (r.state.terminal() || taken.running.contains(id)) {
+        if (r == null || r.forgotten) {
+          unknown.add(id);
+        }
+      } else if (r.state.terminal() || taken.running.containsKey(id)) {
         states.put(id, r.state.code());
       } else {
         states.put(id, TaskState.REVOKED.code());
@@ -98,7 +108,9 @@ final class Revoker {
       }
     }
     endWaiting(taken, rows);
+    keepRunning(taken, found);
     endLeased(taken, found);
+    revokeAhead(unknown);
     return states;
   }
 
@@ -136,7 +148,7 @@ final class Revoker {
   /** Claims leases that are to end, takes waiting entries out; call with the lock. */
   private Taken take(List<String> ids, boolean terminate, String signal) {
     long deadline = home.nowNanos() + BUSY_NANOS;
-    while (ids.stream().anyMatch(id -> busy(id, terminate))) {
+    while (ids.stream().anyMatch(this::busy)) {
       completer.awaitClaims(deadline);
     }
     Taken taken = new Taken();
@@ -151,12 +163,11 @@ final class Revoker {
       if (entry.sent && worker != null) {
         taken.kills.add(new Kill(worker, id, entry.fence, terminate ? signal : null));
       }
+      home.state.completing(id, entry.fence);
       if (ends(entry, terminate)) {
-        home.state.completing(id, entry.fence);
         taken.leased.put(id, entry);
       } else {
-        entry.revokeAsked = true;
-        taken.running.add(id);
+        taken.running.put(id, entry);
       }
     }
     takeWaiting(unleased, taken);
@@ -167,9 +178,9 @@ final class Revoker {
     return terminate || !entry.sent;
   }
 
-  private boolean busy(String id, boolean terminate) {
+  private boolean busy(String id) {
     Entry entry = home.state.lease(id);
-    return entry != null && entry.completing && ends(entry, terminate);
+    return entry != null && entry.completing;
   }
 
   private void takeWaiting(Set<String> ids, Taken taken) {
@@ -196,7 +207,7 @@ final class Revoker {
 
   private void undo(Taken taken) {
     synchronized (home.lock) {
-      taken.leased.values().forEach(home::release);
+      taken.releaseAll(home);
       taken.marked.forEach(home.state::notRevoked);
       home.claimsReleased();
     }
@@ -224,11 +235,84 @@ final class Revoker {
       operations.writeEnds(rows, entries);
     } catch (RuntimeException e) {
       synchronized (home.lock) {
-        taken.leased.values().forEach(home::release);
+        taken.releaseAll(home);
         home.claimsReleased();
       }
       throw e;
     }
+  }
+
+  /** Puts on record that what runs must not run again, for a home that is rebuilt meanwhile. */
+  private void keepRunning(Taken taken, Map<String, TaskRecord> found) {
+    List<TaskRecord> rows = new ArrayList<>();
+    List<Entry> kept = new ArrayList<>();
+    boolean done = false;
+    try {
+      for (Entry entry : taken.running.values()) {
+        TaskRecord r = entry.record == null ? found.get(entry.id) : entry.record;
+        if (entry.unsure) {
+          r = home.store.readSettled(List.of(entry.id)).get(entry.id);
+        }
+        if (r != null && !r.state.terminal()) {
+          rows.add(askedToEnd(r, entry));
+          kept.add(entry);
+        }
+      }
+      home.store.write(rows);
+      done = true;
+    } finally {
+      synchronized (home.lock) {
+        for (int i = 0; i < kept.size(); i++) {
+          kept(kept.get(i), rows.get(i), done);
+        }
+        taken.running.values().forEach(entry -> entry.revokeAsked = true);
+        taken.running.values().forEach(home::release);
+        if (!done) {
+          taken.leased.values().forEach(home::release);
+        }
+        home.claimsReleased();
+      }
+    }
+  }
+
+  private static TaskRecord askedToEnd(TaskRecord r, Entry entry) {
+    TaskRecord row = r.copy();
+    row.flag(TaskFlags.REVOKE_ASKED, true);
+    row.fence = entry.fence;
+    return row;
+  }
+
+  private static void kept(Entry entry, TaskRecord row, boolean done) {
+    entry.unsure = !done;
+    if (done) {
+      entry.ownRow = true;
+      entry.leaseOnRecord = true;
+      entry.record = row;
+    }
+  }
+
+  /** Marks ids that nobody has submitted: should they come, they are refused. */
+  private void revokeAhead(List<String> unknown) {
+    List<TaskRecord> markers = new ArrayList<>();
+    long now = home.nowMillis();
+    long due = now + RevokedAhead.STAY_MILLIS;
+    for (String id : unknown) {
+      if (home.ahead.has(id, now)) {
+        continue;
+      }
+      if (home.ahead.full()) {
+        home.log("too many ids are revoked before they were submitted: " + id + " is not", null);
+        break;
+      }
+      TaskRecord of = new TaskRecord();
+      of.id = id;
+      TaskRecord marker = home.marker(of, due);
+      marker.forgotten = true;
+      marker.state = TaskState.REVOKED;
+      markers.add(marker);
+    }
+    home.store.write(markers);
+    markers.forEach(marker -> home.ahead.add(marker.id, due));
   }
 
   private void endLeased(Taken taken, Map<String, TaskRecord> found) {

@@ -22,6 +22,7 @@ public final class RecordCodec {
 
   private static final byte EXPIRED = 0x7f;
   private static final byte FORGOTTEN = 0x7e;
+  private static final byte REVOKED_AHEAD = 0x7d;
 
   private RecordCodec() {}
 
@@ -29,7 +30,8 @@ public final class RecordCodec {
   public static byte[] encode(TaskRecord r) {
     Writer w = new Writer(160 + r.opaqueSize());
     if (r.expired) {
-      w.bytes[w.size++] = r.forgotten ? FORGOTTEN : EXPIRED;
+      byte kind = r.forgotten ? FORGOTTEN : EXPIRED;
+      w.bytes[w.size++] = r.revokedAhead() ? REVOKED_AHEAD : kind;
       w.number(r.finishedMillis);
       if (r.joinId != null) {
         w.text(r.joinId);
@@ -136,8 +138,8 @@ public final class RecordCodec {
     byte version = stored[in.at++];
     if (marker(version)) {
       r.expired = true;
-      r.forgotten = version == FORGOTTEN;
-      r.state = TaskState.IGNORED;
+      r.forgotten = version != EXPIRED;
+      r.state = version == REVOKED_AHEAD ? TaskState.REVOKED : TaskState.IGNORED;
       r.finishedMillis = in.number();
       r.joinId = in.at == stored.length ? null : in.text(false);
       return r;
@@ -188,8 +190,13 @@ public final class RecordCodec {
     return r;
   }
 
+  /** Says whether this is the marker of an id that was revoked before it was submitted. */
+  public static boolean isRevokedAhead(byte[] stored) {
+    return stored[0] == REVOKED_AHEAD;
+  }
+
   private static boolean marker(byte version) {
-    return version == EXPIRED || version == FORGOTTEN;
+    return version == EXPIRED || version == FORGOTTEN || version == REVOKED_AHEAD;
   }
 
   /** Appends numbers, texts and blobs. */

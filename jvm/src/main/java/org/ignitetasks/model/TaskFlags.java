@@ -31,5 +31,8 @@ public final class TaskFlags {
   /** The task has ended before and was counted by its join then (record only). */
   public static final int COUNTED = 128;
 
+  /** Revoked while it ran: it may end by itself, but does not run another time (record only). */
+  public static final int REVOKE_ASKED = 256;
+
   private TaskFlags() {}
 }

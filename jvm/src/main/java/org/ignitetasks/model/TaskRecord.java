@@ -68,6 +68,11 @@ public final class TaskRecord implements Cloneable {
   /** True for a marker whose task was to be forgotten: nobody is to hear of it any more. */
   public boolean forgotten;
 
+  /** Says whether this is the marker of an id that was revoked before it was submitted. */
+  public boolean revokedAhead() {
+    return forgotten && state == TaskState.REVOKED;
+  }
+
   /**
    * Returns a copy that shares the opaque bytes: changes are made to copies until they are durable.
    */
