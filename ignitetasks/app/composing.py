@@ -102,17 +102,12 @@ class Composing(Generic[P, R]):
         canvas = maybe_signature(sig, app=self.app)
         if "chord" in canvas.options:
             raise ConfigurationError("A signature replacing a task must not be part of a chord")
-        request = self.request
-        if request.called_directly or request.is_eager:
-            return self.on_replace(canvas)
         replacement(canvas)  # what is wrong with it is said here, where it was made
         return self.on_replace(canvas)
 
     def on_replace(self, sig: Any) -> Any:
-        """Is called with the canvas that replaces the running task; what an eager task is replaced by is run here."""
-        request = self.request
-        if request.called_directly or request.is_eager:
-            replacement(sig)
+        """Is called with the canvas that replaces the running task; a direct call runs it and returns its result."""
+        if self.request.called_directly:
             with allow_join_result():
                 return sig.apply().get()
         return _replace(sig)

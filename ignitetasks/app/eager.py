@@ -14,6 +14,7 @@ from typing import Any
 from ignitetasks import context, deferred, errors, message, states
 from ignitetasks.app.trace import Watch
 from ignitetasks.context import Request
+from ignitetasks.envelope import Replaced
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.ids import new_id
 from ignitetasks.result import AsyncResult, EagerResult
@@ -143,7 +144,10 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
     try:
         try:
             began = watch.started(request)
-            value = task.target(*request.args, **request.kwargs)
+            try:
+                value = task.target(*request.args, **request.kwargs)
+            except Replaced as replaced:
+                value = replaced.sig.apply().get(disable_sync_subtasks=False)
             if inspect.iscoroutine(value):
                 value = deferred.load("asyncio").run(value)
         except errors.Reject as error:

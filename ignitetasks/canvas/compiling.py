@@ -34,7 +34,7 @@ from ignitetasks.serializers import Codecs, Data, compress
 PutBlob = Callable[[str, Data], BlobRef]
 
 #: A longer rest of a flow is stored once and named by its steps.
-TAIL_BYTES = 16 * 1024
+TAIL_BYTES = 1024
 
 _PLAIN_OPTIONS = TaskOptions()
 

@@ -141,6 +141,8 @@ class Runner:
         "_serializer",
         "_ttl_ms",
         "_watch",
+        "blobs",
+        "codecs",
         "hard_ms",
         "mean_us",
         "soft_ms",
@@ -162,7 +164,8 @@ class Runner:
         self.hard_ms = _ms(options.time_limit) or settings.hard_ms
         self._executor = executor
         self._limit = executor.limit
-        self._codecs = executor.codecs
+        self.codecs = self._codecs = executor.codecs
+        self.blobs: Blobs = executor.blobs
         self._name = task.name
         target = task.target
         self._fn: Callable[..., Any] = bridged(target) if is_coroutine(task) else target
@@ -253,16 +256,6 @@ class Runner:
     def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
         large = payload is not None and len(payload) > self._inline
         return self._store(payload or b"", delivery) if large else (SUCCESS, payload, 0, None, None)
-
-    @property
-    def codecs(self) -> Codecs:
-        """The process's encodings."""
-        return self._codecs
-
-    @property
-    def blobs(self) -> Blobs:
-        """Large values."""
-        return self._executor.blobs
 
     def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
         """Make the request that the running task sees.

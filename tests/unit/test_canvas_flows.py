@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from canvas_tasks import memory_app
+from support.canvas_tasks import memory_app
 
 from ignitetasks.canvas import chain, chord, group, signature
 from ignitetasks.errors import ChordError, ConfigurationError, RequestError, TaskRevokedError

@@ -1,0 +1,128 @@
+"""Workflows on a real node with real children: every word, errors, kills, and what is told to whom."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from support.canvas_tasks import add_tasks
+from support.expressions import canvas_of, expressions, value_of
+
+from ignitetasks import IgniteTasks
+from ignitetasks.canvas import chain, chord, group
+from ignitetasks.errors import ChordError, WorkerLostError
+from ignitetasks.result import AsyncResult, GroupResult
+
+LIMIT = 60
+
+
+@pytest.fixture(scope="module")
+def t(node):
+    app = IgniteTasks("canvas", **node.overrides, default_queue="canvas")
+    tasks = add_tasks(app)
+
+    @app.task(name="pid")
+    def pid(*args):
+        return os.getpid()
+
+    @app.task(name="dies", max_deliveries=1)
+    def dies(*args):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with app.local_worker(concurrency=2, queues=["canvas"]):
+        yield tasks, app
+    app.close()
+
+
+def run(canvas, *args):
+    return canvas.apply_async(args).get(timeout=LIMIT)
+
+
+def test_words(t):
+    t, _ = t
+    assert run(t.add.s(4, 4) | t.add.s(8) | t.add.s(16)) == 32
+    assert run(group(t.add.s(i, i) for i in range(100))) == [2 * i for i in range(100)]
+    assert run(chord([t.add.s(i, i) for i in range(100)], t.tsum.s())) == sum(2 * i for i in range(100))
+    assert run(chord([], t.add_to_all.s(1))) == []
+    assert run(t.add.s(5, 6) | group((t.add.s(1) | t.add.s(2), t.add.s(3)))) == [14, 14]
+    assert run(group([t.add.s(1, 1), t.add.s(2, 2)]) | group([t.tsum.s(), t.tsum.s()]) | t.tsum.s()) == 12
+    assert run(t.identity.map([1, 2])) == [1, 2] and run(t.add.starmap([(1, 2)])) == [3]
+    assert run(t.add.chunks([(1, 1), (2, 2), (3, 3)], 2)) == [[2, 4], [6]]
+
+
+def test_replacing_and_adding(t):
+    t, _ = t
+    assert run(chain(t.identity.s(1), t.replaced_add.s(2), t.add.s(3))) == 6
+    assert run(group([t.replaced_group.s([2, 1], 1), t.replaced_group.s([4, 3], 1)])) == [[3, 2], [5, 4]]
+    assert run(chord([t.replaced_chain.s(1), t.identity.s(2)], t.replaced_chain.s())) == [1, 2]
+    assert sorted(run(group([t.adds_to_chord.s([1, 2, 3], 4)]) | t.identity.s())) == [0, 5, 6, 7]
+
+
+def test_errors_reach_the_end_and_name_their_place(t):
+    t, app = t
+    for canvas in (
+        chain(t.add.s(1, 2), t.fail.s(), t.add.s(3)),
+        t.add.s(1, 1) | t.fail.s() | group(t.add.s(1), t.add.s(1)),
+        chord([chain(t.identity.si(1), t.fail.s(), t.identity.si(1))], t.identity.s()),
+        chain(t.identity.s(1), t.replaced_by_failure.s(), t.identity.s()),
+    ):
+        with pytest.raises(ValueError, match="as asked"):
+            run(canvas)
+    end = chord([t.add.s(1, 2), t.fail.s()], t.identity.s()).apply_async()
+    with pytest.raises(ChordError, match=f"Dependency {end.parent.results[1].id} raised"):
+        AsyncResult(end.id, app).get(timeout=LIMIT)
+
+
+def test_a_step_whose_process_dies_for_good_ends_what_follows(t):
+    _, app = t
+    dies, identity = app.tasks["dies"], app.tasks["identity"]
+    end = chain(identity.s(1), dies.s(), identity.s()).apply_async()
+    with pytest.raises(WorkerLostError):
+        AsyncResult(end.id, app).get(timeout=LIMIT)
+    end = chord([identity.s(1), dies.s()], identity.s()).apply_async()
+    with pytest.raises(ChordError):
+        AsyncResult(end.id, app).get(timeout=LIMIT)
+
+
+def test_large_ones(t):
+    t, _ = t
+    assert chain(t.add.s(1) for _ in range(1000))(0).get(timeout=LIMIT) == 1000
+    assert run(chord([t.identity.s(i) for i in range(10_000)], t.tsum.s())) == sum(range(10_000))
+
+
+def test_a_saved_group_is_found_again(t):
+    t, app = t
+    sent = group(t.add.s(i, i) for i in range(3)).apply_async().save()
+    assert GroupResult.restore(sent.id, app=app).get(timeout=LIMIT) == [0, 2, 4]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(expression=expressions())
+def test_random_workflows_while_children_are_killed(t, expression):
+    t, app = t
+    stop = threading.Event()
+
+    def kill_now_and_then():
+        while not stop.wait(random.uniform(0.02, 0.2)):
+            victim = app.tasks["pid"].delay()
+            try:
+                os.kill(victim.get(timeout=LIMIT), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        began = time.monotonic()
+        sent = [canvas_of(t, expression).apply_async((number,)) for number in range(5)]
+        for number, one in enumerate(sent):
+            assert one.get(timeout=LIMIT) == value_of(expression, number)
+        assert time.monotonic() - began < LIMIT
+    finally:
+        stop.set()
+        killer.join()
