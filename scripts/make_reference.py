@@ -51,8 +51,31 @@ class Page:
 
 
 PAGES = (
-    Page("app", "The application", ("app.base.IgniteTasks", "worker.local.LocalWorker")),
-    Page("task", "Tasks and calls", ("app.task.Task", "message.TaskOptions", "canvas.Signature")),
+    Page(
+        "app",
+        "The application",
+        (
+            "app.base.IgniteTasks",
+            "app.dispatching.Dispatching",
+            "app.registering.Registering",
+            "app.configured.Configured",
+            "app.running.Running",
+            "app.conf.Conf",
+            "worker.local.LocalWorker",
+        ),
+    ),
+    Page(
+        "task",
+        "Tasks and calls",
+        (
+            "app.task.Task",
+            "app.calling.Calls",
+            "app.attributes.Attributes",
+            "app.hooks.Hooks",
+            "message.TaskOptions",
+            "canvas.Signature",
+        ),
+    ),
     Page("result", "Results", ("result.AsyncResult", "results.ResultList")),
     Page("context", "Inside a running task", ("context.current_request", "context.Request")),
     Page("settings", "Settings", ("config.Settings",)),

@@ -55,6 +55,7 @@ class Attributes:
         default_retry_delay: Seconds before a repeat without backoff.
         autoretry_for: Exception classes that repeat the task.
         dont_autoretry_for: Exception classes that never do.
+        retry_kwargs: ``max_retries`` and ``countdown`` of such repeats, as a map.
         retry_backoff: True or seconds: pause before the first repeat, doubled at each further one.
         retry_backoff_max: Longest such pause in seconds.
         retry_jitter: True draws each pause evenly between 0 and its length.
@@ -78,6 +79,7 @@ class Attributes:
     default_retry_delay: float = 180.0
     autoretry_for: Any = ()
     dont_autoretry_for: Any = ()
+    retry_kwargs: Mapping[str, Any] | None = None
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600.0
     retry_jitter: bool = True
@@ -177,6 +179,11 @@ class Attributes:
         given = {name: getattr(self, name) for name in _RULED}
         if given["reject_on_worker_lost"] is False and given["max_deliveries"] is None:
             given["max_deliveries"] = 1  # told not to run again: the first loss is the end
+        again = self.retry_kwargs or {}
+        if "max_retries" in again:
+            given["max_retries"] = again["max_retries"]
+        if again.get("countdown") is not None:
+            given["default_retry_delay"] = again["countdown"]
         if given["typing"] is None:
             given["typing"] = getattr(self.app, "strict_typing", True)
         chosen = {name: value for name, value in given.items() if value is not None or name == "max_retries"}

@@ -11,6 +11,7 @@ from typing import Any
 
 from ignitetasks import deferred
 from ignitetasks.app import utils
+from ignitetasks.backends.base import Backend
 
 _NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async and send_task"
 #: What an application of Celery's has and this one has not, and what to use instead.
@@ -86,6 +87,11 @@ class Running:
             argv: ``worker`` and its options; None means those of this process.
         """
         return self.start(["worker"] if not argv else list(argv))
+
+    @property
+    def backend(self) -> Backend:
+        """Where results are, under the methods of a result backend."""
+        return Backend(self)
 
     def bugreport(self) -> str:
         """Returns what a report of a fault should say about versions and settings."""

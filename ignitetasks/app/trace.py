@@ -10,10 +10,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from ignitetasks import log, signals, states
+from ignitetasks import context, log, signals, states
 from ignitetasks.app.hooks import HOOKS, Hooks
 from ignitetasks.context import Request
 from ignitetasks.failure import ExceptionInfo
+from ignitetasks.frames import IGNORE, REJECT, RETRY
 
 _log = log.get_logger("task")
 
@@ -26,6 +27,32 @@ def overridden(task: Any) -> frozenset[str]:
         if name in getattr(task, "__dict__", {}) or own not in (None, getattr(Hooks, name)):
             found.add(name)
     return frozenset(found)
+
+
+def running_request() -> Request:
+    """Returns the request of the run that is under way; there is one."""
+    request = context.current_request()
+    assert request is not None  # noqa: S101  # entered by the caller
+    return request
+
+
+def tell(watch: Watch, kind: int, error: BaseException) -> None:
+    """Tells hooks and signals how a run ended that did not return.
+
+    Args:
+        watch: The task's watch.
+        kind: Kind of the outcome, as the node is told it.
+        error: What the run raised.
+    """
+    request = running_request()
+    if kind == RETRY:
+        watch.retried(request, error)
+    elif kind == REJECT:
+        watch.refused(request, states.REJECTED, error)
+    elif kind == IGNORE:
+        watch.refused(request, states.IGNORED, error)
+    else:
+        watch.failed(request, error)
 
 
 class Watch:

@@ -12,6 +12,11 @@ from time import monotonic
 from typing import Any, Final
 
 from ignitetasks import context, errors, message
+<<<<<<< HEAD
+=======
+from ignitetasks.app import trace
+from ignitetasks.frames import SUCCESS
+>>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 from ignitetasks.signals import running
 from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
@@ -141,16 +146,20 @@ class AsyncRunner(Runner):
         context.enter((execute._make_request, (self, delivery, args, kwargs)))
         watch = self._watch if self._hooked or running.receivers else None
         try:
-            began = watch.started(execute._running()) if watch is not None else 0.0
+            began = watch.started(trace.running_request()) if watch is not None else 0.0
             value = await self._within_limits(run, args, kwargs)
             payload = None if delivery[FLAGS] & message.IGNORE_RESULT else self._encode(value, delivery)
             if watch is not None:
+<<<<<<< HEAD
                 watch.succeeded(execute._running(), value, began)
             asks = context.made_request()
+=======
+                watch.succeeded(trace.running_request(), value, began)
+>>>>>>> 6a05a3b (Hooks are told by one function for all pools)
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:
-                execute._tell(watch, ending[0], error)
+                trace.tell(watch, ending[0], error)
             return ending
         large = payload is not None and len(payload) > self._inline
         ending = (

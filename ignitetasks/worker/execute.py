@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ignitetasks import context, envelope, errors, message, states
-from ignitetasks.app.trace import Watch
+from ignitetasks import context, envelope, errors, message, signals
+from ignitetasks.app.trace import Watch, running_request, tell
 from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
@@ -20,8 +20,13 @@ from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker import continued
+<<<<<<< HEAD
 from ignitetasks.worker.coroutines import bridged, is_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
+=======
+from ignitetasks.worker.coroutines import bridged as _run_coroutine
+from ignitetasks.worker.endings import capture, failed, log_failure, type_name
+>>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
     ATTEMPT,
@@ -112,6 +117,8 @@ class Executor:
         if runner is None or self._tasks.get(name) is not runner.task:
             task = self._tasks.get(name)
             if task is None:
+                error = errors.NotRegistered(f"this worker has no task {name!r}")
+                signals.task_unknown.send(sender=None, name=name, id=delivery[ID], message=None, exc=error)
                 return None
             runner = self._runners[name] = self.make_runner(task, self)
         return runner
@@ -203,6 +210,7 @@ class Runner:
         except (errors.NotConnected, WorkerShutdown):
             raise
         except BaseException as error:
+            signals.task_rejected.send(sender=self._executor.settings.hostname, message=None, exc=error)
             return failed(error)
         return self.execute(delivery, args, kwargs)
 
@@ -229,19 +237,19 @@ class Runner:
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
         watch = self._watch if self._hooked or running.receivers else None
         try:
-            began = watch.started(_running()) if watch is not None else 0.0
+            began = watch.started(running_request()) if watch is not None else 0.0
             limited = soft_ms or hard_ms
             value = self._limited(args, kwargs, soft_ms, hard_ms) if limited else self._fn(*args, **kwargs)
             payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
             if watch is not None:
-                watch.succeeded(_running(), value, began)
+                watch.succeeded(running_request(), value, began)
             asks = context.made_request()
         except WorkerShutdown:
             raise
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:
-                _tell(watch, ending[0], error)
+                tell(watch, ending[0], error)
             return ending
         finally:
             context.leave(token)
@@ -343,6 +351,7 @@ class Runner:
                 pause = policy.next_delay(delivery[ATTEMPT])
                 if pause is not None:
                     return self._again(error, delivery, self._now_ms() + int(pause * 1000))
+            log_failure(self._name, delivery[ID], error, self.task.options.throws)
             return failed(error)
         except (errors.NotConnected, WorkerShutdown):
             raise
@@ -416,6 +425,7 @@ def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> 
     return runner.request(delivery, args, kwargs)
 
 
+<<<<<<< HEAD
 def _running() -> Request:
     request = context.current_request()
     assert request is not None  # noqa: S101  # entered by the caller
@@ -431,6 +441,11 @@ def _tell(watch: Watch, kind: int, error: BaseException) -> None:
         watch.refused(request, states.REJECTED if kind == REJECT else states.IGNORED, error)
     else:
         watch.failed(request, error)
+=======
+def is_coroutine(task: RunnableTask) -> bool:
+    """Tell whether a task's function is a coroutine function, be it a method or a ``__call__`` of its own."""
+    return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)
+>>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 
 
 def _ms(seconds: float | None) -> int:

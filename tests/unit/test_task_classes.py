@@ -142,6 +142,11 @@ def test_own_attributes_and_slips(app):
         app.task(name="x", ratelimit="5/m")(lambda: 1)
 
 
+def test_retry_kwargs(app):
+    task = app.task(name="t", autoretry_for=(OSError,), retry_kwargs={"max_retries": 1, "countdown": 5})(lambda: 1)
+    assert (task.options.max_retries, task.options.default_retry_delay) == (1, 5.0)
+
+
 def test_annotations(app):
     class Slow:
         def annotate(self, task):
