@@ -12,11 +12,7 @@ from time import monotonic
 from typing import Any, Final
 
 from ignitetasks import context, errors, message
-<<<<<<< HEAD
-=======
 from ignitetasks.app import trace
-from ignitetasks.frames import SUCCESS
->>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 from ignitetasks.signals import running
 from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
@@ -150,12 +146,8 @@ class AsyncRunner(Runner):
             value = await self._within_limits(run, args, kwargs)
             payload = None if delivery[FLAGS] & message.IGNORE_RESULT else self._encode(value, delivery)
             if watch is not None:
-<<<<<<< HEAD
-                watch.succeeded(execute._running(), value, began)
-            asks = context.made_request()
-=======
                 watch.succeeded(trace.running_request(), value, began)
->>>>>>> 6a05a3b (Hooks are told by one function for all pools)
+            asks = context.made_request()
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:

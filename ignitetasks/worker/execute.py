@@ -20,13 +20,8 @@ from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker import continued
-<<<<<<< HEAD
 from ignitetasks.worker.coroutines import bridged, is_coroutine
-from ignitetasks.worker.endings import capture, failed, type_name
-=======
-from ignitetasks.worker.coroutines import bridged as _run_coroutine
 from ignitetasks.worker.endings import capture, failed, log_failure, type_name
->>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 from ignitetasks.worker.limits import SignalLimit, TimeLimit
 from ignitetasks.worker.model import (
     ATTEMPT,
@@ -423,29 +418,6 @@ def execute(delivery: Delivery, executor: Executor) -> Ending | None:
 def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:
     runner, delivery, args, kwargs = parts
     return runner.request(delivery, args, kwargs)
-
-
-<<<<<<< HEAD
-def _running() -> Request:
-    request = context.current_request()
-    assert request is not None  # noqa: S101  # entered by the caller
-    return request
-
-
-def _tell(watch: Watch, kind: int, error: BaseException) -> None:
-    """Tell hooks and signals how a run ended that did not return."""
-    request = _running()
-    if kind == RETRY:
-        watch.retried(request, error)
-    elif kind in (REJECT, IGNORE):
-        watch.refused(request, states.REJECTED if kind == REJECT else states.IGNORED, error)
-    else:
-        watch.failed(request, error)
-=======
-def is_coroutine(task: RunnableTask) -> bool:
-    """Tell whether a task's function is a coroutine function, be it a method or a ``__call__`` of its own."""
-    return inspect.iscoroutinefunction(task.target) or inspect.iscoroutinefunction(task.fn)
->>>>>>> 6a05a3b (Hooks are told by one function for all pools)
 
 
 def _ms(seconds: float | None) -> int:
