@@ -271,12 +271,12 @@ def task_options(task: str, given: Mapping[str, Any]) -> TaskOptions:
             continue
         rule: Callable[[str, Any], Any] = _TASK_RULES.get(name, flag)
         values[name] = rule(name, value)
-    options = TaskOptions(**values)
-    check_limits(options.soft_time_limit, options.time_limit)
-    return options
+    return TaskOptions(**values)
 
 
 def check_limits(soft: float | None, hard: float | None) -> None:
     """Raises `InvalidOption` for a soft limit that the hard one would never let happen."""
     if soft and hard and soft > hard:
-        raise InvalidOption(f"soft_time_limit ({soft:g} s) must not be longer than time_limit ({hard:g} s)")
+        raise InvalidOption(
+            f"soft_time_limit must be less than or equal to time_limit: {soft:g} s is more than {hard:g} s"
+        )

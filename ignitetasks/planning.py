@@ -32,7 +32,9 @@ EXPLAINED: Mapping[str, str] = {
     "routing_key": "no queue of task_queues has this routing key; name a queue",
 }
 #: Options that only tell how a call is shown or noted; they change nothing in how it is sent.
-_SILENT = frozenset({"add_to_parent", "argsrepr", "kwargsrepr", "origin", "declare", "utc", "timeout", "timeouts"})
+_SILENT = frozenset(
+    {"add_to_parent", "argsrepr", "kwargsrepr", "origin", "declare", "utc", "timeout", "timeouts", "throw"}
+)
 _explained: set[str] = set()
 
 
@@ -187,6 +189,7 @@ def base_plan(task: str, options: TaskOptions, settings: Settings) -> Plan:
     Raises:
         InvalidOption: An option has a value it cannot have.
     """
+    check.check_limits(options.soft_time_limit, options.time_limit)
     ttl = options.result_expires or settings.result_expires_seconds
     key = options.idempotency_key
     template = Template(

@@ -333,6 +333,7 @@ class Signature(dict[str, Any], Generic[R]):
             return kinds["chain"].of([self, *other.unchain_tasks()], app=self._app)
         return kinds["chain"].of([self, kinds["group"].unroll(other)], app=self._app)
 
+    # Typed as any: a type checker would take that of maps, which gives a map.
     def __ior__(self, other: Any) -> Any:
         return self.__or__(other)
 

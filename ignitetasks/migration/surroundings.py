@@ -152,19 +152,28 @@ MODULES: tuple[Entry, ...] = (
         ),
         ("celery.utils.nodenames / celery.utils.text", SAME, "The documented names."),
         ("celery.events / celery.events.receiver / celery.events.state / celery.events.dispatcher", SAME, ""),
-        ("celery.worker.control / celery.worker.request / celery.worker.state", SAME, "The documented names."),
+        ("celery.worker.control", SAME, "The documented names."),
+        (
+            "celery.worker.request / celery.worker.state / celery.concurrency / celery.apps.worker / celery.apps.beat",
+            GONE,
+            "Inner parts of Celery's processes. Use signals, `self.request`, and `inspect`.",
+        ),
         ("celery.contrib.abortable / celery.contrib.pytest / celery.contrib.django.task", SAME, ""),
         (
-            "celery.contrib.testing.worker / celery.contrib.testing.app / celery.contrib.testing.manager / "
-            "celery.contrib.testing.mocks / celery.contrib.testing.tasks",
+            "celery.contrib.testing.worker / celery.contrib.testing.app / celery.contrib.testing.tasks",
             SAME,
             "The worker runs in the test's process.",
         ),
-        ("celery.loaders / celery.loaders.base / celery.loaders.app / celery.loaders.default", SAME, ""),
         (
-            "celery.platforms / celery.concurrency / celery.apps.worker / celery.apps.beat",
-            SAME,
-            "The documented names.",
+            "celery.contrib.testing.manager / celery.contrib.testing.mocks",
+            GONE,
+            "They test Celery itself. Use the fixtures of `ignitetasks.contrib.pytest`.",
+        ),
+        (
+            "celery.loaders / celery.loaders.base / celery.loaders.app / celery.loaders.default / celery.platforms",
+            GONE,
+            "How an application finds its modules is not exchangeable. Use `imports`, `include`, "
+            "autodiscover_tasks and the signal import_modules.",
         ),
         ("celery.backends.base", BETTER, "A view of the results; there is one store, so nothing derives from it."),
         (

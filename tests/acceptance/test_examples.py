@@ -62,7 +62,9 @@ def test_small_example_runs_and_verifies_itself(run: Run, name: str, arguments: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("name", "framework"), [("django_shop", "django"), ("flask_app", "flask")])
+@pytest.mark.parametrize(
+    ("name", "framework"), [("django_shop", "django"), ("flask_app", "flask"), ("fastapi_app", "fastapi")]
+)
 def test_web_framework_sends_tasks_to_a_worker_of_its_own(run: Run, name: str, framework: str) -> None:
     pytest.importorskip(framework)
 

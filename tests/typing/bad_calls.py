@@ -69,3 +69,4 @@ other: int = add.s(1, 2).delay().get() + label.delay(1).get()  # bad
 async def awaited() -> None:
     wrong: str = await add.delay(1)  # bad
     print(wrong)
+    await add.adelay("1")  # bad

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from ignitetasks import IgniteTasks, Task, shared_task
+from ignitetasks import IgniteTasks, Task, chain, chord, group, shared_task
 from ignitetasks.canvas import Signature
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, GroupResult
 
 app = IgniteTasks("typed")
 
@@ -67,5 +67,14 @@ assert_type(add.s(1, 2).delay(), AsyncResult[int])
 assert_type(add.s(1, 2).apply_async().get(), int)
 
 
+# Compositions.
+sent: GroupResult[Any] = group(add.s(n, n) for n in range(3)).apply_async()
+listed: list[Any] = sent.get(timeout=3)
+last: AsyncResult[Any] = chain(add.s(1, 2), label.s()).apply_async()
+body: AsyncResult[Any] = chord([add.s(1, 2), add.s(3, 4)], total.s()).apply_async()
+
+
 async def awaited() -> None:
     assert_type(await add.delay(1), int)
+    assert_type(await add.adelay(1, y=2), AsyncResult[int])
+    assert_type(await (await label.adelay(1)), str)

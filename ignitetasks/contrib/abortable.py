@@ -1,0 +1,70 @@
+"""Tasks that look whether they should stop: the caller asks, the task decides when it can.
+
+    @app.task(bind=True, base=AbortableTask)
+    def long(self):
+        while not self.is_aborted():
+            ...
+
+The request to stop is kept by the node for a day, so it is seen on any machine. Nothing is killed: to end a task from
+the outside, revoke it with ``terminate=True``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from ignitetasks.app.task import Task
+from ignitetasks.options import Plan
+from ignitetasks.result import AsyncResult
+from ignitetasks.store import Store
+from ignitetasks.transport.base import Transport
+
+__all__ = ["AbortableAsyncResult", "AbortableTask"]
+
+_BUCKET = "aborted"
+_KEPT_SECONDS = 86_400.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AbortableAsyncResult(AsyncResult[R]):
+    """The handle of a task that can be asked to stop.
+
+    Args:
+        task_id: Its id.
+        app: The app it is asked through.
+    """
+
+    def __init__(self, task_id: str, app: Any) -> None:
+        super().__init__(task_id, app)
+        self._asked_through = app
+
+    def abort(self) -> None:
+        """Asks the task to stop; it does so when it looks."""
+        Store(self._asked_through.transport, _BUCKET).put(self.id, b"1", ttl_seconds=_KEPT_SECONDS)
+
+    def is_aborted(self) -> bool:
+        """Tells whether it was asked to stop."""
+        return _is_asked(self._asked_through.transport, self.id)
+
+
+class AbortableTask(Task[P, R]):
+    """A task that can be asked to stop: its handles have `abort`, and it has `is_aborted`."""
+
+    def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AbortableAsyncResult[R]:
+        return AbortableAsyncResult(super()._send(plan, args, kwargs).id, self.app)
+
+    def AsyncResult(self, task_id: str, **_: Any) -> AbortableAsyncResult[R]:  # Celery's name
+        """Returns the handle of a task by its id, with `abort`."""
+        return AbortableAsyncResult(task_id, self.app)
+
+    def is_aborted(self, **_: Any) -> bool:
+        """Tells the running task whether it was asked to stop."""
+        task_id = self.request.id
+        return bool(task_id) and _is_asked(self.app.transport, str(task_id))
+
+
+def _is_asked(transport: Transport, task_id: str) -> bool:
+    return Store(transport, _BUCKET).get(task_id) is not None
