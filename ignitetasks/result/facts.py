@@ -19,6 +19,7 @@ from ignitetasks.message import (
     BlobRef,
     Completion,
     decode_body,
+    decode_result,
     is_terminal,
 )
 
@@ -69,6 +70,10 @@ class Facts(ResultBase):
             return True
 
     def _state_code(self) -> int:
+        return self._ask()[0]
+
+    def _ask(self) -> tuple[int, Mapping[str, Any] | None]:
+        """Returns the state's number, and the record of a task that has not ended."""
         if not self._look():
             self._completion = self.source.client.hub.claim(self.id)
         if self._completion is None:
@@ -76,30 +81,38 @@ class Facts(ResultBase):
                 record = self.info_map()
             except ResultExpired:
                 self._completion = Completion(self.id, EXPIRED_STATE, None)
-                return EXPIRED_STATE
+                return EXPIRED_STATE, None
             if record is None:
-                return 0
+                return 0, None
             code = int(record["state"])
             if not is_terminal(code):
-                return code
+                return code, record
             flags = COMPLETION_REF if record.get("result_ref") else 0
             self._completion = Completion(self.id, code, record.get("result"), flags)
-        return self._completion.state
+        return self._completion.state, None
 
     @property
     def state(self) -> str:
-        """The task's state; ``PENDING`` also for an unknown id, and for one whose record has expired."""
-        code = self._state_code()
+        """The task's state, or what it calls its own while it runs (`Task.update_state`).
+
+        ``PENDING`` also for an unknown id, and for one whose record has expired.
+        """
+        code, record = self._ask()
+        if record is not None and record.get("note"):
+            return str(record["note"])
         return states.PENDING if code == EXPIRED_STATE else states.name_of(code)
 
     status = state
 
     @property
     def result(self) -> Any:
-        """The return value, the exception of a task that failed, or None while there is neither."""
-        if not self.ready():
+        """The return value, the exception of a task that failed, what a running one has told of itself, or None."""
+        code, record = self._ask()
+        if is_terminal(code) or code == EXPIRED_STATE:
+            return self._open()[1]
+        if record is None or not record.get("note"):
             return None
-        return self._open()[1]
+        return decode_result(self.source.client.codecs, self.id, record.get("result"))
 
     @property
     def info(self) -> Any:

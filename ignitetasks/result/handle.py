@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator, Mapping
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
-from ignitetasks import deferred, states
+from ignitetasks import deferred, states, wire
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ChordError, RequestError, ResultExpired, ResultTimeout, UnknownResult
 from ignitetasks.hub import Epoch, Waiter
-from ignitetasks.message import COMPLETION_REF, Completion
+from ignitetasks.message import COMPLETION_REF, Completion, decode_result
 from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.kin import Kin
@@ -136,7 +136,7 @@ class AsyncResult(Kin, Generic[R]):
             no_ack: Not needed.
             follow_parents: True raises the exception of a task before it, for which this one will never run.
             callback: Called with id and value.
-            on_message: Called with a map of state and result.
+            on_message: Called with a map of state and result: for what the task tells while it runs, and for its end.
             on_interval: Not needed.
             disable_sync_subtasks: False allows waiting inside a task.
 
@@ -156,7 +156,7 @@ class AsyncResult(Kin, Generic[R]):
             assert_will_not_block()
         follow = follow_parents and propagate and self.parent is not None
         if self._completion is None:
-            self._wait(timeout, follow)
+            self._wait(timeout, follow, on_message)
         if callback is not None or on_message is not None:
             self._tell(callback, on_message)
         return self._give(propagate, follow)
@@ -203,11 +203,22 @@ class AsyncResult(Kin, Generic[R]):
         if error is not None:
             raise error
 
-    def _wait(self, timeout: float | None, follow: bool = False) -> None:
+    def _word(self, said: Completion) -> dict[str, Any]:
+        """Returns what a running task tells as what ``on_message`` gets."""
+        state, data = wire.unpack(said.payload or b"\xc0")
+        value = decode_result(self.source.client.codecs, self.id, data)
+        return {"task_id": self.id, "status": state, "result": value}
+
+    def _wait(
+        self, timeout: float | None, follow: bool = False, on_message: Callable[[Any], Any] | None = None
+    ) -> None:
         if self._look():
             return
         client = self.source.client
         waiter = Waiter(1, self._set)
+        if on_message is not None:
+            tell = on_message
+            waiter.hear = lambda said: tell(self._word(said))
         start = monotonic()
         hub = client.hub
         try:

@@ -32,6 +32,8 @@ def test_a_running_task_has_a_state_of_its_own(progress_app, talkers, node, door
     sent = tasks.gated.apply_async((str(door),), queue="talk")
     record = until(lambda: (r := node.record(sent.id))["note"] == "SAVING" and r, "the last word is on record")
     assert value(progress_app, sent.id, record["result"]) == {"done": 2}
+    assert (sent.state, sent.info) == ("SAVING", {"done": 2})
+    assert not sent.ready()
     door.touch()
     assert sent.get(timeout=30) == "over"
     record = node.record(sent.id)
@@ -51,6 +53,15 @@ def test_who_waits_hears_the_last_word_before_the_end(progress_app, talkers):
     assert len(heard) < 500
     state, result = msgpack.unpackb(heard[-1].payload)
     assert (state, value(progress_app, sent.id, result)) == ("PROGRESS", 4_999)
+
+
+def test_get_tells_what_the_task_says_and_then_its_end(progress_app, talkers):
+    heard = []
+    sent = tasks.chatty.apply_async((2_000,), queue="talk")
+    value = sent.get(timeout=60, on_message=heard.append)
+    assert heard[-1] == {"task_id": sent.id, "status": "SUCCESS", "result": value}
+    assert heard[-2] == {"task_id": sent.id, "status": "PROGRESS", "result": 1_999}
+    assert (sent.state, sent.info) == ("SUCCESS", value)
 
 
 def test_a_word_belongs_to_its_execution(talkers, node):
