@@ -29,6 +29,9 @@ _FOREVER_SECONDS = 10 * 366 * 86400.0
 _named: set[str] = set()
 
 
+_SERIALIZERS = ("task_serializer", "result_serializer")
+
+
 class Conf(MutableMapping[str, Any]):
     """The settings of an application.
 
@@ -60,6 +63,9 @@ class Conf(MutableMapping[str, Any]):
         field = OWN.get(name)
         if field is not None:
             value = getattr(self._base, field)
+            if name in _SERIALIZERS and value not in self["accept_content"]:
+                # A project that accepts JSON alone means JSON.
+                return next(iter(self["accept_content"]), value)
             return timedelta(seconds=value) if name == "result_expires" else value
         if name in DEFAULTS:
             return DEFAULTS[name]
@@ -224,11 +230,7 @@ class Conf(MutableMapping[str, Any]):
         values = {field: self[name] for name, field in OWN.items() if self.value_set_for(name)}
         if "result_expires_seconds" in values:
             values["result_expires_seconds"] = _expiry_seconds(values["result_expires_seconds"])
-        accepted = values.get("accept_content", self._base.accept_content)
-        for field in ("task_serializer", "result_serializer"):
-            # A project that accepts JSON alone means JSON.
-            if field not in values and getattr(self._base, field) not in accepted and accepted:
-                values[field] = accepted[0]
+        values.update({name: self[name] for name in _SERIALIZERS if name not in values})
         values.update(_from_url(self.get("broker_url"), values))
         current = {field: getattr(self._base, field) for field in OWN.values()}
         return Settings(**{**current, **values})
