@@ -46,6 +46,10 @@ lint: $(VENV) ## ruff: rules and format of the Python code
 types: $(VENV) ## mypy --strict
 	$(BIN)/mypy
 
+.PHONY: docs
+docs: $(VENV) ## write docs/reference from the docstrings
+	$(BIN)/python scripts/make_reference.py
+
 .PHONY: jar
 jar: $(JAR) ## build the jar when jvm/ changed
 
