@@ -37,7 +37,7 @@ class Puppet:
         self.child = self.make_child()
 
     def make_child(self) -> frames.LaneConnection:
-        info = {"epoch": self.epoch, "child": 0, "pid": os.getpid(), "slots": self.slots}
+        info = {"epoch": self.epoch, "child": 0, "pid": self.pid, "slots": self.slots}
         return frames.LaneConnection.open(self.address.lane, self.address.token, "child", info)
 
     def take(self, patience: float = PATIENCE) -> list[Any] | None:

@@ -130,6 +130,8 @@ def test_python_is_told_of_ends_it_did_not_decide(bench, how):
         delivery = puppet.take()
         puppet.child.close()
         puppet.worker.send(frames.CHILD_DIED, [0, puppet.pid, "exit", delivery[0], "exit code 1"])
+        # Another process, as in life: a report of a death names the process that died.
+        puppet.pid += 1
         puppet.child = puppet.make_child()
     settle = puppet.take()
     assert settle[3] == "ignitetasks.settle"

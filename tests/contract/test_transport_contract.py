@@ -173,10 +173,12 @@ def test_a_dead_child_costs_a_delivery_and_the_limit_ends_it(bench):
         puppet.child.close()
         puppet.worker.send(frames.CHILD_DIED, [0, os.getpid(), "exit", delivery[0], "exit code 1"])
         if number == 0:
+            puppet.pid += 1
             puppet.child = puppet.make_child()
     assert isinstance(bench.value(task_id), errors.WorkerLostError)
     assert task_id in [letter["id"] for letter in bench.transport.call("dead_list", 1000)]
     assert bench.transport.call("dead_retry", [task_id]) == 1
+    puppet.pid += 1
     puppet.child = puppet.make_child()
     assert puppet.run(value="alive") == task_id
     assert bench.value(task_id) == "alive"
