@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
@@ -171,7 +170,7 @@ def test_a_dead_child_costs_a_delivery_and_the_limit_ends_it(bench):
         delivery = puppet.take()
         assert delivery[8] == number
         puppet.child.close()
-        puppet.worker.send(frames.CHILD_DIED, [0, os.getpid(), "exit", delivery[0], "exit code 1"])
+        puppet.worker.send(frames.CHILD_DIED, [0, puppet.pid, "exit", delivery[0], "exit code 1"])
         if number == 0:
             puppet.pid += 1
             puppet.child = puppet.make_child()
@@ -202,7 +201,7 @@ def test_early_acknowledged_tasks_run_at_most_once(bench):
     puppet = bench.puppet()
     delivery = puppet.take()
     puppet.child.close()
-    puppet.worker.send(frames.CHILD_DIED, [0, os.getpid(), "exit", delivery[0], "exit code 1"])
+    puppet.worker.send(frames.CHILD_DIED, [0, puppet.pid, "exit", delivery[0], "exit code 1"])
     assert isinstance(bench.value(task_id), errors.WorkerLostError)
 
 
