@@ -165,7 +165,8 @@ class Continuing:
         template = Template(task="ignitetasks.trail", queue=self._app.settings.default_queue)._replace(
             root_id=self._task.root_id, parent_id=self._task.id
         )
-        payload = bytes(encode_result(self._compiler.codecs, trail, envelope.pack_ids(ids)))
+        serializer = self._app.settings.result_serializer
+        payload = bytes(encode_result(self._compiler.codecs, trail, envelope.pack_ids(ids), serializer))
         self._ends.append((trail, states.SUCCESS_CODE, payload, None, template))
 
     def _end_rest(self, line: Line, place: int, state: int, payload: bytes | None, error_type: str | None) -> None:

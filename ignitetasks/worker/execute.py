@@ -251,7 +251,13 @@ class Runner:
         if keep is not None:
             keep += (value, asks)
         elif asks is not None and asks.asks:
-            return continued.with_additions(self, delivery, self._success(payload, delivery), asks)
+            try:
+                return continued.with_additions(self, delivery, self._success(payload, delivery), asks)
+            except errors.NotConnected:
+                raise
+            except errors.IgniteTasksError as error:
+                # What was to follow cannot be encoded or sent: the task has failed, not its process.
+                return failed(error)
         if payload is not None and len(payload) > self._inline:
             return self._store(payload, delivery)
         return SUCCESS, payload, 0, None, None
