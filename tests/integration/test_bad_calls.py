@@ -206,7 +206,7 @@ def test_wrong_options_of_a_decorator(options, words):
         def task():
             return None
 
-    assert not app.tasks
+    assert not [name for name in app.tasks if name.endswith(".task")]
 
 
 @pytest.mark.parametrize("name", ["", None, 5])
@@ -294,7 +294,7 @@ def test_two_apps_with_one_name_and_one_task_name():
         DuplicateTask, match=r"'twins\.work' is already taken in another app that is also called 'twins'"
     ):
         second.task(name="twins.work")(suite.echo.fn)
-    assert not second.tasks
+    assert "twins.work" not in second.tasks
     with pytest.raises(DuplicateTask, match=r"already taken in this app by suite_tasks\.add; rename suite_tasks\.echo"):
         first.task(name="twins.work")(suite.echo.fn)
     assert first.tasks["twins.work"].fn is suite.add.fn
