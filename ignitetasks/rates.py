@@ -60,6 +60,9 @@ def declared(tasks: Mapping[str, Any]) -> dict[str, str]:
     """
     rates: dict[str, str] = {}
     for name, task in tasks.items():
+        conf = getattr(getattr(task, "app", None), "conf", None)
+        if conf is not None and conf.get("worker_disable_rate_limits"):
+            continue
         text = rate_text(getattr(task, "rate_limit", None))
         if text:
             rates[name] = text

@@ -51,6 +51,7 @@ class Conf(MutableMapping[str, Any]):
         put("_more_defaults", {})
         put("_changed", changed)
         put("_read", None)
+        put("_maps", {})
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -68,7 +69,9 @@ class Conf(MutableMapping[str, Any]):
                 return next(iter(self["accept_content"]), value)
             return timedelta(seconds=value) if name == "result_expires" else value
         if name in DEFAULTS:
-            return DEFAULTS[name]
+            value = DEFAULTS[name]
+            # A map of this app's own: programs add entries in place, such as those of ``beat_schedule``.
+            return self._maps.setdefault(name, dict(value)) if isinstance(value, dict) else value
         if _gone(name) is not None:
             return None
         raise KeyError(key)

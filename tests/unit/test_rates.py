@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from beats import StoreTransport
 
-from ignitetasks import rates
+from ignitetasks import IgniteTasks, rates
 from ignitetasks.errors import InvalidOption
 
 
@@ -53,3 +53,17 @@ def test_rates_set_at_run_time_are_durable_and_homes_are_told():
     assert transport.calls.count("rates_changed") == 3
     with pytest.raises(InvalidOption):
         rates.set_rate(transport, "shop.mail", "often")
+
+
+def test_a_project_that_disables_rate_limits_declares_none():
+    app = IgniteTasks("unlimited", broker="memory://unlimited")
+    limited = app.task(name="limited", rate_limit="10/m")(lambda: None)
+    assert rates.declared({"limited": limited}) == {"limited": "10/m"}
+    app.conf.worker_disable_rate_limits = True
+    assert rates.declared({"limited": limited}) == {}
+
+
+def test_each_app_has_a_schedule_of_its_own():
+    first, second = IgniteTasks("first-schedule"), IgniteTasks("second-schedule")
+    first.conf.beat_schedule["tick"] = {"task": "t", "schedule": 1}
+    assert (list(first.conf.beat_schedule), second.conf.beat_schedule) == (["tick"], {})
