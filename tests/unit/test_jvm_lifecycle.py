@@ -72,8 +72,12 @@ with open(path + ".new", "w") as file:
 os.rename(path + ".new", path)
 print("READY 4711", flush=True)
 def end(*_):
-    os.unlink(path)
-    sys.exit(0)
+    # The end of the lifeline and the signal may come at once, one in the middle of the other.
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    os._exit(0)
 signal.signal(signal.SIGTERM, end)
 if config["lifeline"]:
     sys.stdin.read()
