@@ -113,7 +113,8 @@ COMMANDS: tuple[Entry, ...] = (
             BETTER,
             "Any number of beats may run: each tick fires once. Schedules can be changed meanwhile.",
         ),
-        ("celery beat -l / celery beat --loglevel / celery beat --max-interval / celery beat --pidfile", SAME, ""),
+        ("celery beat -l / celery beat --loglevel / celery beat --max-interval", SAME, ""),
+        ("celery beat --pidfile", GONE, "Start it under a service manager, which knows its process."),
         (
             "celery beat -s / celery beat --schedule / celery beat -S / celery beat --scheduler",
             GONE,

@@ -1,0 +1,151 @@
+"""What the catalogue calls the same or better is here: names resolve, options are taken, commands exist.
+
+Must not judge behaviour: that is what the tests of each part do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import click
+import pytest
+
+import ignitetasks
+from ignitetasks import IgniteTasks, canvas, result, schedules, signals
+from ignitetasks.app.control import Control, Inspect
+from ignitetasks.cli.main import cli
+from ignitetasks.migration import ENTRIES
+from ignitetasks.worker import control as panel
+
+KEPT = [entry for entry in ENTRIES if entry.verdict != "gone"]
+TASK_OPTIONS: dict[str, Any] = {
+    "name": "named", "bind": False, "base": ignitetasks.Task, "shared": True, "typing": True, "pydantic": False,
+    "pydantic_strict": False, "pydantic_context": {}, "pydantic_dump_kwargs": {}, "autoretry_for": (ValueError,),
+    "dont_autoretry_for": (KeyError,), "retry_kwargs": {"max_retries": 2}, "max_retries": 2, "default_retry_delay": 3,
+    "retry_backoff": True, "retry_backoff_max": 10, "retry_jitter": False, "throws": (KeyError,), "rate_limit": "10/m",
+    "time_limit": 10, "soft_time_limit": 5, "ignore_result": True, "store_errors_even_if_ignored": True,
+    "track_started": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json",
+    "compression": "zlib", "queue": "mail", "priority": 3, "expires": 10, "send_events": True, "trail": True,
+    "resultrepr_maxsize": 100,
+}  # fmt: skip
+CALL_OPTIONS: dict[str, Any] = {
+    "args": (1,), "kwargs": {"x": 1}, "task_id": "an-id", "headers": {"a": 1}, "countdown": 3,
+    "eta": datetime.now(timezone.utc) + timedelta(minutes=1), "expires": 10, "queue": "mail", "serializer": "json",
+    "compression": "zlib", "priority": 3, "link": [], "link_error": [], "time_limit": 10, "soft_time_limit": 5,
+    "ignore_result": True, "retry": False, "retry_policy": {"max_retries": 1}, "shadow": "other", "argsrepr": "(1,)",
+    "kwargsrepr": "{}", "root_id": "r", "parent_id": "p", "group_id": "g", "add_to_parent": False,
+}  # fmt: skip
+
+
+def names(kind: str, start: str = "") -> Iterator[str]:
+    """Yields the names of one kind that are said to be here, without their start."""
+    for entry in KEPT:
+        if entry.kind == kind and entry.name.startswith(start):
+            yield entry.name.removeprefix(start)
+
+
+def missing(holder: Any, wanted: Iterator[str]) -> list[str]:
+    return [name for name in wanted if not hasattr(holder, name)]
+
+
+@pytest.fixture
+def app() -> Iterator[IgniteTasks]:
+    made = IgniteTasks("truth", transport="memory")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def task(app: IgniteTasks) -> Any:
+    @app.task
+    def one(x: int = 0) -> int:
+        return x
+
+    return one
+
+
+def test_members_of_the_application(app: IgniteTasks) -> None:
+    assert missing(app, names("call", "Celery.")) == []
+
+
+def test_members_of_a_task(task: Any) -> None:
+    assert missing(task, names("call", "Task.")) == []
+
+
+def test_members_of_a_request(task: Any) -> None:
+    assert missing(task.request, names("call", "request.")) == []
+
+
+def test_members_of_results_signatures_and_schedules() -> None:
+    holders: list[tuple[str, Any]] = [
+        *((name, getattr(result, name)) for name in ("AsyncResult", "ResultSet", "GroupResult")),
+        *((name, getattr(canvas, name)) for name in ("Signature", "group")),
+        *((name, getattr(schedules, name)) for name in ("schedule", "crontab")),
+        ("Control", Control),
+        ("Inspect", Inspect),
+    ]
+    assert [f"{name}.{one}" for name, holder in holders for one in missing(holder, names("call", f"{name}."))] == []
+
+
+def test_plain_names() -> None:
+    homes = (ignitetasks, canvas, result, schedules, panel)
+    plain = [name for name in names("call") if name.isidentifier()]
+    assert len(plain) > 20
+    assert [name for name in plain if not any(hasattr(home, name) for home in homes)] == []
+
+
+@pytest.mark.parametrize("option", [name[:-1] for name in names("call", "@task(")])
+def test_options_of_a_task_are_taken(app: IgniteTasks, option: str) -> None:
+    def one(x: int = 0) -> int:
+        return x
+
+    made = app.task(**{option: TASK_OPTIONS[option]})(one)
+    assert made.name
+
+
+@pytest.mark.parametrize("option", [name[:-1] for name in names("call", "apply_async(")])
+def test_options_of_a_call_are_taken(task: Any, option: str) -> None:
+    assert task.apply_async(**{option: CALL_OPTIONS[option]}).id
+
+
+def test_signals() -> None:
+    assert missing(signals, names("signal")) == []
+
+
+@pytest.mark.parametrize("module", list(names("module", "celery")))
+def test_modules(module: str) -> None:
+    importlib.import_module(f"ignitetasks{module}")
+
+
+@pytest.mark.parametrize("name", list(names("setting")))
+def test_settings_are_taken(app: IgniteTasks, name: str) -> None:
+    assert name in app.conf
+    _ = app.conf[name]
+
+
+def _options(command: click.Command) -> set[str]:
+    return {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+
+
+def test_commands_and_their_options() -> None:
+    lost = []
+    for name in names("command", "celery "):
+        command: click.Command = cli
+        for word in name.split():
+            if word.startswith("-"):
+                if word not in _options(command):
+                    lost.append(name)
+            elif isinstance(command, click.Group) and word in command.commands:
+                command = command.commands[word]
+            else:
+                lost.append(name)
+    assert lost == []
+
+
+def test_every_sample_is_used() -> None:
+    check: Callable[[str], set[str]] = lambda start: {name[:-1] for name in names("call", start)}  # noqa: E731
+    assert set(TASK_OPTIONS) == check("@task(")
+    assert set(CALL_OPTIONS) == check("apply_async(")
