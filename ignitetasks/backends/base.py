@@ -31,6 +31,9 @@ class Backend:
     def __init__(self, app: Any) -> None:
         self.app = app
 
+    def ensure_chords_allowed(self) -> None:
+        """Does nothing: chords need no backend that is able to count."""
+
     def __repr__(self) -> str:
         return f"<Backend of {self.app!r}>"
 
