@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import os
 import threading
 import weakref
 from collections import deque
@@ -19,6 +18,7 @@ from ignitetasks.bulk import CHUNK_BYTES, CHUNK_GROUPS, CHUNK_ITEMS
 from ignitetasks.client import Client, ResultSource
 from ignitetasks.message import Group, Item, Session, Template
 from ignitetasks.options import Plan
+from ignitetasks.perprocess import PerProcess
 from ignitetasks.result import AsyncResult
 from ignitetasks.sending import Prepared, choose_id, handle_of, prepare, with_ancestry
 
@@ -47,15 +47,9 @@ class _Sender:
 
     def __init__(self, client: Client) -> None:
         self._client = weakref.ref(client)
-        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._letters: deque[_Letter] = deque()
         self._running = False
-
-    @property
-    def usable(self) -> bool:
-        """False in a child of the process it was made in: its thread is not there."""
-        return self._pid == os.getpid()
 
     def post(self, letter: _Letter) -> None:
         """Takes a call; its future is told what became of it."""
@@ -136,26 +130,7 @@ def _tell(outcomes: Sequence[tuple[_Letter, Any]]) -> None:
             letter.future.set_result(outcome)
 
 
-_senders: weakref.WeakKeyDictionary[Client, _Sender] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-def _sender_of(client: Client) -> _Sender:
-    sender = _senders.get(client)
-    if sender is None or not sender.usable:
-        with _lock:
-            sender = _senders.get(client)
-            if sender is None or not sender.usable:
-                sender = _senders[client] = _Sender(client)
-    return sender
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
+_senders = PerProcess(_Sender)
 
 
 async def send_one(
@@ -187,7 +162,7 @@ async def send_one(
     else:
         prepared = prepare(client, template, task_id, body, checked)
     future: asyncio.Future[_Answer] = loop.create_future()
-    _sender_of(client).post(_Letter(*prepared, plan.retry, loop, future))
+    _senders.of(client).post(_Letter(*prepared, plan.retry, loop, future))
     answer = await future
     return handle_of(source, plan, prepared, answer.session, answer.exceptions)
 

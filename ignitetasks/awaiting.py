@@ -7,13 +7,12 @@ any other follower.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import weakref
 from collections.abc import Callable
 
 from ignitetasks.hub import Epoch, ResultHub, Waiter
 from ignitetasks.message import Completion
+from ignitetasks.perprocess import PerProcess
 
 _IDLE_SECONDS = 30.0
 
@@ -57,17 +56,11 @@ class _Pump:
 
     def __init__(self, hub: ResultHub) -> None:
         self._hub = hub
-        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._futures: set[_Future] = set()
         self._running = False
         # Stands in for all coroutines in the hub: it has enough when none is left.
         self._waiter = Waiter(0, lambda _completion: None)
-
-    @property
-    def usable(self) -> bool:
-        """False in a child of the process it was made in: its thread is not there."""
-        return self._pid == os.getpid()
 
     def add(self, future: _Future) -> None:
         """Takes care of one more coroutine; its ids are registered after this."""
@@ -110,26 +103,7 @@ class _Pump:
             future.fail(error)
 
 
-_pumps: weakref.WeakKeyDictionary[ResultHub, _Pump] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-def _pump_of(hub: ResultHub) -> _Pump:
-    pump = _pumps.get(hub)
-    if pump is None or not pump.usable:
-        with _lock:
-            pump = _pumps.get(hub)
-            if pump is None or not pump.usable:
-                pump = _pumps[hub] = _Pump(hub)
-    return pump
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
+_pumps = PerProcess(_Pump)
 
 
 async def in_thread(work: Callable[[], None]) -> None:
@@ -152,7 +126,7 @@ async def completion_of(
         NotConnected: The node could not be reached for longer than the hub's patience.
     """
     loop = asyncio.get_running_loop()
-    pump = _pump_of(hub)
+    pump = _pumps.of(hub)
     waiting = _Future(loop, pump)
     pump.add(waiting)
     try:
@@ -200,7 +174,7 @@ def call_back(
             keep(outcome)
             call()
 
-    waiting = _Callback(_pump_of(hub), arrived)
+    waiting = _Callback(_pumps.of(hub), arrived)
     waiting._pump.add(waiting)
     hub.register(waiting, (task_id,), epoch)
 
@@ -211,7 +185,7 @@ class Bell(_Future):
     __slots__ = ("_error", "_rung")
 
     def __init__(self, hub: ResultHub) -> None:
-        super().__init__(asyncio.get_running_loop(), _pump_of(hub))
+        super().__init__(asyncio.get_running_loop(), _pumps.of(hub))
         self._rung = asyncio.Event()
         self._error: BaseException | None = None
         self._pump.add(self)

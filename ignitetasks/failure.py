@@ -16,12 +16,11 @@ from types import TracebackType
 from typing import Any
 
 from ignitetasks.errors import RemoteError, SerializationError
-from ignitetasks.serializers import Codecs, Data
+from ignitetasks.serializers import PLAIN, Data
 
 MAX_MESSAGE_CHARS = 16_384
 MAX_TRACEBACK_CHARS = 65_536
 MAX_ARGS_BYTES = 65_536
-_CODECS = Codecs(("msgpack",))
 _PLAIN_ATTRIBUTES = ("__notes__",)
 
 
@@ -102,7 +101,7 @@ class Failure:
         }
         if self.state:
             fields["state"] = self.state
-        return _CODECS.encode(fields)
+        return PLAIN.encode(fields)
 
     @classmethod
     def decode(cls, data: Data) -> Failure:
@@ -111,7 +110,7 @@ class Failure:
         Raises:
             SerializationError: They are no failure.
         """
-        value = _CODECS.decode(data, what="the failure")
+        value = PLAIN.decode(data, what="the failure")
         if not isinstance(value, dict):
             raise SerializationError("the failure is no map; a newer version may have written it")
         args, state = value.get("args"), value.get("state")
@@ -240,7 +239,7 @@ def _format(error: BaseException, tb: TracebackType | None) -> str:
 
 def _is_plain(value: Any) -> bool:
     try:
-        return len(_CODECS.encode(value)) <= MAX_ARGS_BYTES
+        return len(PLAIN.encode(value)) <= MAX_ARGS_BYTES
     except Exception:
         return False
 

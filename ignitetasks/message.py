@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ignitetasks import states, wire
 from ignitetasks.errors import SerializationError
 from ignitetasks.retry import RetryPolicy
-from ignitetasks.serializers import Codecs, Data
+from ignitetasks.serializers import PLAIN, Codecs, Data
 
 IGNORE_RESULT = 1
 EARLY_ACK = 2
@@ -380,18 +380,18 @@ def encode_call_options(headers: Mapping[str, Any] | None, extra: Mapping[str, A
         options["h"] = dict(headers)
     if extra:
         options["x"] = dict(extra)
-    return _PLAIN.encode(options, root="headers")[1:]
+    return PLAIN.encode(options, root="headers")[1:]
 
 
 def with_canvas(options: bytes | None, part: bytes) -> bytes:
     """Returns options bytes that carry a canvas part beside what they had."""
-    known = _PLAIN.decode(b"m" + options, what="the options") if options else {}
-    return _PLAIN.encode({**known, "c": part}, root="headers")[1:]
+    known = PLAIN.decode(b"m" + options, what="the options") if options else {}
+    return PLAIN.encode({**known, "c": part}, root="headers")[1:]
 
 
 def decode_extra(data: Data) -> bytes | None:
     """Returns the canvas part of the options that only Python reads, or None."""
-    part: bytes | None = _PLAIN.decode(b"m" + bytes(data), what="the options").get("c")
+    part: bytes | None = PLAIN.decode(b"m" + bytes(data), what="the options").get("c")
     return part
 
 
@@ -403,11 +403,8 @@ def decode_call_options(data: Data | None) -> tuple[dict[str, Any], dict[str, An
     """
     if not data:
         return {}, {}
-    value = _PLAIN.decode(b"m" + bytes(data), what="the options")
+    value = PLAIN.decode(b"m" + bytes(data), what="the options")
     return value.get("h", {}), value.get("x", {})
-
-
-_PLAIN = Codecs(("msgpack",))
 
 
 def is_terminal(state: int) -> bool:

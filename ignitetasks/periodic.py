@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ignitetasks.errors import IgniteTasksError, ScheduleError, ScheduleTypeError
 from ignitetasks.ids import queue_locator
 from ignitetasks.schedules import BaseSchedule, ScheduleApp, crontab, maybe_schedule, schedule, solar
-from ignitetasks.serializers import Codecs
+from ignitetasks.serializers import PLAIN
 
 UTC = timezone.utc
 LATEST, SKIP = "latest", "skip"
@@ -25,7 +25,6 @@ GRACE = timedelta(seconds=60)
 AHEAD = timedelta(seconds=60)
 _MOST_CAUGHT_UP = 1000
 _MAX_NAME = 200
-_CODECS = Codecs(("msgpack",))
 _KEYS = frozenset({"task", "schedule", "args", "kwargs", "options", "relative", "catch_up", "enabled"})
 
 
@@ -310,12 +309,12 @@ def pack(entry: ScheduleEntry) -> bytes:
     if not entry.in_code:
         values |= {"when": _pack_schedule(entry.schedule), "args": list(entry.args or ()), "kwargs": entry.kwargs}
     values["options"] = {} if entry.in_code else entry.options
-    return _CODECS.encode(values, root=f"schedule entry {entry.name!r}")
+    return PLAIN.encode(values, root=f"schedule entry {entry.name!r}")
 
 
 def unpack(name: str, data: bytes, app: ScheduleApp | None = None) -> ScheduleEntry:
     """Reads what `pack` made; an entry that lives in code comes without a schedule."""
-    values = _CODECS.decode(data, what="a schedule entry")
+    values = PLAIN.decode(data, what="a schedule entry")
     stored = "when" in values
     return ScheduleEntry(
         name=name,

@@ -23,10 +23,11 @@ from ignitetasks.message import (
     Session,
     Template,
     body_blob_id,
+    encode_body,
 )
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
-from ignitetasks.serializers import Data
+from ignitetasks.serializers import Codecs, Data, compress
 
 # Arguments beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
 _BODY_TTL_MS = 400 * 86_400_000
@@ -65,6 +66,15 @@ def choose_id(client: Client, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     if key is None:
         return new_id(template.queue), False
     return id_from_key(client.settings.namespace, template.task, key), True
+
+
+def encode(codecs: Codecs, task: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Data:
+    """Encodes the arguments of a call as its plan says, and compresses them where it says so.
+
+    Raises:
+        SerializationError: An argument cannot be encoded.
+    """
+    return compress(encode_body(codecs, task, args, kwargs, plan.serializer), plan.compression)
 
 
 def prepare(client: Client, template: Template, task_id: str, body: Data, checked: bool) -> Prepared:

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 
@@ -24,7 +24,7 @@ from ignitetasks import deferred
 from ignitetasks.compression import COMPRESSIONS, MARK, Data, compress, decompress
 from ignitetasks.errors import ConfigurationError, SerializationError
 
-__all__ = ["COMPRESSIONS", "Codecs", "Data", "compress"]
+__all__ = ["COMPRESSIONS", "PLAIN", "Codecs", "Data", "compress"]
 
 MAX_DEPTH = 512
 _JSON_TAG = "__ignitetasks__"
@@ -388,3 +388,7 @@ def _encodable(leaf: Any, name: str) -> bool:
     except Exception:
         return False
     return True
+
+
+#: For what the package itself keeps and sends: plain data, whatever an application accepts.
+PLAIN: Final = Codecs(("msgpack",))

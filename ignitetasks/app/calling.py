@@ -71,8 +71,9 @@ class Calls(Attributes, Composing[P, R]):
         app = self._app or self.app
         if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
             return publishing.send(app, self.name, plan, args, kwargs)
-        body = message.encode_body(app.client.codecs, self.name, args, kwargs, plan.serializer)
-        return sending.send_one(app, plan, args, kwargs, compress(body, plan.compression) if plan.compression else body)
+        return sending.send_one(
+            app, plan, args, kwargs, sending.encode(app.client.codecs, self.name, plan, args, kwargs)
+        )
 
     def apply_async(
         self,
@@ -191,9 +192,8 @@ class Calls(Attributes, Composing[P, R]):
             return await part.in_thread(self.apply_async, args, kwargs, **call)  # type: ignore[no-any-return]
         self._check(args, kwargs)
         plan = app.plan(self.name, self.options, call, args, kwargs) if call else self._plan or self._default_plan()
-        body = message.encode_body(app.client.codecs, self.name, args, kwargs, plan.serializer)
-        whole = compress(body, plan.compression) if plan.compression else body
-        return await part.send_one(app, plan, args, kwargs, whole)  # type: ignore[no-any-return]
+        body = sending.encode(app.client.codecs, self.name, plan, args, kwargs)
+        return await part.send_one(app, plan, args, kwargs, body)  # type: ignore[no-any-return]
 
     def apply(
         self,

@@ -11,12 +11,11 @@ import signal as signals
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ignitetasks import states
+from ignitetasks import rates, states
 from ignitetasks.app import ledger
 from ignitetasks.client import Client
 from ignitetasks.errors import RequestError
-from ignitetasks.serializers import Codecs
-from ignitetasks.store import Store
+from ignitetasks.serializers import PLAIN
 
 Replies = list[dict[str, Any]]
 Given = Mapping[str, Any]
@@ -28,13 +27,10 @@ REVOKED_LIMIT = 50_000
 #: Seconds added to the caller's time: the node answers when it is over, the call must outlast that.
 _GRACE_SECONDS = 10.0
 
-#: Where the cluster keeps the rates that were set at run time, and how one is written.
-_RATES = "rate"
+#: How a rate is written.
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/([smh]))?")
 #: So many answers are never there.
 _ALL = 10_000
-
-_CODECS = Codecs(("msgpack",))
 
 
 class ControlApp(Protocol):
@@ -60,12 +56,12 @@ def ask(client: Client, command: str, given: Given, names: Names, timeout: float
         timeout: Longest wait in seconds; 0 for no answer.
         limit: Most answers to wait for.
     """
-    body = _CODECS.encode(dict(given), root=command)
+    body = PLAIN.encode(dict(given), root=command)
     chosen = None if names is None else list(names)
     answers = client.transport.call(
         "control", command, body, chosen, round(timeout * 1000), limit or _ALL, timeout=timeout + _GRACE_SECONDS
     )
-    return [{name: _CODECS.decode(answer, what=f"the answer of {name}")} for name, answer in answers or ()]
+    return [{name: PLAIN.decode(answer, what=f"the answer of {name}")} for name, answer in answers or ()]
 
 
 def workers(client: Client) -> dict[str, Sequence[str]]:
@@ -139,10 +135,9 @@ def _rate_limit(client: Client, given: Given, names: Names) -> Replies:
     found = _RATE.fullmatch("0" if rate in (None, "") else str(rate).strip())
     if found is None:
         return _all(client, names, {"error": f"Invalid rate limit string: {rate!r} is not such as 10/s, 5/m or 1/h"})
-    text = f"{found[1]}/{found[2] or 's'}" if float(found[1]) else ""
-    Store(client.transport, _RATES).put(str(given["task_name"]), text.encode())
-    client.transport.call("rates_changed")
-    return _all(client, names, {"ok": f"{'new rate limit set' if text else 'rate limit disabled'} successfully"})
+    rates.set_rate(client.transport, str(given["task_name"]), found[0])
+    what = "new rate limit set" if float(found[1]) else "rate limit disabled"
+    return _all(client, names, {"ok": f"{what} successfully"})
 
 
 def _query_task(client: Client, given: Given, names: Names) -> Replies:

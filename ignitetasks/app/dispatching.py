@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ignitetasks import context, message, planning, sending, signals
+from ignitetasks import context, planning, sending, signals
 from ignitetasks.app import naming, publishing, routes
 from ignitetasks.app.arity import as_call
 from ignitetasks.app.composing import is_tied
@@ -28,7 +28,6 @@ from ignitetasks.message import TaskOptions
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult, GroupResult, ResultSet
 from ignitetasks.results import ResultList
-from ignitetasks.serializers import compress
 
 _PLAIN_OPTIONS = TaskOptions()
 _DEFAULTS = {name: one.default for name, one in TaskOptions.__dataclass_fields__.items()}
@@ -241,8 +240,7 @@ class Dispatching(Registering):
         plan: Plan | None = None,
     ) -> Call:
         plan, args, kwargs = self._planned(name, args, kwargs, options, plan)
-        body = message.encode_body(self.client.codecs, name, args, kwargs, plan.serializer)
-        return plan, args, kwargs, compress(body, plan.compression)
+        return plan, args, kwargs, sending.encode(self.client.codecs, name, plan, args, kwargs)
 
     def bulk(self, signatures: Iterable[Signature[Any]], *, progress: bool = False) -> ResultList[Any]:
         """Sends many calls of any tasks in few submits; when it returns, all are durable.

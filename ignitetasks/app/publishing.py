@@ -15,7 +15,6 @@ from ignitetasks import log, message, sending, signals
 from ignitetasks.errors import OperationalError
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
-from ignitetasks.serializers import compress
 
 _log = log.get_logger("publishing")
 
@@ -47,9 +46,9 @@ def send(app: Any, name: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     signals.before_task_publish.send(sender=name, properties=properties, declare=[], retry_policy={}, **news)
     custom = {key: value for key, value in headers.items() if key not in _OWN or key in own_headers}
     template = template._replace(options=message.encode_call_options(custom, extra))
-    data = message.encode_body(client.codecs, name, body[0], body[1], plan.serializer)
+    data = sending.encode(client.codecs, name, plan, body[0], body[1])
     plan = plan._replace(template=template)
-    handle = sending.send_one(app, plan, body[0], body[1], compress(data, plan.compression), chosen)
+    handle = sending.send_one(app, plan, body[0], body[1], data, chosen)
     signals.after_task_publish.send(sender=name, **news)
     if app.conf.task_send_sent_event:
         _tell_sent(app, name, template, headers)

@@ -25,10 +25,10 @@ from ignitetasks.message import (
     TaskOptions,
     Template,
     body_blob_id,
-    encode_body,
 )
 from ignitetasks.options import Plan
-from ignitetasks.serializers import Codecs, Data, compress
+from ignitetasks.sending import encode
+from ignitetasks.serializers import Codecs, Data
 
 #: Stores a large value under a name.
 PutBlob = Callable[[str, Data], BlobRef]
@@ -252,8 +252,7 @@ class Compiler:
 
     def _body(self, plan: Plan, call: Call, args: Sequence[Any]) -> Data:
         whole = (*args, *call.args) if args and not call.immutable else call.args
-        body = encode_body(self.codecs, call.task, whole, call.kwargs, plan.serializer)
-        return compress(body, plan.compression) if plan.compression else body
+        return encode(self.codecs, call.task, plan, whole, call.kwargs)
 
     def _add(self, template: Template, call: Call, body: Data) -> None:
         settings = self._app.settings

@@ -190,12 +190,10 @@ class ResultSet(Generic[R]):
         if disable_sync_subtasks:
             assert_will_not_block()
         leaves = list(self._leaves())
-        deadline = None if timeout is None else monotonic() + timeout
         waiting = [one for one in leaves if type(one) is AsyncResult]
-        while waiting:
-            left = None if deadline is None else max(deadline - monotonic(), 0.001)
-            if self._collect(waiting, left, propagate):
-                break
+        # Never 0, which would only look.
+        left = None if timeout is None else max(timeout, 0.001)
+        if waiting and not self._collect(waiting, left, propagate):
             missing = sum(1 for one in waiting if not one.known())
             raise ResultTimeout(f"{missing} of {len(leaves)} results are missing after {timeout:g} seconds")
         if propagate:
@@ -213,21 +211,7 @@ class ResultSet(Generic[R]):
                 callback(one.id, value)
         return values
 
-    def get(
-        self,
-        timeout: float | None = None,
-        propagate: bool = True,
-        interval: float = 0.5,
-        callback: Callable[[str, Any], Any] | None = None,
-        no_ack: bool = True,
-        on_message: Callable[[Any], Any] | None = None,
-        disable_sync_subtasks: bool = True,
-        on_interval: Callable[..., Any] | None = None,
-    ) -> list[Any]:
-        """Does what `join` does."""
-        return self.join(timeout, propagate, interval, callback, no_ack, on_message, disable_sync_subtasks, on_interval)
-
-    join_native = join
+    get = join_native = join
 
     def __await__(self) -> Any:
         """Waits for all without blocking the event loop."""

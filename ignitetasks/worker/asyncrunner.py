@@ -18,6 +18,7 @@ from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
 from ignitetasks.worker.endings import failed
 from ignitetasks.worker.execute import Executor, Runner
+from ignitetasks.worker.limits import over
 from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, SOFT_MS, Delivery, Ending, RunnableTask
 
 #: A coroutine that has met its hard limit may take so long to end; then it is left to itself.
@@ -172,14 +173,13 @@ class AsyncRunner(Runner):
         run.hard_ms = hard_ms
         loop = asyncio.get_running_loop()
         timers = []
-        over: list[BaseException] = []
+        late: list[BaseException] = []
         if soft_ms:
-            text = f"The task ran longer than its soft limit of {soft_ms / 1000:g} s."
-            timers.append(loop.call_later(soft_ms / 1000, run.throw, errors.SoftTimeLimitExceeded(text)))
+            soft = errors.SoftTimeLimitExceeded(over("soft", soft_ms))
+            timers.append(loop.call_later(soft_ms / 1000, run.throw, soft))
         if hard_ms:
-            text = f"The task ran longer than its hard limit of {hard_ms / 1000:g} s."
-            hard = errors.TimeLimitExceeded(text)
-            timers.append(loop.call_later(hard_ms / 1000, over.append, hard))
+            hard = errors.TimeLimitExceeded(over("hard", hard_ms))
+            timers.append(loop.call_later(hard_ms / 1000, late.append, hard))
             timers.append(loop.call_later(hard_ms / 1000, run.throw, hard))
             timers.append(loop.call_later(hard_ms / 1000 + PATIENCE_SECONDS, run.give_up, failed(hard)))
         try:
@@ -187,9 +187,9 @@ class AsyncRunner(Runner):
         finally:
             for timer in timers:
                 timer.cancel()
-        if over:
+        if late:
             # It has caught the hard limit and gone on: too late all the same.
-            raise over[0]
+            raise late[0]
         return value
 
 

@@ -146,12 +146,18 @@ def with_additions(runner: ContinuedRunner, delivery: Delivery, ending: Ending, 
         request: What the task saw.
 
     Returns:
-        The outcome.
+        The outcome; a failure where what was to follow cannot be encoded or sent.
     """
-    if request.spawn is not None:
-        return (*ending[:4], request.spawn)
-    canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
-    return (*ending[:4], _continuing(runner, delivery, canvas).succeeded(None, request))
+    try:
+        if request.spawn is not None:
+            return (*ending[:4], request.spawn)
+        canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
+        return (*ending[:4], _continuing(runner, delivery, canvas).succeeded(None, request))
+    except errors.NotConnected:
+        raise
+    except Exception as error:
+        # As in `run`: the task has failed, not its process.
+        return failed(error)
 
 
 def replaced(runner: ContinuedRunner, delivery: Delivery, sig: Any) -> Ending:

@@ -17,12 +17,12 @@ from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.retry import RetryPolicy
-from ignitetasks.serializers import Codecs, Data, compress
+from ignitetasks.serializers import PLAIN, Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker import continued
 from ignitetasks.worker.coroutines import bridged, is_coroutine
 from ignitetasks.worker.endings import capture, failed, log_failure, type_name
-from ignitetasks.worker.limits import SignalLimit, TimeLimit
+from ignitetasks.worker.limits import SignalLimit, TimeLimit, over
 from ignitetasks.worker.model import (
     ATTEMPT,
     BODY,
@@ -42,7 +42,6 @@ from ignitetasks.worker.model import (
 )
 from ignitetasks.worker.seeing import request_of
 
-_PLAIN: Final = Codecs(("msgpack",))
 _IGNORED: Final[Ending] = (IGNORE, None, 0, None, None)
 #: Latest time a retry may be set to, in milliseconds since the epoch (the end of the year 9999).
 _LATEST_MS: Final = 253_402_300_799_000
@@ -177,8 +176,8 @@ class Runner:
         self._compression = settings.result_compression
         self._inline = settings.inline_limit
         # The commonest arguments and the commonest result always have the same bytes; only a signed pickle has not.
-        self._empty_body = message.encode_body(_PLAIN, self._name, (), {})
-        self._none = message.encode_result(_PLAIN, "", None) if self._serializer == "msgpack" else None
+        self._empty_body = message.encode_body(PLAIN, self._name, (), {})
+        self._none = message.encode_result(PLAIN, "", None) if self._serializer == "msgpack" else None
         self._ttl_ms = _ms(options.result_expires) or settings.result_ttl_ms
 
     def run(self, delivery: Delivery) -> Ending:
@@ -248,23 +247,17 @@ class Runner:
             return ending
         finally:
             context.leave(token)
+        ending = self._success(payload, delivery)
         if keep is not None:
             keep += (value, asks)
         elif asks is not None and asks.asks:
-            try:
-                return continued.with_additions(self, delivery, self._success(payload, delivery), asks)
-            except errors.NotConnected:
-                raise
-            except errors.IgniteTasksError as error:
-                # What was to follow cannot be encoded or sent: the task has failed, not its process.
-                return failed(error)
+            return continued.with_additions(self, delivery, ending, asks)
+        return ending
+
+    def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
         if payload is not None and len(payload) > self._inline:
             return self._store(payload, delivery)
         return SUCCESS, payload, 0, None, None
-
-    def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
-        large = payload is not None and len(payload) > self._inline
-        return self._store(payload or b"", delivery) if large else (SUCCESS, payload, 0, None, None)
 
     def request(self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any]) -> Request:
         """Make the request that the running task sees.
@@ -316,9 +309,9 @@ class Runner:
             # The limit may strike in the moment of leaving, which then was not finished.
             limit.leave(token)
             if isinstance(error, errors.SoftTimeLimitExceeded) and not error.args:
-                error.args = (f"The task ran longer than its soft limit of {soft_ms / 1000:g} s.",)
+                error.args = (over("soft", soft_ms),)
             elif isinstance(error, errors.TimeLimitExceeded) and not error.args:
-                error.args = (f"The task ran longer than its hard limit of {hard_ms / 1000:g} s.",)
+                error.args = (over("hard", hard_ms),)
             raise
 
     def _store(self, payload: Data, delivery: Delivery) -> Ending:

@@ -27,6 +27,11 @@ _TINY_SECONDS = 0.000_001
 wakers: dict[int, Callable[[], None]] = {}
 
 
+def over(kind: str, limit_ms: int) -> str:
+    """Says that a task ran longer than its ``soft`` or ``hard`` limit."""
+    return f"The task ran longer than its {kind} limit of {limit_ms / 1000:g} s."
+
+
 class TimeLimit(Protocol):
     """Watches one execution.
 

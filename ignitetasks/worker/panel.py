@@ -13,13 +13,11 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from ignitetasks import log
 from ignitetasks.errors import SerializationError
-from ignitetasks.serializers import Codecs
+from ignitetasks.serializers import PLAIN
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import WorkerApp, WorkerPlan
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_CODECS = Codecs(("msgpack",))
 _logger = log.get_logger("worker.control")
 
 
@@ -278,16 +276,16 @@ def inspect_command(**options: Any) -> Callable[[F], F]:
 def encode(value: Any) -> bytes:
     """Returns an answer or arguments as bytes; what no encoding knows travels as its ``repr``."""
     try:
-        return _CODECS.encode(value)
+        return PLAIN.encode(value)
     except SerializationError:
-        return _CODECS.encode(_plain(value))
+        return PLAIN.encode(_plain(value))
 
 
 def decode(body: bytes) -> dict[str, Any]:
     """Returns the keyword arguments that a caller has sent."""
     if not len(body):
         return {}
-    value = _CODECS.decode(body, what="the command's arguments")
+    value = PLAIN.decode(body, what="the command's arguments")
     return {str(key): item for key, item in value.items()}
 
 

@@ -156,14 +156,10 @@ class TaskEvents:
         return text(message.decode_result(self._executor.codecs, delivery[ID], payload), limit)
 
 
-class _Telling:
-    """What both kinds of runners do besides running."""
+class TellingRunner(Runner):
+    """A runner that tells of each execution."""
 
     __slots__ = ()
-
-    task: RunnableTask
-    mean_us: float
-    _executor: Executor
 
     def _begin(self, delivery: Delivery) -> tuple[TaskEvents | None, float]:
         events = self._executor.events if _tells(self.task) else None
@@ -171,12 +167,6 @@ class _Telling:
             events.started(delivery, self.mean_us)
         return events, time.monotonic()
 
-
-class TellingRunner(Runner, _Telling):
-    """A runner that tells of each execution."""
-
-    __slots__ = ()
-
     def run(self, delivery: Delivery) -> Ending:
         """See `Runner.run`."""
         events, began = self._begin(delivery)
@@ -186,18 +176,10 @@ class TellingRunner(Runner, _Telling):
         return ending
 
 
-class TellingAsyncRunner(AsyncRunner, _Telling):
+class TellingAsyncRunner(TellingRunner, AsyncRunner):
     """The same for the asyncio pool."""
 
     __slots__ = ()
-
-    def run(self, delivery: Delivery) -> Ending:
-        """See `Runner.run`."""
-        events, began = self._begin(delivery)
-        ending = super().run(delivery)
-        if events is not None:
-            events.ended(delivery, self.task, ending, time.monotonic() - began)
-        return ending
 
     async def run_async(self, run: Run) -> Ending:
         """See `AsyncRunner.run_async`."""

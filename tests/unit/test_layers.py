@@ -25,7 +25,7 @@ LAYERS = [
     ["store", "rates"],
     ["schedules", "app.defaults", "app.conf", "app.queues", "app.routes", "app.annotations"],
     ["periodic"],
-    ["waiters"],
+    ["waiters", "perprocess"],
     ["agenda", "ticks"],
     ["hub"],
     ["client"],
