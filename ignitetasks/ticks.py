@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from ignitetasks import periodic
 from ignitetasks.agenda import Agenda
+from ignitetasks.canvas.scheduling import entry_call, queue_of_launch
+from ignitetasks.canvas.steps import LAUNCH
 from ignitetasks.errors import ScheduleError
 from ignitetasks.ids import new_id
 from ignitetasks.periodic import LazyCall, ScheduleEntry
@@ -49,6 +51,8 @@ def wall_clock() -> datetime:
 def queue_of(app: BeatApp, entry: ScheduleEntry) -> str:
     """Returns the queue an entry's ticks most likely go to, which is where their ids shall be at home."""
     task = app.tasks.get(str(entry.task))
+    if entry.task == LAUNCH and not (entry.options or {}).get("queue"):
+        return queue_of_launch(app, entry.kwargs or {})  # type: ignore[arg-type]  # an app sends, whatever BeatApp says
     chosen = (entry.options or {}).get("queue") or getattr(getattr(task, "options", None), "queue", None)
     return str(getattr(chosen, "name", chosen) or app.settings.default_queue)
 
@@ -63,6 +67,8 @@ def send(app: BeatApp, entry: ScheduleEntry, task_id: str, tick: datetime) -> An
         tick: When it was due; the task finds it in ``request.headers["scheduled_at"]``.
     """
     options = dict(entry.options or {})
+    if entry.task == LAUNCH:
+        options.setdefault("queue", queue_of(app, entry))
     told = {"periodic_task_name": entry.name, "scheduled_at": tick.isoformat()}
     options["headers"] = {**(options.get("headers") or {}), **told}
     args = [one() if isinstance(one, LazyCall) else one for one in entry.args or ()]
@@ -98,6 +104,28 @@ class AppSchedule(Agenda):
     def __init__(self, app: BeatApp) -> None:
         super().__init__(app.transport, app.settings.namespace, app)
         self._sender = app
+
+    def add(self, name: str, task: Any, schedule: Any, **more: Any) -> ScheduleEntry:
+        """Adds an entry, or replaces one of the same name; beats take it up within a second.
+
+        Args:
+            name: Its name.
+            task: A signature or canvas, a task, or the name of a task. A canvas starts once for each tick.
+            schedule: Seconds, a timedelta, or a schedule.
+            **more: ``args``, ``kwargs``, ``options``, ``relative``, ``catch_up``, ``enabled``; arguments are put in
+                front of those of a signature, options win over its own.
+
+        Returns:
+            The entry.
+
+        Raises:
+            ScheduleError: Something is wrong; the message names it.
+        """
+        if isinstance(task, Mapping):
+            args, kwargs, options = (more.pop(key, None) for key in ("args", "kwargs", "options"))
+            more |= entry_call(task, args or (), kwargs, options or {})
+            task = more.pop("task")
+        return super().add(name, task, schedule, **more)
 
     def run(self, name: str) -> Any:
         """Sends the call of an entry at once, beside its ticks.

@@ -8,7 +8,7 @@ from typing import Any
 
 from ignitetasks import context, states
 from ignitetasks.canvas import Sender, maybe_signature
-from ignitetasks.canvas.steps import GATHER, MAP, STARMAP
+from ignitetasks.canvas.steps import GATHER, LAUNCH, MAP, STARMAP
 from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
 from ignitetasks.message import SETTLE_TASK, BlobRef, is_terminal
@@ -62,6 +62,15 @@ def settle(app: Sender, ended_id: str) -> None:
     request.spawn = Continuing(app, put_blob, ended).failed(state, payload, record.get("error_type"), seen)
 
 
+def launch(app: Any, canvas: Mapping[str, Any]) -> Any:
+    """Puts a canvas in the place of the running task; its first calls get the task's headers."""
+    sig = maybe_signature(canvas, app=app)
+    request = context.current_request()
+    told = dict(request.headers) if request is not None else {}
+    sig["options"]["headers"] = {**(sig["options"].get("headers") or {}), **told}
+    return app.tasks[LAUNCH].replace(sig)
+
+
 def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
     """Returns the tasks by name.
 
@@ -79,5 +88,8 @@ def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
     def run_starmap(task: Any, it: Any) -> list[Any]:
         return call_each_star(app, task, it)
 
-    functions = {GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
+    def run_launch(canvas: Any) -> Any:
+        return launch(app, canvas)
+
+    functions = {LAUNCH: run_launch, GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
     return {name: make(fn, name, app, {}) for name, fn in functions.items()}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import deferred
-from ignitetasks.errors import ScheduleError
+from ignitetasks.canvas.scheduling import entry_call, entry_name
 
 
 class Periodic:
@@ -40,7 +40,7 @@ class Periodic:
 
         Args:
             schedule: Seconds, a timedelta, or a schedule.
-            sig: A signature, or a task.
+            sig: A signature or canvas, a task, or the name of a task. A canvas starts once for each tick.
             args: Positional arguments before those of the signature.
             kwargs: Keyword arguments beside those of the signature.
             name: Name of the entry; None makes one of the call.
@@ -50,20 +50,11 @@ class Periodic:
             The entry's name.
 
         Raises:
-            ScheduleError: ``sig`` is neither a signature nor a task.
+            ScheduleError: ``sig`` is none of these, or a canvas that is empty or has ids already.
         """
-        if not hasattr(sig, "task") and hasattr(sig, "s"):
-            sig = sig.s()
-        task = getattr(sig, "task", None)
-        if not isinstance(task, str) or hasattr(sig, "tasks"):
-            raise ScheduleError(
-                f"add_periodic_task takes a signature of one task or a task, not {sig!r}; "
-                "a chain or group is started by a task of its own"
-            )
         rule = {"catch_up": opts.pop("catch_up")} if "catch_up" in opts else {}
-        call = {"args": (*args, *(sig.args or ())), "kwargs": {**(sig.kwargs or {}), **(kwargs or {})}}
-        entry = {"task": task, "schedule": schedule, **call, "options": {**(sig.options or {}), **opts}, **rule}
-        key = name or repr(sig)
+        entry = {"schedule": schedule, **entry_call(sig, tuple(args), kwargs, opts), **rule}
+        key = name or entry_name(sig)
         if self.configured:
             self._add_periodic(key, entry)
         else:

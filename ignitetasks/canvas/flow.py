@@ -42,6 +42,14 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def _with(own: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns options of a call with those that win over them; headers of both count."""
+    whole = {**own, **options}
+    if own.get("headers") and options.get("headers"):
+        whole["headers"] = {**own["headers"], **options["headers"]}
+    return whole
+
+
 def _members(tasks: Any) -> Any:
     """Returns the members of a header, which may be a group itself."""
     if isinstance(tasks, Mapping):
@@ -121,7 +129,7 @@ class Builder:
             return Call(
                 sig["task"], sig.get("args") or (), sig.get("kwargs"), None, bool(sig.get("immutable")), source=sig
             )
-        whole = {**own, **options} if options else own
+        whole = _with(own, options) if options else own
         call = Call(
             sig["task"],
             sig.get("args") or (),

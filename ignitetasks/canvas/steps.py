@@ -14,6 +14,8 @@ from typing import Any
 GATHER = "ignitetasks.gather"
 MAP = "ignitetasks.map"
 STARMAP = "ignitetasks.starmap"
+#: Puts a canvas in its own place: what a tick of a schedule calls.
+LAUNCH = "ignitetasks.launch"
 
 
 class Call:

@@ -10,6 +10,7 @@ import itertools
 import os
 from pathlib import Path
 
+import flow_app
 import pytest
 import suite_tasks
 from support import EmbeddedNode, ExecutionLog, GivenNode, Processes, leftovers, start_worker
@@ -64,6 +65,14 @@ def workers(app, node, suite_folder):
     start.processes = processes
     yield start
     processes.stop_all()
+
+
+@pytest.fixture(scope="module")
+def flow_on_node(node, log):
+    """The application of `flow_app`, connected to the shared node."""
+    flow_app.app.configure(**node.overrides)
+    yield flow_app.app
+    flow_app.app.close()
 
 
 @pytest.fixture(scope="session")

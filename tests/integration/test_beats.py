@@ -18,13 +18,6 @@ HERE = os.path.dirname(__file__)
 PATIENCE = 60
 
 
-@pytest.fixture(scope="module")
-def flow_on_node(node, log):
-    flow.app.configure(**node.overrides)
-    yield flow.app
-    flow.app.close()
-
-
 @pytest.fixture
 def beats(workers):
     started = []

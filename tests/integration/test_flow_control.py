@@ -5,19 +5,11 @@ from __future__ import annotations
 import time
 
 import flow_app as flow
-import pytest
 from support import until
 
 from ignitetasks import rates
 
 PATIENCE = 60
-
-
-@pytest.fixture(scope="module")
-def flow_on_node(node, log):
-    flow.app.configure(**node.overrides)
-    yield flow.app
-    flow.app.close()
 
 
 def starts(log, label, kind):
