@@ -9,7 +9,7 @@ worker, and holds no state besides one context variable.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,7 @@ class Request:
         group: Id of the group it belongs to, or None.
         group_index: Its place in the group, or None.
         hostname: Name of the worker that runs it.
-        timelimit: Soft and hard limit in seconds, None where there is none.
+        timelimit: Hard and soft limit in seconds, in this order; None where there is none.
         delivery_info: Queue (as ``routing_key``), priority and whether it was delivered before.
         properties: What a message broker would have been told.
         called_directly: True when no worker runs it.
@@ -83,7 +83,7 @@ class Request:
     group: str | None = None
     group_index: int | None = None
     hostname: str | None = None
-    timelimit: tuple[float | None, float | None] = (None, None)
+    timelimit: Sequence[float | None] | None = None
     delivery_info: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
     called_directly: bool = True
@@ -131,12 +131,12 @@ class Request:
     @property
     def soft_time_limit(self) -> float | None:
         """Seconds after which ``SoftTimeLimitExceeded`` is raised inside the task, or None."""
-        return self.timelimit[0] if self.timelimit else None
+        return self.timelimit[1] if self.timelimit else None
 
     @property
     def time_limit(self) -> float | None:
         """Seconds after which its process is killed, or None."""
-        return self.timelimit[1] if self.timelimit else None
+        return self.timelimit[0] if self.timelimit else None
 
     @property
     def taskset(self) -> str | None:

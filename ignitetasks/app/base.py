@@ -15,6 +15,7 @@ from ignitetasks.app import conf, naming
 from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
 from ignitetasks.app.events import Events
+from ignitetasks.app.log import Logging
 from ignitetasks.app.periodic import Periodic
 from ignitetasks.app.running import Running
 from ignitetasks.client import Client, shared_client
@@ -169,6 +170,11 @@ class IgniteTasks(Periodic, Running, Dispatching):
     def control(self) -> Control:
         """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
         return Control(self)
+
+    @property
+    def log(self) -> Logging:
+        """What a task may do with its process's log: see `Logging`."""
+        return Logging(self)
 
     @property
     def events(self) -> Events:

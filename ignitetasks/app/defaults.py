@@ -59,6 +59,7 @@ DEFAULTS: Mapping[str, Any] = {
     "task_time_limit": None,
     "task_track_started": False,
     "timezone": None,
+    "worker_autoscaler": "ignitetasks.worker.autoscale:Autoscaler",
     "worker_concurrency": None,
     "worker_deduplicate_successful_tasks": True,
     "worker_disable_rate_limits": False,
@@ -145,6 +146,7 @@ RULES: Mapping[str, _Rule] = {
     "task_reject_on_worker_lost": _optional(_BOOL),
     "task_retry_on_worker_lost": _optional(_BOOL),
     "timezone": (lambda value: value is None or isinstance(value, (str, tzinfo)), "a name such as 'Europe/Berlin'"),
+    "worker_autoscaler": (lambda value: isinstance(value, (str, type)), "a class, or its name"),
     "worker_concurrency": (
         lambda value: value is None or value == "auto" or (isinstance(value, int) and value >= 0),
         "None or a whole number",

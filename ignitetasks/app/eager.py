@@ -106,10 +106,10 @@ def _request(
         group=options.get("group_id"),
         group_index=options.get("group_index"),
         hostname=socket.gethostname(),
-        timelimit=(
-            options.get("soft_time_limit") or task.options.soft_time_limit,
+        timelimit=[
             options.get("time_limit") or task.options.time_limit,
-        ),
+            options.get("soft_time_limit") or task.options.soft_time_limit,
+        ],
         delivery_info={
             "is_eager": True,
             "exchange": options.get("exchange"),

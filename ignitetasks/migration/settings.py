@@ -183,11 +183,16 @@ WORKER: tuple[Entry, ...] = (
         ("worker_send_task_events", SAME, ""),
         ("worker_enable_remote_control", SAME, ""),
         ("worker_hijack_root_logger", SAME, ""),
-        ("worker_redirect_stdouts worker_redirect_stdouts_level", SAME, ""),
+        ("worker_redirect_stdouts worker_redirect_stdouts_level", SAME, "A printed line is one line of the log."),
         ("worker_log_color", SAME, ""),
         ("worker_log_format worker_task_log_format worker_log_datefmt worker_task_log_datefmt", SAME, ""),
         (
-            "worker_autoscaler worker_consumer worker_timer worker_timer_precision worker_agent",
+            "worker_autoscaler",
+            BETTER,
+            "A subclass of `ignitetasks.worker.autoscale.Autoscaler`: its `decide(now, size, busy)` says by how much.",
+        ),
+        (
+            "worker_consumer worker_timer worker_timer_precision worker_agent",
             GONE,
             "The worker has no exchangeable inner parts. Use signals, or custom control commands.",
         ),

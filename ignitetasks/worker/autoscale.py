@@ -5,8 +5,11 @@ Pure: the supervisor tells it the time and what it sees, and does what it says. 
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import Final
+from typing import Any, Final
+
+from ignitetasks.errors import ConfigurationError
 
 #: Seconds children have to be idle before the pool shrinks; the environment variable is Celery's.
 KEEPALIVE_SECONDS: Final = float(os.environ.get("AUTOSCALE_KEEPALIVE", "30"))
@@ -17,7 +20,7 @@ GROW_SECONDS: Final = 0.2
 class Autoscaler:
     """Watches one pool.
 
-    A class of your own, named by the setting ``worker_autoscaler``, has the same constructor and `decide`.
+    The setting ``worker_autoscaler`` names a class of your own: a subclass, usually with another `decide`.
 
     Args:
         max_concurrency: Largest pool.
@@ -93,3 +96,26 @@ class Autoscaler:
             return 0
         by, self._enough = self._spare, None
         return -max(by, 0)
+
+
+def load(named: Any) -> type[Autoscaler]:
+    """Returns the class that the setting ``worker_autoscaler`` names.
+
+    Args:
+        named: ``module:Class``, ``module.Class``, a class, or None for `Autoscaler`.
+
+    Raises:
+        ConfigurationError: It cannot be imported, or is no subclass of `Autoscaler`.
+    """
+    found: Any = named or Autoscaler
+    if isinstance(found, str):
+        module, _, name = found.partition(":") if ":" in found else found.rpartition(".")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigurationError(f"worker_autoscaler names {named!r}, which cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Autoscaler)):
+        raise ConfigurationError(
+            f"worker_autoscaler names {named!r}, which is no subclass of ignitetasks.worker.autoscale.Autoscaler."
+        )
+    return found

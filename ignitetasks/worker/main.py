@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Final, TextIO
 
 from ignitetasks import log
+from ignitetasks.app.log import redirected
 from ignitetasks.config import check_queue, state_home
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.worker import lifecycle
@@ -191,7 +192,8 @@ def run_worker(
         return reloading.run_reloading()
     worker = make_worker(app, plan)
     print_banner(app, plan, log_stream)
-    return worker.run()
+    with redirected(app):
+        return worker.run()
 
 
 def make_worker(

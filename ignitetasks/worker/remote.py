@@ -263,7 +263,7 @@ class PoolRemote(Remote):
         slots: Slots,
         hands: Hands,
         children: Children,
-        scaler: type = Autoscaler,
+        scaler: type[Autoscaler] = Autoscaler,
     ) -> None:
         """Prepare.
 

@@ -73,7 +73,7 @@ def request_of(
         parent_id=delivery[PARENT_ID],
         group=delivery[GROUP_ID],
         hostname=hostname,
-        timelimit=(soft_ms / 1000 or None, hard_ms / 1000 or None),
+        timelimit=[hard_ms / 1000 or None, soft_ms / 1000 or None],
         delivery_info={"exchange": "", "routing_key": queue, "priority": priority, "redelivered": lost > 0},
         called_directly=False,
         ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ignitetasks import frames, jvm, log, signals
 from ignitetasks.errors import IgniteTasksError, OperationalError
-from ignitetasks.worker import base, killing, lifecycle, node, pools
+from ignitetasks.worker import autoscale, base, killing, lifecycle, node, pools
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
@@ -68,7 +68,8 @@ class Supervisor:
         self._signals = SignalQueue()
         self._selector = selectors.DefaultSelector()
         self._children = Children(self.slots, self._selector, self._fork)
-        self._remote = PoolRemote(app, plan, self.slots, self, self._children)
+        scaler = autoscale.load(getattr(getattr(app, "conf", None), "worker_autoscaler", None))
+        self._remote = PoolRemote(app, plan, self.slots, self, self._children, scaler)
         self._notify = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._connection: frames.LaneConnection | None = None
         self._address: NodeAddress | None = None

@@ -113,7 +113,7 @@ def request_facts(self) -> dict[str, object]:
         "expires": request.expires,
         "retries": request.retries,
         "deliveries": request.deliveries,
-        "timelimit": list(request.timelimit),
+        "timelimit": list(request.timelimit or ()),
         "root_id": request.root_id,
         "parent_id": request.parent_id,
         "hostname": request.hostname,

@@ -95,7 +95,7 @@ def test_options_reach_the_task():
     seen = facts(priority=7, headers={"trace": "abc", "n": 1}, soft_time_limit=30, time_limit=60)
     assert seen["priority"] == 7
     assert seen["headers"] == {"trace": "abc", "n": 1}
-    assert seen["timelimit"] == [30, 60]
+    assert seen["timelimit"] == [60, 30]
 
 
 def test_options_reach_the_record(node, queue):

@@ -52,6 +52,9 @@ def test_autodiscovered_tasks_run_with_the_projects_settings(send, shop_worker, 
     until(lambda: "adding 2 prices" in shop_worker.text(), "the task's line in the log")
     line = next(line for line in shop_worker.text().splitlines() if "adding 2 prices" in line)
     assert f"{TASKS}.total" in line
+    until(lambda: "printed for 2 prices" in shop_worker.text(), "what the task has printed")
+    line = next(line for line in shop_worker.text().splitlines() if "printed for 2 prices" in line)
+    assert "WARNING" in line or "warning" in line
     assert "There is no broker" in shop_worker.text() and "One process has one connection" in shop_worker.text()
     assert send("big", 300_000).get(timeout=PATIENCE) == "x" * 300_000
 

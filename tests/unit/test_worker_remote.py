@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import signal
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lane_server import PATIENCE
 from test_worker_supervisor import WorkerUnderTest, gone, until
+from worker_app import PlainApp
 
 from ignitetasks import frames
+from ignitetasks.errors import ConfigurationError
 from ignitetasks.events.event import unpack
 from ignitetasks.serializers import Codecs
-from ignitetasks.worker.autoscale import Autoscaler
+from ignitetasks.worker.autoscale import Autoscaler, load
 
 CODECS = Codecs(("msgpack",))
 _numbers = itertools.count(1)
@@ -241,6 +244,31 @@ class TestAutoscaler:
         assert scaler.decide(29, 8, 2) == 0
         assert scaler.decide(31, 8, 2) == -3
         assert scaler.decide(32, 5, 5) == 5
+
+
+class Eager(Autoscaler):
+    """Grows by one whenever it may."""
+
+    def decide(self, now, size, busy):
+        return min(1, self.max_concurrency - size)
+
+
+@pytest.mark.parametrize("named", [f"{__name__}:Eager", f"{__name__}.Eager", Eager])
+def test_the_setting_names_the_autoscaler(named):
+    assert load(named) is Eager
+    assert load(None) is Autoscaler
+
+
+@pytest.mark.parametrize("named", ["nowhere:Scaler", f"{__name__}:Nobody", "plain", int, "pathlib:Path"])
+def test_an_autoscaler_that_is_none_is_named(named):
+    with pytest.raises(ConfigurationError, match="worker_autoscaler names"):
+        load(named)
+
+
+def test_a_worker_uses_the_autoscaler_of_the_settings(start, monkeypatch):
+    monkeypatch.setattr(PlainApp, "conf", SimpleNamespace(worker_autoscaler=Eager, task_routes=None), raising=False)
+    one = start(concurrency=1, autoscale=(2, 1))
+    one.server.next_peer("child", child=1)
 
 
 # -- events -------------------------------------------------------------------------------------------------------
