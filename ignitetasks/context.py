@@ -124,6 +124,18 @@ class Request:
         return self.id
 
     @property
+    def task_id(self) -> str | None:
+        """The task's id, as receivers of ``task_received`` know it."""
+        return self.id
+
+    @property
+    def name(self) -> str | None:
+        """The task's name, as receivers of ``task_received`` know it."""
+        return self.task
+
+    task_name = name
+
+    @property
     def redelivered(self) -> bool:
         """Whether an earlier execution of this attempt was lost with its process."""
         return self.deliveries > 0

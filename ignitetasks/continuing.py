@@ -36,6 +36,9 @@ _LONGEST_MEMBER = 100
 #: From so many ends on, each carries the failure without its traceback.
 _MANY_ENDS = 100
 
+#: Ends that errbacks are told of.
+_TOLD = frozenset({states.FAILURE_CODE, states.DEAD_CODE, states.REJECTED_CODE})
+
 _log = log.get_logger("canvas")
 
 End = tuple[str, int, bytes | None, str | None, Template]
@@ -101,7 +104,7 @@ class Continuing:
 
     def failed(self, state: int, payload: bytes | None, error_type: str | None, request: Request) -> Spawn | None:
         """Says what follows any other end: errbacks, and the same end for what will never run."""
-        if state in (states.FAILURE_CODE, states.DEAD_CODE) and self._task.canvas.get("e"):
+        if state in _TOLD and self._task.canvas.get("e"):
             self._call_errbacks(payload, request)
         line, place = self._rest()
         if place < len(line):

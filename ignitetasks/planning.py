@@ -35,6 +35,8 @@ EXPLAINED: Mapping[str, str] = {
 _SILENT = frozenset(
     {"add_to_parent", "argsrepr", "kwargsrepr", "origin", "declare", "utc", "timeout", "timeouts", "throw"}
 )
+#: Options that a message broker would have sent as properties; they are told to the task (``request.properties``).
+_PROPERTIES = ("app_id", "cluster_id", "message_id", "type", "user_id")
 _explained: set[str] = set()
 
 
@@ -45,7 +47,7 @@ class _Change:
         now_ms: The present.
     """
 
-    __slots__ = ("fields", "flags_off", "flags_on", "now_ms", "shadow", "template")
+    __slots__ = ("fields", "flags_off", "flags_on", "now_ms", "properties", "shadow", "template")
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -54,6 +56,12 @@ class _Change:
         self.flags_on = 0
         self.flags_off = 0
         self.shadow: str | None = None
+        self.properties: dict[str, str] = {}
+
+    def extra(self) -> dict[str, Any]:
+        """Returns what goes to the task beside the headers."""
+        found = {"shadow": self.shadow, "properties": self.properties}
+        return {name: value for name, value in found.items() if value}
 
     def flag(self, bit: int, on: bool) -> None:
         """Sets or clears a bit of the template's flags."""
@@ -126,6 +134,15 @@ def _put_shadow(change: _Change, value: Any) -> None:
     change.shadow = _text("shadow")(value)
 
 
+def _property(name: str) -> _Setter:
+    rule = _text(name)
+
+    def put(change: _Change, value: Any) -> None:
+        change.properties[name] = rule(value)
+
+    return put
+
+
 def _put_retry_policy(change: _Change, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise InvalidOption(f"retry_policy must be a map, not {value!r}")
@@ -173,6 +190,7 @@ _SETTERS: Mapping[str, _Setter] = {
     "task_id": _plan_field("task_id", check.check_task_id),
     "time_limit": _template("hard_ms", lambda value: check.limit_ms("time_limit", value)),
     "track_started": _flag("track_started", message.TRACK_STARTED),
+    **{name: _property(name) for name in _PROPERTIES},
 }
 #: All options of a call.
 CALL_OPTIONS = frozenset(_SETTERS) | frozenset(EXPLAINED) | _SILENT
@@ -226,8 +244,8 @@ def change_plan(plan: Plan, call: Mapping[str, Any], now_ms: int) -> Plan:
             _explain(name, value, plan.template.task)
         elif value is not None:
             setter(change, value)
-    if change.shadow is not None:
-        change.template["options"] = message.encode_call_options(call.get("headers"), {"shadow": change.shadow})
+    if extra := change.extra():
+        change.template["options"] = message.encode_call_options(call.get("headers"), extra)
     return change.applied(plan)
 
 

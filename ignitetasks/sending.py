@@ -157,6 +157,7 @@ def handle_of(
         result._epoch = None  # another session submitted it, so its completion has to be asked for
     else:
         metrics.submitted.inc()
+    result.ignored = bool(template.flags & IGNORE_RESULT)
     if template.parent_id is not None:
         note_child(result)
     return result

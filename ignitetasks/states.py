@@ -19,6 +19,7 @@ RECEIVED = "RECEIVED"
 NAMES: tuple[str, ...] = (PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED, DEAD, REJECTED, IGNORED)
 CODES: dict[str, int] = {name: code for code, name in enumerate(NAMES)}
 
+RETRY_CODE = 2
 SUCCESS_CODE = 3
 FAILURE_CODE = 4
 REVOKED_CODE = 5

@@ -151,6 +151,7 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
             if inspect.iscoroutine(value):
                 value = deferred.load("asyncio").run(value)
         except errors.Reject as error:
+            watch.report_failure(request, error, ExceptionInfo(error))
             watch.refused(request, states.REJECTED, error)
             return states.REJECTED, error
         except errors.Ignore as error:

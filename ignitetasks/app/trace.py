@@ -48,6 +48,8 @@ def tell(watch: Watch, kind: int, error: BaseException) -> None:
     if kind == RETRY:
         watch.retried(request, error)
     elif kind == REJECT:
+        if not getattr(error, "requeue", False):
+            watch.report_failure(request, error, ExceptionInfo(error))
         watch.refused(request, states.REJECTED, error)
     elif kind == IGNORE:
         watch.refused(request, states.IGNORED, error)
@@ -105,19 +107,23 @@ class Watch:
         einfo = ExceptionInfo(error)
         if "on_failure" in self.hooks:
             self._call(request, task.on_failure, error, task_id, args, kwargs, einfo)
-        if signals.task_failure.receivers:
-            signals.task_failure.send(
-                sender=task,
-                task_id=task_id,
-                exception=error,
-                args=args,
-                kwargs=kwargs,
-                traceback=error.__traceback__,
-                einfo=einfo,
-            )
+        self.report_failure(request, error, einfo)
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.FAILURE, error, task_id, args, kwargs, einfo)
         self._over(request, states.FAILURE, error)
+
+    def report_failure(self, request: Request, error: BaseException, einfo: ExceptionInfo) -> None:
+        """Sends the signal of a run that has failed, or was rejected for good."""
+        if signals.task_failure.receivers:
+            signals.task_failure.send(
+                sender=self.task,
+                task_id=request.id,
+                exception=error,
+                args=request.args,
+                kwargs=request.kwargs,
+                traceback=error.__traceback__,
+                einfo=einfo,
+            )
 
     def retried(self, request: Request, reason: BaseException) -> None:
         """Tells that a run asked to be repeated.

@@ -208,9 +208,12 @@ def _append(steps: list[Any], other: Any, app: Any) -> None:
     """Appends a call, a group or a chord: after a group it becomes the body of a chord, after a chord part of its."""
     last: Any = steps[-1] if steps else None
     if _is_group(last) and not _is_group(other):
-        steps[-1] = Signature.TYPES["chord"](last, other, app=app)
-        if len(steps) > 1 and _is_chord(steps[-2]):
-            steps[-2].body = steps[-2].body | steps.pop()
+        made = Signature.TYPES["chord"](steps.pop(), other, app=app)
+        if steps and _is_chord(steps[-1]):
+            steps[-1] = steps[-1].clone()
+            steps[-1].body = steps[-1].body | made
+        else:
+            steps.append(made)
     elif _is_chord(last) and not _is_chord(other):
         steps[-1] = last.clone()
         steps[-1].body = steps[-1].body | other

@@ -24,7 +24,13 @@ def _header(tasks: Any, app: Sender | None) -> Any:
         return tasks
     if isinstance(tasks, Signature):
         return tasks.kwargs["tasks"] if tasks.subtask_type == "chain" else [tasks]
-    return [maybe_signature(one, app=app) for one in tasks or ()]
+    return [_call(one, app) for one in tasks or ()]
+
+
+def _call(one: Any, app: Sender | None) -> Any:
+    """Returns the signature of what stands in a header; a task stands for a call without arguments of its own."""
+    known = isinstance(one, Mapping) or not hasattr(one, "name")
+    return maybe_signature(one, app=app) if known else Signature(one, app=app)
 
 
 @Signature.register_type()

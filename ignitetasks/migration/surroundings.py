@@ -167,8 +167,8 @@ MODULES: tuple[Entry, ...] = (
         ),
         (
             "celery.contrib.testing.manager / celery.contrib.testing.mocks",
-            GONE,
-            "They test Celery itself. Use the fixtures of `ignitetasks.contrib.pytest`.",
+            SAME,
+            "`TaskMessage1` is gone: there is one form of a message.",
         ),
         (
             "celery.loaders / celery.loaders.base / celery.loaders.app / celery.loaders.default / celery.platforms",

@@ -85,8 +85,8 @@ class EagerResult(AsyncResult[R]):
         return self._state == states.SUCCESS
 
     def failed(self) -> bool:
-        """Tells whether it failed."""
-        return self._state == states.FAILURE
+        """Tells whether it failed, or was rejected."""
+        return self._state in (states.FAILURE, states.REJECTED)
 
     def exists(self) -> bool:
         """True."""

@@ -12,6 +12,7 @@ from typing import Any
 from ignitetasks import states
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ResultExpired
+from ignitetasks.failure import Failure
 from ignitetasks.message import (
     BODY_REF,
     COMPLETION_REF,
@@ -22,6 +23,13 @@ from ignitetasks.message import (
     decode_result,
     is_terminal,
 )
+
+
+def _retried(code: int, record: Mapping[str, Any] | None) -> Failure | None:
+    """Returns what the last run of a task raised that is to run again."""
+    if code != states.RETRY_CODE or record is None or record.get("note") or record.get("result") is None:
+        return None
+    return Failure.decode(record["result"])
 
 
 class ResultBase:
@@ -106,11 +114,16 @@ class Facts(ResultBase):
 
     @property
     def result(self) -> Any:
-        """The return value, the exception of a task that failed, what a running one has told of itself, or None."""
+        """The return value, the exception of a task that failed or is retried, what a running one has told, or None."""
         code, record = self._ask()
         if is_terminal(code) or code == EXPIRED_STATE:
             return self._open()[1]
-        if record is None or not record.get("note"):
+        if record is None:
+            return None
+        failure = _retried(code, record)
+        if failure is not None:
+            return failure.rebuild(self.source.task_modules)
+        if not record.get("note"):
             return None
         return decode_result(self.source.client.codecs, self.id, record.get("result"))
 
@@ -121,9 +134,11 @@ class Facts(ResultBase):
 
     @property
     def traceback(self) -> str | None:
-        """The remote traceback of a task that failed, else None."""
-        if not self.ready():
-            return None
+        """The remote traceback of a task that failed or is retried, else None."""
+        code, record = self._ask()
+        if not is_terminal(code) and code != EXPIRED_STATE:
+            failure = _retried(code, record)
+            return failure.traceback or None if failure is not None else None
         good, value = self._open()
         if good:
             return None
@@ -140,8 +155,8 @@ class Facts(ResultBase):
         return self._state_code() == states.SUCCESS_CODE
 
     def failed(self) -> bool:
-        """Tells whether the task has ended with an exception, or was lost for good."""
-        return self._state_code() in (states.FAILURE_CODE, states.DEAD_CODE)
+        """Tells whether the task has ended with an exception, was rejected, or was lost for good."""
+        return self._state_code() in (states.FAILURE_CODE, states.DEAD_CODE, states.REJECTED_CODE)
 
     def _record(self, name: str) -> Any:
         try:

@@ -57,7 +57,7 @@ class AsyncResult(Kin, Generic[R]):
         task_name: The task's name where known, else None.
         parent: The handle of what comes before it in a workflow, or None.
         led_to: The handles of what comes after it, where it was made by sending the workflow.
-        ignored: True makes ``get`` return None at once.
+        ignored: True where no result is kept (``ignore_result``): ``get`` returns None at once.
     """
 
     __slots__ = (
@@ -258,6 +258,8 @@ class AsyncResult(Kin, Generic[R]):
         return self._await().__await__()
 
     async def _await(self) -> R:
+        if self.ignored:
+            return None  # type: ignore[return-value]
         futures = deferred.load("futures")
         hub = self.source.client.hub
         if self._place is not None and (self._epoch is None or not hub.is_current(self._epoch)):

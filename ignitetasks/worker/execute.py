@@ -16,6 +16,7 @@ from ignitetasks.app.trace import Watch, running_request, tell
 from ignitetasks.context import Request
 from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
+from ignitetasks.result import AsyncResult, GroupResult
 from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import PLAIN, Codecs, Data, compress
 from ignitetasks.signals import running
@@ -289,6 +290,8 @@ class Runner:
     def _encode(self, value: Any, delivery: Delivery) -> Data:
         if value is None and self._none is not None:
             return self._none
+        if isinstance(value, (AsyncResult, GroupResult)) and self._serializer != "pickle":
+            value = value.as_tuple()
         payload = message.encode_result(self._codecs, delivery[ID], value, self._serializer)
         return compress(payload, self._compression) if self._compression else payload
 

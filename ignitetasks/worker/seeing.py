@@ -78,7 +78,12 @@ def request_of(
         called_directly=False,
         ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),
         shadow=overrides.get("shadow"),
-        properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2},
+        properties={
+            "correlation_id": delivery[ID],
+            "priority": priority,
+            "delivery_mode": 2,
+            **overrides.get("properties", {}),
+        },
         options=overrides,
         owner=task,
         **continuing.ties_of(canvas),

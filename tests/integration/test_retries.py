@@ -49,6 +49,8 @@ def test_the_state_between_two_runs_is_retry(app, node, log, label):
     sent = app.send_task("suite_tasks.waits_long", (label,))
     until(lambda: sent.state == "RETRY", "the state RETRY")
     assert not sent.ready()
+    assert isinstance(sent.result, Exception)
+    assert "tomorrow" in sent.traceback
     assert node.record(sent.id)["eta_ms"] > 0
     assert sent.revoke() == "REVOKED"
     assert log.count(label) == 1

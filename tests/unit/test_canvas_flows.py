@@ -44,6 +44,16 @@ CASES = {
         [11, 101, 1001, 2001],
     ),
     "chord": (lambda t: chord([t.add.s(2, 2), t.add.s(4, 4)], t.tsum.s()), 12),
+    "groups of one after another": (
+        lambda t: chain(
+            group(t.identity.si(1), t.identity.si(2)),
+            group(t.identity.si(3), t.identity.si(4)),
+            group(t.identity.si(5), t.identity.si(6)),
+            t.tsum.s(),
+        ),
+        11,
+    ),
+    "a task itself in a header": (lambda t: t.identity.s([1, 2]) | chord([t.tsum, t.tsum], t.tsum.s()), 6),
     "empty header": (lambda t: chord([], t.add_to_all.s(9)), []),
     "empty group and task": (lambda t: group([]) | t.add_to_all.s(9), []),
     "header of one": (lambda t: chord([t.add.s(2, 5)], t.add_to_all.s(9)), [16]),
