@@ -47,7 +47,7 @@ class _Change:
         now_ms: The present.
     """
 
-    __slots__ = ("fields", "flags_off", "flags_on", "now_ms", "properties", "shadow", "template")
+    __slots__ = ("extra", "fields", "flags_off", "flags_on", "headers", "now_ms", "template")
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -55,13 +55,8 @@ class _Change:
         self.fields: dict[str, Any] = {}
         self.flags_on = 0
         self.flags_off = 0
-        self.shadow: str | None = None
-        self.properties: dict[str, str] = {}
-
-    def extra(self) -> dict[str, Any]:
-        """Returns what goes to the task beside the headers."""
-        found = {"shadow": self.shadow, "properties": self.properties}
-        return {name: value for name, value in found.items() if value}
+        self.headers: Mapping[str, Any] | None = None
+        self.extra: dict[str, Any] = {}
 
     def flag(self, bit: int, on: bool) -> None:
         """Sets or clears a bit of the template's flags."""
@@ -73,6 +68,8 @@ class _Change:
     def applied(self, plan: Plan) -> Plan:
         """Returns a plan with these changes."""
         given, new, template = self.template, self.fields, plan.template
+        if self.headers is not None or self.extra:
+            given["options"] = message.encode_call_options(self.headers, self.extra)
         if "soft_ms" in given or "hard_ms" in given:
             soft, hard = given.get("soft_ms", template.soft_ms), given.get("hard_ms", template.hard_ms)
             check.check_limits(soft / 1000, hard / 1000)
@@ -131,14 +128,14 @@ def _put_expires(change: _Change, value: Any) -> None:
 
 
 def _put_shadow(change: _Change, value: Any) -> None:
-    change.shadow = _text("shadow")(value)
+    change.extra["shadow"] = _text("shadow")(value)
 
 
 def _property(name: str) -> _Setter:
     rule = _text(name)
 
     def put(change: _Change, value: Any) -> None:
-        change.properties[name] = rule(value)
+        change.extra.setdefault("properties", {})[name] = rule(value)
 
     return put
 
@@ -151,7 +148,7 @@ def _put_retry_policy(change: _Change, value: Any) -> None:
 
 
 def _put_headers(change: _Change, value: Any) -> None:
-    change.template["options"] = message.encode_call_options(check.headers(value))
+    change.headers = check.headers(value)
 
 
 def _text(name: str) -> Callable[[Any], str]:
@@ -235,28 +232,32 @@ def change_plan(plan: Plan, call: Mapping[str, Any], now_ms: int) -> Plan:
         now_ms: The present.
 
     Raises:
-        InvalidOption: An option does not exist or has a value it cannot have.
+        InvalidOption: An option is misspelled or has a value it cannot have.
     """
     change = _Change(now_ms)
     for name, value in call.items():
         setter = _SETTERS.get(name)
-        if setter is None:
+        if setter is not None:
+            if value is not None:
+                setter(change, value)
+        elif name not in _SILENT:
+            if name not in EXPLAINED:
+                change.extra.setdefault("properties", {})[name] = value
             _explain(name, value, plan.template.task)
-        elif value is not None:
-            setter(change, value)
-    if extra := change.extra():
-        change.template["options"] = message.encode_call_options(call.get("headers"), extra)
     return change.applied(plan)
 
 
 def _explain(name: str, value: Any, task: str) -> None:
-    if name in _SILENT:
-        return
-    reason = EXPLAINED.get(name)
-    if reason is None:
+    """Says once what becomes of an option that is none of ours.
+
+    Raises:
+        InvalidOption: It is spelled almost like one of ours.
+    """
+    if name not in EXPLAINED and check.near(name, CALL_OPTIONS):
         raise check.unknown_option(name, CALL_OPTIONS, f"a call of {task}")
     if value is not None and name not in _explained:
         _explained.add(name)
+        reason = EXPLAINED.get(name, "it is only handed on: the task finds it in request.properties")
         _log.warning("an option of a call has no effect here", option=name, task=task, reason=reason)
 
 

@@ -118,6 +118,8 @@ class Attributes:
     def __getattr__(self, name: str) -> Any:
         setting = FROM_CONFIG.get(name)
         if setting is None:
+            if hasattr(type(self), name):
+                object.__getattribute__(self, name)  # a property of the class failed: its own error is the one to tell
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return self.app.conf[setting]
 

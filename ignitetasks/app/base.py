@@ -75,7 +75,8 @@ class IgniteTasks(Periodic, Running, Dispatching):
         settings: Settings | None = None,
         **overrides: Any,
     ) -> None:
-        name = overrides.pop("name", "app" if main is None else main)
+        given_name = overrides.pop("name", main)
+        name = "app" if given_name is None else given_name
         if not naming.is_name(name):
             raise ConfigurationError(f"an app's name is a text that is not empty, not {name!r}")
         for part, instead in _NO_PARTS.items():
@@ -88,6 +89,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
             raise ConfigurationError("give either settings= or single settings, not both")
         self._client: Client | None = None
         super().__init__(name, settings or Settings.from_env(**own))
+        self._is_named = given_name is not None
         self.autofinalize = autofinalize
         self.strict_typing = strict_typing
         if task_cls is not None:

@@ -63,7 +63,14 @@ class Calls(Attributes, Composing[P, R]):
             OutcomeUnknown: Perhaps sent.
         """
         plan = self._plan
-        return self.apply_async(args, kwargs) if plan is None else self._send(plan, args, kwargs)
+        if plan is None or self._sends_its_own_way:
+            return self.apply_async(args, kwargs)
+        return self._send(plan, args, kwargs)
+
+    @property
+    def _sends_its_own_way(self) -> bool:
+        """Whether a class of a project's own, or a test, has put something else in the place of `apply_async`."""
+        return getattr(self.apply_async, "__func__", None) is not _APPLY_ASYNC
 
     def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[R]:
         if self._arity is not None:
@@ -187,7 +194,8 @@ class Calls(Attributes, Composing[P, R]):
         call = {name: value for name, value in options.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
         app = self._app or self.app
-        if app.eager or signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+        listened = signals.before_task_publish.receivers or signals.after_task_publish.receivers
+        if app.eager or listened or self._sends_its_own_way:
             # These run code of others right here: it may block, or want an event loop of its own.
             return await part.in_thread(self.apply_async, args, kwargs, **call)  # type: ignore[no-any-return]
         self._check(args, kwargs)
@@ -297,3 +305,7 @@ class Calls(Attributes, Composing[P, R]):
     def AsyncResult(self, task_id: str, **_: Any) -> AsyncResult[R]:  # Celery's name
         """Returns the handle of a task by its id."""
         return AsyncResult(task_id, self.app, task_name=self.name)
+
+
+#: What `delay` may do without; made here, where the class is complete.
+_APPLY_ASYNC = Calls.apply_async

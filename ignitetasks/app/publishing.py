@@ -42,7 +42,8 @@ def send(app: Any, name: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     headers = {**_headers(name, chosen[0], template, args, kwargs), **own_headers}
     body = (list(args), dict(kwargs), {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
     news = {"exchange": "", "routing_key": template.queue, "headers": headers, "body": body}
-    properties = {"correlation_id": chosen[0], "priority": template.priority, "reply_to": ""}
+    known = {"correlation_id": chosen[0], "priority": template.priority, "reply_to": ""}
+    properties = {**known, **extra.get("properties", {})}
     signals.before_task_publish.send(sender=name, properties=properties, declare=[], retry_policy={}, **news)
     custom = {key: value for key, value in headers.items() if key not in _OWN or key in own_headers}
     template = template._replace(options=message.encode_call_options(custom, extra))

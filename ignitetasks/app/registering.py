@@ -39,6 +39,8 @@ class Registering(Configured):
 
     #: Class of the app's tasks where no other is named; a class, or its dotted name.
     task_cls: Any = TaskClass
+    #: False where nobody chose the name: then it says nothing about another app of the same name.
+    _is_named = True
 
     def __init__(self, name: str, base: Settings) -> None:
         super().__init__(base)
@@ -156,9 +158,10 @@ class Registering(Configured):
                 options.get("pydantic_context"),
                 options.get("pydantic_dump_kwargs"),
             )
-        task: TaskClass[Any, Any] = kind()
+        task: TaskClass[Any, Any] = kind.__new__(kind)
         given = {key: value for key, value in options.items() if key not in MAKING}
         task.define(body, name, self, given)
+        kind.__init__(task)  # last: a class of a project's own may look there at the name and at what will be run
         return self._add(task)
 
     @overload
@@ -202,7 +205,8 @@ class Registering(Configured):
 
     def _add(self, task: TaskClass[Any, Any]) -> TaskClass[Any, Any]:
         with _lock:
-            for app in [one for one in _state.all_apps() if one is self or one.name == self.name]:
+            twins = [one for one in _state.all_apps() if one.name == self.name and one._is_named and one is not self]
+            for app in [self, *twins] if self._is_named else [self]:
                 other = app._tasks.get(task.name)
                 if other is not None and not naming.same_source(other.fn, task.fn, app is self):
                     whose = "this app" if app is self else f"another app that is also called {self.name!r}"

@@ -118,6 +118,10 @@ class Task(Hooks, Calls[P, R]):
         object.__setattr__(self, "_app", app)
         self.reset()
 
+    def _get_app(self) -> Any:
+        """Returns who sends its calls; extensions of tasks call it by this name."""
+        return self.app
+
     @property
     def fn(self) -> Callable[..., Any]:
         """The user's function: that of the decorator, or the method `run` of a class."""

@@ -12,12 +12,14 @@ from ignitetasks.result.handle import AsyncResult
 
 R = TypeVar("R")
 
+_NO_ID = "-"
+
 
 class EagerResult(AsyncResult[R]):
     """How a task that was run eagerly ended.
 
     Args:
-        id: Its id.
+        id: Its id; None where it was never run.
         ret_value: What it returned, or the exception it raised.
         state: Name of its state.
         traceback: Formatted traceback of the exception.
@@ -26,8 +28,12 @@ class EagerResult(AsyncResult[R]):
 
     __slots__ = ("_state", "_traceback", "_value")
 
-    def __init__(self, id: str, ret_value: Any, state: str, traceback: Any = None, name: str | None = None) -> None:
-        super().__init__(id, task_name=name)
+    def __init__(
+        self, id: str | None, ret_value: Any, state: str, traceback: Any = None, name: str | None = None
+    ) -> None:
+        super().__init__(id or _NO_ID, task_name=name)
+        if id is None:
+            self.id = None  # type: ignore[assignment]
         self._value = ret_value
         self._state = state
         self._traceback = traceback

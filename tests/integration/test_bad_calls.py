@@ -149,7 +149,6 @@ REFUSED = {
         InvalidOption,
         "has no option 'prioritty'; did you mean 'priority'",
     ),
-    "option nobody knows": ({"zzz": 3}, InvalidOption, "has no option 'zzz'; the options are: acks_late"),
     "flag that is no flag": ({"ignore_result": "yes"}, InvalidOption, "ignore_result must be True or False, not 'yes'"),
     "no delivery at all": (
         {"max_deliveries": 0},

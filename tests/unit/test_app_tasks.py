@@ -151,10 +151,15 @@ def test_bad_options_name_themselves_and_send_nothing(shop, options):
 def test_unknown_option_gets_a_hint(shop):
     with pytest.raises(InvalidOption, match="did you mean 'countdown'"):
         shop.add.apply_async((1,), countdwn=3)
-    with pytest.raises(InvalidOption, match="has no option 'colour'"):
-        shop.app.send_task("x", colour=1)
     with pytest.raises(InvalidOption, match="has no option 'max_retrys'"):
         shop.app.task(max_retrys=3)(lambda: 1)
+
+
+def test_an_option_that_is_nobody_s_is_handed_to_the_task(shop):
+    shop.add.apply_async((1,), once={"graceful": True}, headers={"trace": "7"}, shadow="sum")
+    headers, extra = message.decode_call_options(shop.last.options)
+    assert headers == {"trace": "7"}
+    assert extra == {"shadow": "sum", "properties": {"once": {"graceful": True}}}
 
 
 @pytest.mark.parametrize("value", [{"max_retries": -1}, {"autoretry_for": 5}, {"bind": "x"}, {"idempotency_key": "k"}])
@@ -609,6 +614,15 @@ def test_two_apps_with_one_name():
     with pytest.raises(DuplicateTask, match="another app that is also called 'twins'"):
         one.task(name="y")(module_level)
     IgniteTasks("single").task(name="y")(module_level)
+
+
+def test_apps_without_a_name_do_not_meet():
+    one, two = IgniteTasks(), IgniteTasks()
+    one.task(name="y")(module_level)
+    two.task(name="y")(other_module_level)
+    assert (one.tasks["y"](), two.tasks["y"]()) == (1, 2)
+    with pytest.raises(DuplicateTask, match="already taken in this app"):
+        one.task(name="y")(other_module_level)
 
 
 def test_send_task_by_name(shop):

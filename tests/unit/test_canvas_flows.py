@@ -413,7 +413,7 @@ def test_stamps_are_seen_by_the_tasks(t):
 @pytest.mark.parametrize(
     ("make", "place"),
     [
-        (lambda t: chain(t.add.s(1, 2), t.add.s(1)).set(nonsense=1), "nonsense"),
+        (lambda t: chain(t.add.s(1, 2), t.add.s(1)).set(prioritty=1), "prioritty"),
         (lambda t: t.add.s(1, 2).set(countdown=1, eta=2) | t.add.s(1), "countdown and eta"),
         (lambda t: t.add.s(1, 2) | t.add.s(1).set(idempotency_key="k"), "idempotency_key"),
         (lambda t: chord([t.add.s(1, 2)]), "needs a body"),

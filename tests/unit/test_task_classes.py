@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import pickle
 import sys
 import types
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fakes import FakeTransport
@@ -14,6 +17,7 @@ from ignitetasks import IgniteTasks, Task, current_app, current_task, message, s
 from ignitetasks.app import Celery
 from ignitetasks.errors import ArgumentError, ConfigurationError, DuplicateTask, InvalidOption, NotRegistered
 from ignitetasks.local import Proxy
+from ignitetasks.result import EagerResult
 
 
 @pytest.fixture
@@ -202,6 +206,57 @@ def test_a_task_made_twice_by_functions_is_the_last_one(app):
     assert make(2)() == 2 and app.tasks["again"]() == 2
     with pytest.raises(DuplicateTask):
         app.task(name="again")(lambda: 3)
+
+
+def test_a_property_of_a_class_that_fails_says_why(app):
+    class Locking(Task):
+        @property
+        def lock(self):
+            return self._get_app().no_such_thing
+
+    task = app.task(base=Locking, name="locking")(lambda: 1)
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = task.lock
+    with pytest.raises(AttributeError, match="Locking has no attribute 'lck'"):
+        _ = task.lck
+
+
+def test_a_class_sees_its_task_when_it_is_made(app):
+    class Signed(Task):
+        def __init__(self):
+            self.seen = (self.name, list(inspect.signature(self.run).parameters), self.colour)
+
+    task = app.task(base=Signed, name="signed", colour="red")(lambda first, second: 1)
+    assert task.seen == ("signed", ["first", "second"], "red")
+
+
+def test_delay_goes_the_way_of_apply_async(app):
+    class Once(Task):
+        sent = 0
+
+        def apply_async(self, *args, **kwargs):
+            self.sent += 1
+            return super().apply_async(*args, **kwargs)
+
+    task = app.task(base=Once, name="once")(lambda: 1)
+    plain = app.task(name="plain")(lambda: 1)
+    for _ in range(3):
+        task.delay()
+        plain.delay()
+    asyncio.run(task.adelay())
+    task.s().delay()
+    assert task.sent == 5
+    with patch.object(plain, "apply_async") as sent:
+        plain.delay()
+    sent.assert_called_once_with((), {})
+    with patch("ignitetasks.app.task.Task.apply_async") as sent:
+        plain.delay()
+    sent.assert_called_once_with((), {})
+
+
+def test_the_result_of_a_task_that_was_never_run(app):
+    result = EagerResult(None, None, "REJECTED")
+    assert (result.id, result.state, repr(result)) == (None, "REJECTED", "<EagerResult: None>")
 
 
 def test_current_app_and_task(app):

@@ -55,6 +55,7 @@ def test_create_task(celery_app, celery_worker):
 
 def test_shared_task_and_config(celery_app, celery_worker):
     assert celery_app.conf.task_default_queue == "mine"
+    assert (celery_app.conf.broker_url, celery_app.conf.result_backend) == ("amqp://", "redis://")
     assert shared_add.delay(1, 2).get(timeout=10) == 3
 
 @pytest.mark.celery(task_default_queue="other")
@@ -118,6 +119,33 @@ def test_pool(ignitetasks_app, ignitetasks_worker):
     assert ignitetasks_worker.pool == "threads"
 """
     assert "2 passed" in run_pytest(tmp_path, conftest=conftest, suite=suite)
+
+
+def test_each_module_may_redefine_a_fixture_for_itself(tmp_path):
+    suite = """
+def test_without(celery_app, celery_worker):
+    assert celery_app.conf.task_default_queue == "mine"
+    assert celery_worker.pool == "solo"
+"""
+    (tmp_path / "test_own.py").write_text(
+        """
+import pytest
+@pytest.fixture
+def queue():
+    return "asked"
+@pytest.fixture
+def celery_config(queue):
+    return {"task_default_queue": queue}
+@pytest.fixture
+def celery_worker_pool():
+    return "threads"
+@pytest.mark.parametrize("queue", ["a", "b"])
+def test_with_parameters(celery_app, celery_worker, queue):
+    assert celery_app.conf.task_default_queue == queue
+    assert celery_worker.pool == "threads"
+"""
+    )
+    assert "3 passed" in run_pytest(tmp_path, suite=suite)
 
 
 def test_the_plugin_loads_nothing_of_the_package_for_those_who_do_not_use_it():

@@ -69,15 +69,17 @@ def TestApp(  # Celery's name
         **kwargs: Further arguments of `IgniteTasks`.
     """
     given = {**DEFAULT_TEST_CONFIG, **(config or {})}
-    given.pop("result_backend", None)
-    url = broker or given.pop("broker_url", None)
-    given.pop("broker_url", None)
+    configured = given.pop("broker_url", None)
+    url = broker or configured
+    urls = {"broker_url": url, "result_backend": given.pop("result_backend", backend)}
     if str(url).startswith(_OURS):
         kwargs["broker"] = url
     elif not _PLACES & (kwargs.keys() | given.keys()):
         kwargs["transport"] = f"memory://test.{os.getpid()}.{next(_numbers)}"
     app = IgniteTasks(name or "ignitetasks.tests", set_as_current=set_as_current, **kwargs)
     app.conf.update(given)
+    # Without the warning of a URL that means nothing here; extensions of tasks read them for servers of their own.
+    app.conf.changes.update({key: value for key, value in urls.items() if value is not None})
     return app
 
 
