@@ -6,6 +6,7 @@ send anything to workers but questions.
 
 from __future__ import annotations
 
+import os
 import re
 import signal as signals
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ SCHEDULED_LIMIT = 1_000
 REVOKED_LIMIT = 50_000
 #: Seconds added to the caller's time: the node answers when it is over, the call must outlast that.
 _GRACE_SECONDS = 10.0
+#: Length of the number of a call.
+_CALL_BYTES = 16
 
 #: How a rate is written.
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/([smh]))?")
@@ -56,7 +59,8 @@ def ask(client: Client, command: str, given: Given, names: Names, timeout: float
         timeout: Longest wait in seconds; 0 for no answer.
         limit: Most answers to wait for.
     """
-    body = PLAIN.encode(dict(given), root=command)
+    # Whatever is repeated after a cut has the same number, by which each worker knows what it has run already.
+    body = PLAIN.encode([os.urandom(_CALL_BYTES), dict(given)], root=command)
     chosen = None if names is None else list(names)
     answers = client.transport.call(
         "control", command, body, chosen, round(timeout * 1000), limit or _ALL, timeout=timeout + _GRACE_SECONDS

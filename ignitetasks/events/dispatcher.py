@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from ignitetasks.errors import OperationalError, RequestError
+from ignitetasks.errors import OperationalError, OutcomeUnknown, RequestError
 from ignitetasks.events import local
 from ignitetasks.events.event import Event, group_from, pack
 
@@ -71,6 +71,8 @@ class EventDispatcher:
         self.on_enabled: set[Callable[[], Any]] = set()
         self.on_disabled: set[Callable[[], Any]] = set()
         self._waiting: list[bytes] = []
+        # Events that may be in the feed already: sent, and never answered.
+        self._unsure: list[bytes] = []
         self._lock = threading.Lock()
         if enabled:
             self.enable()
@@ -129,22 +131,33 @@ class EventDispatcher:
         """
         with self._lock:
             batch, self._waiting = self._waiting, []
-        if not batch:
+            unsure, self._unsure = self._unsure, []
+        if not batch and not unsure:
             return
         if local.send is not None:
             for one in batch:
                 local.send(one)
-        else:
-            try:
-                self.app.client.transport.call("events_append", batch)
-            except OperationalError:
-                if not self.buffer_while_offline:
-                    raise
-                with self._lock:
-                    self._waiting = [*batch, *self._waiting]
-                return
+        elif not (self._append(unsure, batch, True) and self._append(batch, [], False)):
+            return
         if self.on_send_buffered is not None:
             self.on_send_buffered()
+
+    def _append(self, events: list[bytes], behind: list[bytes], repeated: bool) -> bool:
+        """Sends events; keeps them, and those behind them, where the cluster cannot be reached."""
+        if not events:
+            return True
+        try:
+            self.app.client.transport.call("events_append", events, repeated)
+        except OperationalError as error:
+            if not self.buffer_while_offline:
+                raise
+            with self._lock:
+                if repeated or isinstance(error, OutcomeUnknown):
+                    self._unsure, self._waiting = events, [*behind, *self._waiting]
+                else:
+                    self._waiting = [*events, *behind, *self._waiting]
+            return False
+        return True
 
     def close(self) -> None:
         """Sends what is collected."""

@@ -102,9 +102,11 @@ class Transport(ABC):
         ``control(command, body, destinations, timeout_ms, limit)`` asks the workers (None: all) and returns pairs of a
         worker's name and its answer as soon as each has answered or is gone, after the time, or when ``limit`` (0: all)
         have come; with ``timeout_ms`` 0 it returns none.
-        ``events_append(events)`` returns when they are durable, ``events_read(cursor, limit, wait_ms)`` gives
-        ``[cursor, [[place, bytes], ...], dropped]``: what comes after the place ``cursor`` (0: the oldest, -1: from now
-        on), waiting while there is nothing, and how many were deleted before they could be read.
+        ``events_append(events, repeated)`` returns when they are durable; ``repeated`` says that the same call may have
+        been made in the last two minutes, and no two events of a sender are equal.
+        ``events_read(cursor, limit, wait_ms)`` gives ``[cursor, [[place, bytes], ...], dropped]``: what comes after the
+        place ``cursor`` (0: the oldest, -1: from now on), waiting while there is nothing, and how many were deleted
+        before they could be read.
 
         Args:
             op: Name of the operation.

@@ -27,9 +27,10 @@ from ignitetasks.transport.base import LaneAddress, Transport
 
 T = TypeVar("T")
 
-#: Repeating these after a cut would do more than was asked for: a second stop would meet the next node, a command
-#: would be run again by every worker, an event would be told twice.
-_ONCE = frozenset({"stop", "control", "events_append"})
+#: Repeating this after a cut would do more than was asked for: a second stop would meet the next node.
+_ONCE = frozenset({"stop"})
+#: Their last argument says whether the same call may have been made before.
+_SAYS_REPEATED = frozenset({"events_append"})
 #: These change something, so that a missing answer leaves the outcome open.
 _CHANGING = frozenset(
     {"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "kv_put", "control", "events_append", "stop"}
@@ -90,8 +91,13 @@ class RetryingTransport(Transport):
         return self._run("watch", None, lambda _attempt, _timeout: self._inner.watch(session, ids))
 
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
-        """See `Transport.call`; ``stop``, ``control`` and ``events_append`` are not repeated once sent."""
-        return self._run(op, timeout, lambda _attempt, seconds: self._inner.call(op, *args, timeout=seconds))
+        """See `Transport.call`; ``stop`` is not repeated once sent."""
+
+        def send(attempt: int, seconds: float) -> Any:
+            given = args if not attempt or op not in _SAYS_REPEATED else (*args[:-1], True)
+            return self._inner.call(op, *given, timeout=seconds)
+
+        return self._run(op, timeout, send)
 
     def put_blob(self, blob_id: str, data: Data, ttl_ms: int) -> BlobRef:
         """See `Transport.put_blob`; storing twice is storing once."""

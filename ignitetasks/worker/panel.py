@@ -7,6 +7,7 @@ commands.py) and must not know sockets: the supervisor hands it what came and se
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -19,6 +20,8 @@ from ignitetasks.worker.model import WorkerApp, WorkerPlan
 
 F = TypeVar("F", bound=Callable[..., Any])
 _logger = log.get_logger("worker.control")
+#: So many calls are remembered, in case one of them comes again.
+_REMEMBERED = 256
 
 
 class CommandInfo(NamedTuple):
@@ -159,6 +162,28 @@ class Later(NamedTuple):
     ask: Callable[[Callable[[Any], None]], None]
 
 
+class _Call:
+    """One call of a command: its answer, once there is one, and who waits for that."""
+
+    __slots__ = ("_answer", "_waiting")
+
+    def __init__(self) -> None:
+        self._answer: bytes | None = None
+        self._waiting: list[Callable[[bytes], None]] = []
+
+    def tell(self, answer: Callable[[bytes], None]) -> None:
+        if self._answer is None:
+            self._waiting.append(answer)
+        else:
+            answer(self._answer)
+
+    def answered(self, data: bytes) -> None:
+        self._answer = data
+        waiting, self._waiting = self._waiting, []
+        for answer in waiting:
+            answer(data)
+
+
 class Panel:
     """Runs commands of one worker; the registry itself is one for all.
 
@@ -177,6 +202,7 @@ class Panel:
             state: What commands get.
         """
         self.state = state
+        self._calls: OrderedDict[bytes, _Call] = OrderedDict()
 
     @classmethod
     def register(cls, *args: Any, **options: Any) -> Any:
@@ -192,27 +218,48 @@ class Panel:
     def handle(self, command: str, body: bytes, answer: Callable[[bytes], None]) -> None:
         """Run one command and give its answer, now or later; no exception leaves this method.
 
+        A command that changes something is run once, however often the same call comes: its caller repeats a call
+        that was cut.
+
         Args:
             command: Its name.
-            body: Its encoded keyword arguments.
+            body: The call's number and the encoded keyword arguments.
             answer: Takes the encoded answer, once.
         """
-        result = self._run(command, body)
-        if not isinstance(result, Later):
-            answer(encode(result))
-            return
         try:
-            result.ask(lambda value: answer(encode(value)))
+            number, given = decode(body)
         except Exception as error:
             answer(encode(_failed(command, error)))
+            return
+        call = self._calls.get(number)
+        if call is not None:
+            call.tell(answer)
+            return
+        call = _Call()
+        call.tell(answer)
+        if number and self._changes(command):
+            self._calls[number] = call
+            if len(self._calls) > _REMEMBERED:
+                self._calls.popitem(last=False)
+        result = self._run(command, given)
+        if not isinstance(result, Later):
+            call.answered(encode(result))
+            return
+        try:
+            result.ask(lambda value: call.answered(encode(value)))
+        except Exception as error:
+            call.answered(encode(_failed(command, error)))
 
-    def _run(self, command: str, body: bytes) -> Any:
+    def _changes(self, command: str) -> bool:
+        return any(info.type == "control" for name, info in self.meta.items() if command in (name, info.alias))
+
+    def _run(self, command: str, given: Mapping[str, Any]) -> Any:
         function = self.data.get(command)
         if function is None:
             return {"error": f"no such command: {command!r}; `ignitetasks inspect --list` shows what there is"}
         started = time.monotonic()
         try:
-            return function(self.state, **decode(body))
+            return function(self.state, **given)
         except (SystemExit, WorkerShutdown):
             # How commands written for Celery ask for the worker's end.
             self.state.worker.shut_down()
@@ -281,12 +328,12 @@ def encode(value: Any) -> bytes:
         return PLAIN.encode(_plain(value))
 
 
-def decode(body: bytes) -> dict[str, Any]:
-    """Returns the keyword arguments that a caller has sent."""
+def decode(body: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Returns the number of a call and the keyword arguments that its caller has sent."""
     if not len(body):
-        return {}
-    value = PLAIN.decode(body, what="the command's arguments")
-    return {str(key): item for key, item in value.items()}
+        return b"", {}
+    number, value = PLAIN.decode(body, what="the command's arguments")
+    return bytes(number), {str(key): item for key, item in value.items()}
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

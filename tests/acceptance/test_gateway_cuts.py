@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from support import EmbeddedNode
+from support import EmbeddedNode, Processes, start_worker
 from tcp_proxy import Cut, Proxy
 
 from ignitetasks import IgniteTasks
@@ -131,7 +132,52 @@ def test_an_answer_that_comes_too_late_is_unknown_and_one_record(node, proxy):
     proxy.arm("submit", Cut("answer", delay=2.0))
     with pytest.raises(OutcomeUnknown, match="same task id or idempotency key"):
         app.send_task("cuts.none", queue="late", idempotency_key="late", retry=False)
-    again = _app(node, proxy).send_task("cuts.none", queue="late", idempotency_key="late")
-    assert not again.created
+    other = _app(node, proxy)
+    assert not other.send_task("cuts.none", queue="late", idempotency_key="late").created
+    other.close()
     assert _records(node)["late"] == 1
     app.close()
+
+
+def _points(proxy, op, call):
+    """Returns some points at which a call can be cut, those around its ends among them."""
+    proxy.arm(op, None)
+    call()
+    request, answer = proxy.request_size, proxy.answer_size
+    return [
+        *(Cut("request", after) for after in (0, 9, request // 2, request - 1, request)),
+        *(Cut("answer", at) for at in (0, 1, answer // 2, answer - 1)),
+    ]
+
+
+def test_an_event_whose_call_is_cut_is_told_once(node, proxy):
+    app = _app(node, proxy)
+    with app.events.default_dispatcher() as sender:
+        cuts = _points(proxy, "events_append", lambda: sender.send("cut-measure"))
+        receiver = app.events.Receiver(since=node.call("events_read", -1, 1, 0)[0])
+        for index, cut in enumerate(cuts):
+            proxy.arm("events_append", cut)
+            sender.send("cut-here", index=index)
+    seen = [event["index"] for event in receiver.itercapture(limit=len(cuts), timeout=10)]
+    assert seen == list(range(len(cuts)))
+    assert node.call("events_read", receiver.cursor, 10, 0)[1] == []
+    app.close()
+
+
+def test_a_command_whose_call_is_cut_is_run_once(node, proxy, place):
+    processes = Processes(place, node.env)
+    try:
+        start_worker(processes, node.status, "chaos_app", name="cut", path=[Path(__file__).parent], concurrency=1)
+        app = _app(node, proxy)
+
+        def grow():
+            return app.control.pool_grow(1, reply=True, timeout=20)
+
+        cuts = _points(proxy, "control", grow)
+        for cut in cuts:
+            proxy.arm("control", cut)
+            assert list(grow()[0]["cut"]) == ["ok"]
+        assert app.control.inspect(timeout=20).stats()["cut"]["pool"]["max-concurrency"] == 2 + len(cuts)
+        app.close()
+    finally:
+        processes.stop_all()

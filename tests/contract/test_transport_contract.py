@@ -256,7 +256,8 @@ def test_settings_are_compared_and_set(bench):
 def test_events_are_read_from_a_cursor(bench):
     call = bench.transport.call
     now = call("events_read", -1, 10, 0)[0]
-    assert call("events_append", [b"one", b"two"]) == 2
+    assert call("events_append", [b"one", b"two"], False) == 2
+    assert call("events_append", [b"one", b"two"], True) == 2
     assert call("events_read", now, 10, 0) == [now + 2, [[now + 1, b"one"], [now + 2, b"two"]], 0]
     assert call("events_read", now + 1, 10, 0) == [now + 2, [[now + 2, b"two"]], 0]
     assert call("events_read", now + 2, 10, 1) == [now + 2, [], 0]

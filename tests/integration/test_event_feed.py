@@ -19,8 +19,8 @@ def read(node, cursor, limit=1000, wait_ms=0):
 
 def test_events_have_one_order_for_all_clients(node):
     now = read(node, -1)[0]
-    assert node.call("events_append", [b"a", b"b"]) == 2
-    node.call("events_append", [b"c"])
+    assert node.call("events_append", [b"a", b"b"], False) == 2
+    node.call("events_append", [b"c"], False)
     assert read(node, now) == (now + 3, [(now + 1, b"a"), (now + 2, b"b"), (now + 3, b"c")], 0)
     assert read(node, now + 1, limit=1) == (now + 2, [(now + 2, b"b")], 0)
     assert read(node, now + 3) == (now + 3, [], 0)
@@ -32,7 +32,7 @@ def test_a_reader_hears_of_an_event_at_once(node):
     reader = threading.Thread(target=lambda: heard.append(read(node, now, wait_ms=20_000)))
     reader.start()
     other = Client(node.settings)
-    other.transport.call("events_append", [b"news"])
+    other.transport.call("events_append", [b"news"], False)
     reader.join(15)
     assert heard == [(now + 1, [(now + 1, b"news")], 0)]
     other.close()
@@ -40,7 +40,7 @@ def test_a_reader_hears_of_an_event_at_once(node):
 
 def test_what_cannot_be_an_event_is_refused(node):
     with pytest.raises(PayloadTooLarge):
-        node.call("events_append", [bytes(40_000)])
+        node.call("events_append", [bytes(40_000)], False)
     with pytest.raises(BadRequest, match="another cluster"):
         read(node, 1 << 40)
 
@@ -68,21 +68,31 @@ def test_workers_write_to_the_feed_over_the_lane(node, label):
 
 def test_events_outlive_the_node_and_their_places_go_on(tmp_path):
     with EmbeddedNode(tmp_path / "data", durability="power") as node:
-        node.call("events_append", [b"%d" % number for number in range(100)])
+        node.call("events_append", [b"%d" % number for number in range(100)], False)
         node.kill()
         node.start()
         position, events, dropped = read(node, 40)
         assert (position, dropped) == (100, 0)
         assert events == [(seq, b"%d" % (seq - 1)) for seq in range(41, 101)]
-        node.call("events_append", [b"next"])
+        node.call("events_append", [b"next"], False)
         assert read(node, 100) == (101, [(101, b"next")], 0)
 
 
-def test_an_append_whose_answer_is_missing_is_not_repeated(tmp_path):
+def test_an_append_that_comes_again_is_taken_once(node):
+    now = read(node, -1)[0]
+    assert node.call("events_append", [b"once", b"only"], False) == 2
+    assert node.call("events_append", [b"once", b"only"], True) == 2
+    assert node.call("events_append", [b"not yet"], True) == 1
+    assert [body for _, body in read(node, now)[1]] == [b"once", b"only", b"not yet"]
+
+
+def test_an_append_whose_answer_is_missing_says_so_and_can_be_repeated(tmp_path):
     with EmbeddedNode(tmp_path / "data") as node:
-        node.call("events_append", [b"first"])
+        node.call("events_append", [b"first"], False)
         node.kill()
         with pytest.raises(OutcomeUnknown):
-            node.call("events_append", [b"cut"])
+            node.call("events_append", [b"cut"], False)
         node.start()
-        assert [body for _, body in read(node, 0)[1]] == [b"first"]
+        node.call("events_append", [b"cut"], True)
+        node.call("events_append", [b"first"], True)
+        assert [body for _, body in read(node, 0)[1]] == [b"first", b"cut"]

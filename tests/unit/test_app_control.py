@@ -35,7 +35,7 @@ class Node:
         return getattr(self, f"_{op}")(*args)
 
     def _control(self, command: str, body: bytes, names: Any, timeout_ms: int, limit: int) -> Any:
-        self.sent.append((command, CODECS.decode(body), names, timeout_ms, limit))
+        self.sent.append((command, CODECS.decode(body)[1], names, timeout_ms, limit))
         if not timeout_ms:
             return []
         chosen = WORKERS if names is None else [name for name in WORKERS if name in names]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ignitetasks import IgniteTasks
-from ignitetasks.errors import NotConnected, RequestError, ResultTimeout
+from ignitetasks.errors import NotConnected, OutcomeUnknown, RequestError, ResultTimeout
 from ignitetasks.events import NOW, OLDEST, Event, EventDispatcher, EventReceiver, group_from, local
 from ignitetasks.events.event import pack, text, unpack
 from ignitetasks.events.snapshot import Polaroid, camera_class
@@ -23,6 +23,7 @@ class Feed:
         self.events: list[tuple[int, bytes]] = []
         self.commands: list[str] = []
         self.broken = False
+        self.answers = True
 
     def add(self, *events: dict[str, Any]) -> None:
         for event in events:
@@ -32,7 +33,11 @@ class Feed:
         if self.broken:
             raise NotConnected("no way")
         if op == "events_append":
-            self.add(*map(unpack, args[0]))
+            sent, repeated = args
+            if not (repeated and sent[0] in [body for _, body in self.events]):
+                self.add(*map(unpack, sent))
+            if not self.answers:
+                raise OutcomeUnknown("no answer")
             return None
         if op == "control":
             self.commands.append(args[0])
@@ -116,6 +121,15 @@ class TestDispatcher:
         feed.broken = False
         patient.send("task-c")
         assert [unpack(data)["type"] for _, data in feed.events] == ["task-a", "task-c"]
+
+    def test_what_may_be_there_already_is_sent_again_as_such(self, app: IgniteTasks, feed: Feed) -> None:
+        feed.answers = False
+        patient = app.events.Dispatcher()
+        patient.send("task-a")
+        patient.send("task-b")
+        feed.answers = True
+        patient.send("task-c")
+        assert [unpack(data)["type"] for _, data in feed.events] == ["task-a", "task-b", "task-c"]
 
     def test_in_a_worker_it_goes_beside_the_outcomes(
         self, app: IgniteTasks, feed: Feed, monkeypatch: pytest.MonkeyPatch

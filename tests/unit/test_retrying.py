@@ -184,9 +184,19 @@ def test_a_node_that_comes_back_within_the_deadline():
     assert NodeRefusal("X").args[0] == "X"
 
 
-@pytest.mark.parametrize("op", ["stop", "control", "events_append"])
-def test_what_must_not_be_done_twice_is_not_repeated_after_a_cut(inner, transport, op):
+def test_an_append_that_is_repeated_says_so(inner, transport):
+    seen = []
+    inner.node.op_events_append = lambda events, repeated: seen.append((list(events), repeated))
     inner.errors = [ConnectionCut("cut")]
-    with pytest.raises(OutcomeUnknown):
-        transport.call(op)
-    assert inner.attempts == [op]
+    transport.call("events_append", [b"a"], False)
+    assert (inner.attempts, seen) == (["events_append"] * 2, [([b"a"], True)])
+    transport.call("events_append", [b"b"], False)
+    assert seen[1:] == [([b"b"], False)]
+
+
+def test_a_command_is_repeated_after_a_cut_as_it_was(inner, transport):
+    seen = []
+    inner.node.op_control = lambda *asked: seen.append(asked)
+    inner.errors = [ConnectionCut("cut")]
+    transport.call("control", "pool_grow", b"numbered", None, 0, 1)
+    assert (inner.attempts, seen) == (["control"] * 2, [("pool_grow", b"numbered", None, 0, 1)])

@@ -90,7 +90,7 @@ def run(worker: NotedWorker) -> Callable[..., Any]:
 
     def ask(command: str, **arguments: Any) -> Any:
         answers: list[bytes] = []
-        panel.handle(command, encode(arguments), answers.append)
+        panel.handle(command, encode([b"", arguments]), answers.append)
         assert len(answers) == 1
         return CODECS.decode(answers[0])
 
@@ -292,6 +292,32 @@ def test_a_failing_command_is_an_answer(run: Any) -> None:
 
 
 def test_arguments_and_answers_as_bytes() -> None:
-    assert decode(b"") == {}
-    assert decode(encode({"a": 1})) == {"a": 1}
+    assert decode(b"") == (b"", {})
+    assert decode(encode([b"n", {"a": 1}])) == (b"n", {"a": 1})
     assert "object" in CODECS.decode(encode({"x": [object()], 1: 1 << 70}))["x"][0]
+
+
+def test_a_call_that_comes_again_is_run_once_and_answered_twice(worker: NotedWorker) -> None:
+    panel, size = make_panel(worker), worker.plan.concurrency
+    answers: list[bytes] = []
+    for _ in range(2):
+        panel.handle("pool_grow", encode([b"call 1", {"n": 2}]), answers.append)
+    assert len(answers) == 2 and answers[0] == answers[1]
+    assert worker.plan.concurrency == size + 2
+    panel.handle("pool_grow", encode([b"call 2", {"n": 2}]), answers.append)
+    assert worker.plan.concurrency == size + 4
+
+
+def test_what_only_looks_is_looked_at_again(worker: NotedWorker) -> None:
+    panel = make_panel(worker)
+    answers: list[bytes] = []
+    panel.handle("active_queues", encode([b"call", {}]), answers.append)
+    worker.listen(["elsewhere"])
+    panel.handle("active_queues", encode([b"call", {}]), answers.append)
+    assert answers[0] != answers[1]
+
+
+def test_arguments_that_are_none_are_answered(worker: NotedWorker) -> None:
+    answers: list[bytes] = []
+    make_panel(worker).handle("ping", encode({"no": "call"}), answers.append)
+    assert "error" in CODECS.decode(answers[0])

@@ -38,7 +38,7 @@ def start(lane_server, tmp_path):
 
 def send(one: WorkerUnderTest, command: str, **arguments: Any) -> int:
     number = next(_numbers)
-    one.worker.send(frames.CONTROL, [number, command, CODECS.encode(arguments)])
+    one.worker.send(frames.CONTROL, [number, command, CODECS.encode([b"", arguments])])
     return number
 
 

@@ -91,9 +91,11 @@ class Events:
         self._kept: deque[tuple[int, int, bytes]] = deque()
         self._last = 0
 
-    def events_append(self, events: Sequence[bytes]) -> int:
-        """Adds events at the end; returns how many."""
+    def events_append(self, events: Sequence[bytes], repeated: bool = False) -> int:
+        """Adds events at the end, unless the same call came before; returns how many there were."""
         with self._arrived:
+            if repeated and events and any(data == events[0] for _, _, data in self._kept):
+                return len(events)
             for event in events:
                 self._last += 1
                 self._kept.append((self._last, now_ms(), bytes(event)))

@@ -119,14 +119,15 @@ final class SharedOperations {
   }
 
   private void eventsAppend(RequestReader in, AnswerPacker out) throws IOException {
-    in.array("request", 1);
+    in.array("request", 2);
     int count = in.arrayUpTo("events", MAX_EVENTS);
     List<byte[]> events = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       events.add(in.bytes("event", EventsApi.MAX_EVENT));
     }
+    boolean repeated = in.bool("repeated");
     in.end();
-    apis.events().append(events);
+    apis.events().append(events, repeated);
     out.integer(count);
   }
 

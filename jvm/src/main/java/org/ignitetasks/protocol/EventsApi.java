@@ -27,9 +27,12 @@ public interface EventsApi {
   /**
    * Appends events in this order, and nothing between them; returns when they are durable.
    *
+   * @param repeated true if the same call may have been made in the last two minutes: if its first
+   *     event is there, nothing is appended. So no two events of a writer may be equal byte by
+   *     byte.
    * @throws org.ignitetasks.model.TasksException BUSY if too much waits to be written
    */
-  void append(List<byte[]> events);
+  void append(List<byte[]> events, boolean repeated);
 
   /**
    * Appends events soon; those that are too large, or for which there is no room because the feed

@@ -2,6 +2,7 @@ package org.ignitetasks.shared;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -48,7 +49,12 @@ public final class EventLog implements EventsApi, AutoCloseable {
   /** The writer's thread ends after so long without work. */
   private static final long LINGER_NANOS = 5_000_000_000L;
 
-  private record Waiting(List<byte[]> events, long bytes, CompletableFuture<Void> done) {}
+  private record Waiting(
+      List<byte[]> events, boolean repeated, long bytes, CompletableFuture<Void> done) {
+    byte[] first() {
+      return events.get(0);
+    }
+  }
 
   private final Ignite ignite;
   private final EventStore store;
@@ -92,12 +98,12 @@ public final class EventLog implements EventsApi, AutoCloseable {
   }
 
   @Override
-  public void append(List<byte[]> events) {
+  public void append(List<byte[]> events, boolean repeated) {
     if (events.isEmpty()) {
       return;
     }
     CompletableFuture<Void> done = new CompletableFuture<>();
-    if (!enqueue(events, done)) {
+    if (!enqueue(events, repeated, done)) {
       throw new TasksException(Code.BUSY, "Too many events wait to be written; try again.");
     }
     try {
@@ -114,7 +120,7 @@ public final class EventLog implements EventsApi, AutoCloseable {
   public void offer(List<byte[]> events) {
     List<byte[]> fitting = events.stream().filter(event -> event.length <= MAX_EVENT).toList();
     dropped.add(events.size() - fitting.size());
-    if (!fitting.isEmpty() && !enqueue(fitting, null)) {
+    if (!fitting.isEmpty() && !enqueue(fitting, false, null)) {
       dropped.add(fitting.size());
     }
   }
@@ -124,14 +130,14 @@ public final class EventLog implements EventsApi, AutoCloseable {
     return dropped.sum();
   }
 
-  private boolean enqueue(List<byte[]> events, CompletableFuture<Void> done) {
+  private boolean enqueue(List<byte[]> events, boolean repeated, CompletableFuture<Void> done) {
     long bytes = events.stream().mapToLong(event -> event.length + OVERHEAD).sum();
     lock.lock();
     try {
       if (closed || (queuedBytes > 0 && queuedBytes + bytes > WAITING_BYTES)) {
         return false;
       }
-      queue.add(new Waiting(events, bytes, done));
+      queue.add(new Waiting(events, repeated, bytes, done));
       queuedBytes += bytes;
       if (!writing) {
         writing = true;
@@ -209,9 +215,15 @@ public final class EventLog implements EventsApi, AutoCloseable {
 
   private void write(List<Waiting> batch) {
     List<byte[]> events = new ArrayList<>();
-    batch.forEach(one -> events.addAll(one.events));
     long[] tried = {0};
     try {
+      for (Waiting one : batch) {
+        // What came before it in this batch is there too, once this is written.
+        if (!one.repeated
+            || !(has(events, one.first()) || repeats.of(() -> store.has(one.first())))) {
+          events.addAll(one.events);
+        }
+      }
       repeats.of(
           () -> {
             store.append(events, tried[0], place -> tried[0] = place);
@@ -230,6 +242,10 @@ public final class EventLog implements EventsApi, AutoCloseable {
       lock.unlock();
     }
     wakeReaders();
+  }
+
+  private static boolean has(List<byte[]> events, byte[] wanted) {
+    return events.stream().anyMatch(event -> Arrays.equals(event, wanted));
   }
 
   private void failed(Waiting one, RuntimeException e) {

@@ -36,6 +36,9 @@ final class EventStore {
   /** Pages one append deletes more than it makes, so that none takes long. */
   private static final int TRIM_AHEAD = 8;
 
+  /** A call is repeated for so long at the most. */
+  private static final long REPEAT_MILLIS = 120_000;
+
   private static final int READ_PAGES = 64;
   private static final long READ_BYTES = 4 << 20;
 
@@ -67,6 +70,9 @@ final class EventStore {
    * @param trying told the place before the transaction commits
    */
   void append(List<byte[]> events, long tried, Consumer<Long> trying) {
+    if (events.isEmpty()) {
+      return;
+    }
     commit.accept(
         () ->
             inTransaction(
@@ -78,6 +84,26 @@ final class EventStore {
                   trying.accept(head.next());
                   write(rows, head, events);
                 }));
+  }
+
+  /** Says whether an event is among those of the last two minutes. */
+  boolean has(byte[] wanted) {
+    Head head = head();
+    long since = System.currentTimeMillis() - REPEAT_MILLIS;
+    for (long page = EventPages.pageOf(head.next()); page >= head.oldestPage(); page--) {
+      byte[] row = cache.get().get(EventPages.key(page));
+      if (row == null) {
+        continue; // the next event begins it
+      }
+      Page found = Page.decode(row);
+      if (found.appendedMillis() < since) {
+        return false;
+      }
+      if (found.events().stream().anyMatch(event -> Arrays.equals(event, wanted))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void inTransaction(Consumer<IgniteCache<String, byte[]>> work) {

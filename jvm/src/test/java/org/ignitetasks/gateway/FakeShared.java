@@ -14,6 +14,7 @@ final class FakeShared implements SettingsApi, ControlApi, EventsApi {
   final Map<String, Setting> settings = new TreeMap<>();
   final List<byte[]> events = new ArrayList<>();
   volatile String lastPut;
+  volatile boolean lastRepeated;
   volatile String lastRead;
   volatile String lastQuestion;
 
@@ -29,13 +30,14 @@ final class FakeShared implements SettingsApi, ControlApi, EventsApi {
   }
 
   @Override
-  public synchronized void append(List<byte[]> more) {
+  public synchronized void append(List<byte[]> more, boolean repeated) {
+    lastRepeated = repeated;
     events.addAll(more);
   }
 
   @Override
   public void offer(List<byte[]> more) {
-    append(more);
+    append(more, false);
   }
 
   @Override

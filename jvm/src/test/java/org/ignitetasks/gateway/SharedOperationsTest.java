@@ -2,6 +2,7 @@ package org.ignitetasks.gateway;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -87,7 +88,8 @@ class SharedOperationsTest {
   @Test
   void eventsAreAppendedAndReadFromACursor() throws IOException {
     List<byte[]> three = List.of(bytes("a"), bytes("b"), bytes("c"));
-    assertEquals(3L, client.call("events_append", three).value());
+    assertEquals(3L, client.call("events_append", three, true).value());
+    assertTrue(server.shared.lastRepeated);
     List<?> page = client.call("events_read", 1, 1, 3_600_000).list();
     assertEquals("1 1 30000", server.shared.lastRead);
     assertEquals(2L, page.get(0));
@@ -96,8 +98,9 @@ class SharedOperationsTest {
     assertEquals("b", new String((byte[]) event.get(1), StandardCharsets.UTF_8));
     assertEquals(2L, page.get(2));
     byte[] large = new byte[(32 << 10) + 1];
-    assertEquals("TOO_LARGE", client.call("events_append", List.of(large)).errorCode());
-    assertEquals("BAD_REQUEST", client.call("events_append", List.of("text")).errorCode());
+    assertEquals("TOO_LARGE", client.call("events_append", List.of(large), false).errorCode());
+    assertEquals("BAD_REQUEST", client.call("events_append", List.of("text"), false).errorCode());
+    assertEquals("BAD_REQUEST", client.call("events_append", three).errorCode());
     assertEquals("BAD_REQUEST", client.call("events_read", -2, 1, 0).errorCode());
     assertEquals(3, server.shared.events.size());
   }

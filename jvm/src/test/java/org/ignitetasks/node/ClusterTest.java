@@ -376,7 +376,7 @@ class ClusterTest {
           new Thread(
               () -> {
                 for (int i = 0; i < 20; i++) {
-                  member.events.append(List.of(new byte[] {1}, new byte[] {2}));
+                  member.events.append(List.of(new byte[] {1}, new byte[] {2}), false);
                 }
               });
       writers.add(writer);
@@ -405,7 +405,7 @@ class ClusterTest {
     Member survivor = MEMBERS.get(0);
     EventsApi.Page all = survivor.events.read(0, 1_000, 0);
     assertEquals(120, all.events().size());
-    survivor.events.append(List.of(new byte[] {3}));
+    survivor.events.append(List.of(new byte[] {3}), false);
     assertEquals(121, MEMBERS.get(1).events.read(120, 10, 20_000).cursor());
     SettingsApi.Setting setting = survivor.settings.get("b", "k");
     assertTrue(survivor.settings.put("b", "k", null, setting.version(), 0, null).done());

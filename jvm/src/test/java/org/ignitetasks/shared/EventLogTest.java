@@ -83,8 +83,8 @@ class EventLogTest {
   @Test
   void eventsAreReadInTheirOrderFromAnyPlace() {
     assertEquals(new Page(0, List.of(), 0), log.read(0, 10, 0));
-    log.append(events(1, 41));
-    log.append(events(41, 43));
+    log.append(events(1, 41), false);
+    log.append(events(41, 43), false);
     Page all = log.read(0, 1_000, 0);
     assertEquals(range(1, 42), places(all));
     assertEquals(42, all.cursor());
@@ -99,13 +99,13 @@ class EventLogTest {
 
   @Test
   void aReaderWaitsForWhatComes() throws Exception {
-    log.append(events(1, 2));
+    log.append(events(1, 2), false);
     CompletableFuture<Page> reading =
         CompletableFuture.supplyAsync(() -> log.read(EventsApi.NOW, 10, 20_000));
     CompletableFuture<Page> later = CompletableFuture.supplyAsync(() -> log.read(1, 10, 20_000));
     // As long as either waits: a reader of what comes may begin after everything so far.
     while (!later.isDone() || !reading.isDone()) {
-      log.append(events(2, 3));
+      log.append(events(2, 3), false);
     }
     assertEquals(2, later.get().events().get(0).seq());
     assertTrue(reading.get(20, TimeUnit.SECONDS).events().get(0).seq() >= 2);
@@ -121,7 +121,7 @@ class EventLogTest {
   @Test
   void theOldestGoWhenThereAreTooMany() {
     for (int i = 1; i <= 500; i += 10) {
-      log.append(events(i, i + 10));
+      log.append(events(i, i + 10), false);
     }
     Page kept = log.read(0, 1_000, 0);
     assertEquals(500, kept.cursor());
@@ -165,6 +165,41 @@ class EventLogTest {
   }
 
   @Test
+  void aCallThatComesAgainIsTakenOnceWhoeverTakesIt() {
+    log.append(events(1, 4), false);
+    log.append(events(1, 4), true);
+    assertEquals(range(1, 3), places(log.read(0, 100, 0)));
+    // Many others have written meanwhile, and another node is asked.
+    for (int i = 10; i < 90; i++) {
+      log.append(events(i, i + 1), false);
+    }
+    EventLog other = new EventLog(ignite, store(SMALL), new Repeats(5_000));
+    other.append(events(1, 4), true);
+    assertEquals(83, log.read(EventsApi.NOW, 1, 0).cursor());
+    // One that has not been done is done.
+    other.append(events(200, 202), true);
+    other.append(events(200, 202), true);
+    assertEquals(85, log.read(EventsApi.NOW, 1, 0).cursor());
+    other.close();
+  }
+
+  @Test
+  void aCallThatComesAgainWhileTheFirstWaitsIsTakenOnce() {
+    List<CompletableFuture<Void>> calls = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      int from = 10 * (i / 2);
+      boolean repeated = i % 2 == 1;
+      if (!repeated) {
+        log.offer(events(from, from + 2));
+      } else {
+        calls.add(CompletableFuture.runAsync(() -> log.append(events(from, from + 2), true)));
+      }
+    }
+    calls.forEach(CompletableFuture::join);
+    assertEquals(20, log.read(EventsApi.NOW, 1, 0).cursor());
+  }
+
+  @Test
   void manyWritersMakeOneOrderWithoutGaps() {
     EventLog other =
         new EventLog(
@@ -180,14 +215,14 @@ class EventLogTest {
           CompletableFuture.runAsync(
               () -> {
                 for (int i = 0; i < 100; i++) {
-                  mine.append(events(from + i, from + i + 1));
+                  mine.append(events(from + i, from + i + 1), false);
                   mine.offer(events(9_000, 9_001));
                 }
               }));
     }
     writers.forEach(CompletableFuture::join);
-    wide.append(events(1, 2));
-    other.append(events(1, 2));
+    wide.append(events(1, 2), false);
+    other.append(events(1, 2), false);
     Page all = wide.read(0, 10_000, 0);
     assertEquals(range(1, 802), places(all));
     other.close();
@@ -197,7 +232,7 @@ class EventLogTest {
   @Test
   void whatIsTooLargeIsDroppedAndCounted() {
     log.offer(List.of(new byte[EventsApi.MAX_EVENT + 1], new byte[] {5}));
-    log.append(events(1, 2));
+    log.append(events(1, 2), false);
     assertEquals(1, log.dropped());
     assertArrayEquals(new byte[] {5}, log.read(0, 10, 0).events().get(0).body());
   }
