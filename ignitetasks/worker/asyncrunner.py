@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ignitetasks import context, errors, message
 from ignitetasks.app import trace
+from ignitetasks.perprocess import PerProcess
 from ignitetasks.signals import running
 from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
@@ -23,6 +26,17 @@ from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, SOFT_MS, Delivery, En
 
 #: A coroutine that has met its hard limit may take so long to end; then it is left to itself.
 PATIENCE_SECONDS: Final = 5.0
+#: Threads for large values and for what follows a task; none of them ever waits for a task.
+_THREADS: Final = 4
+
+T = TypeVar("T")
+
+
+def _make_threads(_executor: Executor) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, "ignitetasks-values")
+
+
+_threads = PerProcess(_make_threads)
 
 
 def _nothing(_ending: Ending) -> None:
@@ -120,13 +134,17 @@ class AsyncRunner(Runner):
         delivery = run.delivery
         flags = delivery[FLAGS]
         if flags & message.CONTINUES:
-            return await asyncio.to_thread(continued.run, _Followed(self, run), delivery)
+            one = continued.Continued(self, delivery)
+            ending = await self._aside(one.begin)
+            if ending is not None:
+                return ending
+            return await self._aside(one.end, await self._execute(run, one.args, one.kwargs, one.kept))
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         try:
             if delivery[BODY] != self._empty_body:
                 decode = functools.partial(self._decode, delivery[BODY], flags)
-                args, kwargs = await asyncio.to_thread(decode) if flags & message.BODY_REF else decode()
+                args, kwargs = await self._aside(decode) if flags & message.BODY_REF else decode()
         except errors.NotConnected:
             raise
         except BaseException as error:
@@ -155,14 +173,17 @@ class AsyncRunner(Runner):
                 trace.tell(watch, ending[0], error)
             return ending
         large = payload is not None and len(payload) > self._inline
-        ending = (
-            await asyncio.to_thread(self._success, payload, delivery) if large else self._success(payload, delivery)
-        )
+        ending = await self._aside(self._success, payload, delivery) if large else self._success(payload, delivery)
         if keep is not None:
             keep += (value, asks)
         elif asks is not None and asks.asks:
-            return await asyncio.to_thread(continued.with_additions, self, delivery, ending, asks)
+            return await self._aside(continued.with_additions, self, delivery, ending, asks)
         return ending
+
+    async def _aside(self, work: Callable[..., T], *args: Any) -> T:
+        """Await what may wait for large values, in a thread that tasks cannot occupy with what they put in threads."""
+        call = functools.partial(copy_context().run, work, *args)
+        return await asyncio.get_running_loop().run_in_executor(_threads.of(self._executor), call)
 
     async def _within_limits(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
         delivery = run.delivery
@@ -191,24 +212,3 @@ class AsyncRunner(Runner):
             # It has caught the hard limit and gone on: too late all the same.
             raise late[0]
         return value
-
-
-class _Followed:
-    """A runner for a thread that works out what follows a task, while the task itself runs in the loop."""
-
-    def __init__(self, runner: AsyncRunner, run: Run) -> None:
-        self.task = runner.task
-        self.codecs = runner.codecs
-        self.blobs = runner.blobs
-        self.arguments = runner.arguments
-        self.request = runner.request
-        self._runner = runner
-        self._run = run
-        self._loop = asyncio.get_running_loop()
-
-    def execute(
-        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
-    ) -> Ending:
-        """Run the task in the loop, and wait for its end in this thread."""
-        work = self._runner._execute(self._run, args, kwargs, keep)
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -71,6 +71,78 @@ def _continuing(runner: ContinuedRunner, delivery: Delivery, canvas: dict[str, A
     return Continuing(app, put_blob, Ended(delivery[ID], root, delivery[PARENT_ID], delivery[GROUP_ID], canvas))
 
 
+class Continued:
+    """One run of a task that something follows: what it is given, and what its end brings about.
+
+    Both steps may wait for large values, so an event loop does them in a thread; the task itself runs between them.
+
+    Args:
+        runner: Runs the task itself.
+        delivery: As it came from the node.
+
+    Attributes:
+        args: Its positional arguments, once they are known.
+        kwargs: Its keyword arguments.
+        kept: Is given the return value and the request by what runs the task.
+    """
+
+    def __init__(self, runner: ContinuedRunner, delivery: Delivery) -> None:
+        self._runner = runner
+        self._delivery = delivery
+        self._canvas: dict[str, Any] = {}
+        self._follow: Continuing | None = None
+        self.args: list[Any] = []
+        self.kwargs: dict[str, Any] = {}
+        self.kept: list[Any] = []
+
+    def begin(self) -> Ending | None:
+        """Work out the arguments.
+
+        Returns:
+            None where the task is to run; how it ended where it cannot.
+
+        Raises:
+            NotConnected: The node went away while a large value was fetched or stored.
+        """
+        runner, delivery = self._runner, self._delivery
+        try:
+            canvas = self._canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
+        except Exception as error:
+            return failed(error)  # what follows cannot be known
+        try:
+            self._follow = _continuing(runner, delivery, canvas)
+            self.args, self.kwargs = runner.arguments(delivery)
+            results = self._follow.header()
+            if results is not None and not canvas.get("i"):
+                self.args = [results, *self.args]
+        except errors.NotConnected:
+            raise
+        except Exception as error:
+            return self._failed(failed(error))
+        return None
+
+    def end(self, ending: Ending) -> Ending:
+        """Add to the end of the task what follows it.
+
+        Args:
+            ending: How the task itself ended.
+
+        Raises:
+            NotConnected: The node went away while a large value was fetched or stored.
+        """
+        if ending[0] == SUCCESS and self._follow is not None:
+            try:
+                return (*ending[:4], self._follow.succeeded(*self.kept))
+            except errors.NotConnected:
+                raise
+            except Exception as error:
+                ending = failed(error)
+        return self._failed(ending)
+
+    def _failed(self, ending: Ending) -> Ending:
+        return _failed(self._runner, self._delivery, self._canvas, ending, self.args, self.kwargs)
+
+
 def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
     """Run a task that waited for others, or that something follows.
 
@@ -81,32 +153,11 @@ def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
     Returns:
         How it ended, with what follows.
     """
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    kept: list[Any] = []
-    try:
-        canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
-    except Exception as error:
-        return failed(error)  # what follows cannot be known
-    try:
-        follow = _continuing(runner, delivery, canvas)
-        args, kwargs = runner.arguments(delivery)
-        results = follow.header()
-        if results is not None and not canvas.get("i"):
-            args = [results, *args]
-    except errors.NotConnected:
-        raise
-    except Exception as error:
-        return _failed(runner, delivery, canvas, failed(error), args, kwargs)
-    ending = runner.execute(delivery, args, kwargs, kept)
-    if ending[0] == SUCCESS:
-        try:
-            return (*ending[:4], follow.succeeded(*kept))
-        except errors.NotConnected:
-            raise
-        except Exception as error:
-            ending = failed(error)
-    return _failed(runner, delivery, canvas, ending, args, kwargs)
+    one = Continued(runner, delivery)
+    ending = one.begin()
+    if ending is not None:
+        return ending
+    return one.end(runner.execute(delivery, one.args, one.kwargs, one.kept))
 
 
 def _failed(

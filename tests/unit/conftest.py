@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lane_server import LaneServer
+from worker_process import WorkerUnderTest
 
 from ignitetasks.events import local
 
@@ -13,6 +16,20 @@ def lane_server():
     server = LaneServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def start(lane_server, tmp_path):
+    """Forks workers: ``start(concurrency=2, ...)``."""
+    started: list[WorkerUnderTest] = []
+
+    def make(**options: Any) -> WorkerUnderTest:
+        started.append(WorkerUnderTest(lane_server, tmp_path, **options))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(autouse=True)

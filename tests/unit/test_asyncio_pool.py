@@ -346,3 +346,41 @@ def test_what_follows_a_coroutine_follows_it(app):
         with pytest.raises(TimeLimitExceeded):
             (plus.s(1, 2) | long.s() | plus.s(3)).apply_async().get(timeout=20)
     assert len(loops) == 1
+
+
+def test_tasks_that_something_follows_run_at_the_same_time_and_take_no_threads(app):
+    arrived: list[int] = []
+
+    @app.task(name="meet")
+    async def meet(n: int) -> int:
+        arrived.append(n)
+        while len(arrived) < 60:
+            await asyncio.sleep(0.001)
+        return await asyncio.to_thread(lambda: n)
+
+    @app.task(name="next")
+    async def following(n: int) -> int:
+        return n + 1
+
+    with app.local_worker(pool="asyncio", concurrency=60):
+        results = [(meet.s(n) | following.s()).apply_async() for n in range(60)]
+        assert [one.get(timeout=20) for one in results] == list(range(1, 61))
+
+
+def test_a_task_that_something_follows_can_be_revoked(app, tmp_path):
+    @app.task(name="wait", track_started=True)
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            (tmp_path / "cancelled").touch()
+            raise
+
+    with app.local_worker(pool="asyncio"):
+        last = (wait.s() | wait.si()).apply_async()
+        first = last.parent
+        until(lambda: first.state == "STARTED")
+        first.revoke(terminate=True)
+        until((tmp_path / "cancelled").exists)
+        with pytest.raises(TaskRevokedError):
+            last.get(timeout=20)

@@ -10,7 +10,7 @@ from pathlib import Path
 import lane_server as lane
 import pytest
 from fakes import TOKEN, FakeGateway
-from test_worker_supervisor import WorkerUnderTest, until
+from worker_process import WorkerUnderTest, until
 
 from ignitetasks import IgniteTasks, log
 from ignitetasks.config import Settings

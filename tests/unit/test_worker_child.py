@@ -261,9 +261,9 @@ def test_a_batch_too_large_for_a_frame_is_split(start):
     assert [outcome[0] for outcome in one.peer.wait_for(*sent)] == sent
 
 
-def test_threads_run_side_by_side(start):
+def test_threads_run_side_by_side(start, tmp_path):
     one = start(threads=4)
-    seqs = one.peer.run(*["thread_name"] * 4)
+    seqs = one.peer.run(*[("meet", (str(tmp_path), 4))] * 4)
     names = {decode_result(CODECS, "", outcome[2]) for outcome in one.peer.wait_for(*seqs)}
     assert len(names) == 4
 

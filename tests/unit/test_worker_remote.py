@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from lane_server import PATIENCE
-from test_worker_supervisor import WorkerUnderTest, gone, until
 from worker_app import PlainApp
+from worker_process import WorkerUnderTest, gone, run_until_open, until
 
 from ignitetasks import frames
 from ignitetasks.errors import ConfigurationError
@@ -21,19 +21,6 @@ from ignitetasks.worker.autoscale import Autoscaler, load
 
 CODECS = Codecs(("msgpack",))
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def start(lane_server, tmp_path):
-    started: list[WorkerUnderTest] = []
-
-    def make(**options: Any) -> WorkerUnderTest:
-        started.append(WorkerUnderTest(lane_server, tmp_path, **options))
-        return started[-1]
-
-    yield make
-    for one in started:
-        one.close()
 
 
 def send(one: WorkerUnderTest, command: str, **arguments: Any) -> int:
@@ -65,7 +52,7 @@ def test_every_pool_answers(start, pool):
 def test_active_is_what_the_slot_says(start, tmp_path, pool):
     one = start(pool=pool)
     running = tmp_path / "open"
-    (seq,) = one.child.run(("wait_for_file", (str(running),)))
+    (seq,) = run_until_open(one, running)
     until(lambda: is_running(one, seq))
     number = send(one, "active")
     (question,) = one.worker.expect(frames.HELD)
@@ -97,7 +84,7 @@ def held(one: WorkerUnderTest, seq: int, body: bytes, sent: bool = True) -> list
 def test_the_pool_grows_and_shrinks_without_hurting_a_task(start, tmp_path):
     one = start(concurrency=1)
     door = tmp_path / "open"
-    (busy,) = one.child.run(("wait_for_file", (str(door),)))
+    (busy,) = run_until_open(one, door)
     assert ask(one, "pool_grow", n=2) == {"ok": "pool will grow"}
     more = [one.server.next_peer("child", child=number) for number in (1, 2)]
     (number,) = more[1].run(("add", (1, 2)))
@@ -191,7 +178,7 @@ def test_time_limits_in_other_pools(start, pool):
 def test_shutdown_is_warm(start, tmp_path):
     one = start(concurrency=1)
     door = tmp_path / "open"
-    (busy,) = one.child.run(("wait_for_file", (str(door),)))
+    (busy,) = run_until_open(one, door)
     until(lambda: is_running(one, busy))
     assert ask(one, "shutdown") == {"ok": "shutting down"}
     assert ask(one, "shutdown") == {"ok": "shutting down"}

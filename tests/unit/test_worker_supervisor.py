@@ -2,141 +2,20 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-from lane_server import CODECS, PATIENCE, LaneServer, Peer, shut
+from lane_server import CODECS, PATIENCE, shut
 from worker_app import make_app
+from worker_process import gone, run, run_for_ever, run_until_open, until, value
 
-from ignitetasks import errors, frames
+from ignitetasks import frames
 from ignitetasks.message import decode_result
 from ignitetasks.worker.main import make_plan
 from ignitetasks.worker.node import NodeFinder
-from ignitetasks.worker.pools import die_with_parent
-from ignitetasks.worker.solo import SoloWorker
 from ignitetasks.worker.supervisor import Supervisor
-
-
-class WorkerUnderTest:
-    """A forked worker process, and the node's side of its connections."""
-
-    def __init__(self, server: LaneServer, folder: Path, **options: Any):
-        self.server = server
-        self.folder = folder
-        self.code: int | None = None
-        self._options = options
-        parent = os.getpid()
-        self.pid = os.fork()
-        if not self.pid:
-            self._become_worker(parent)
-        self.worker: Peer = server.next_peer("worker")
-        processes = self.worker.info["concurrency"] if self.worker.info["pool"] == "prefork" else 1
-        self.children = [server.next_peer("child", child=number) for number in range(processes)]
-
-    def _become_worker(self, parent: int) -> None:
-        code = 99
-        try:
-            faulthandler.disable()  # pytest's would describe the crashes that are wanted here
-            die_with_parent(parent)
-            os.setpgid(0, 0)
-            output = os.open(self.folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-            app = make_app(self.folder)
-            plan = make_plan(app, **{"concurrency": 1, "name": "w1", **self._options})
-            finder = NodeFinder(app.settings, self._find)
-            kind = SoloWorker if plan.pool == "solo" else Supervisor
-            code = kind(app, plan, finder, lambda: (self.folder / "ready").touch()).run()
-        finally:
-            os._exit(code)
-
-    def _find(self, _settings: Any) -> Any:
-        if not os.path.exists(self.server.address.lane):
-            raise errors.NodeError("it is not there", "INTERNAL")
-        return self.server.address
-
-    @property
-    def child(self) -> Peer:
-        return self.children[0]
-
-    def next_child(self, index: int = 0) -> Peer:
-        child = self.server.next_peer("child", child=index)
-        self.children[index] = child
-        return child
-
-    def died(self) -> list[Any]:
-        return self.worker.expect(frames.CHILD_DIED)
-
-    def signal(self, signum: int) -> None:
-        os.kill(self.pid, signum)
-
-    def join(self) -> int:
-        deadline = time.monotonic() + PATIENCE
-        while self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = os.waitstatus_to_exitcode(status)
-            else:
-                assert time.monotonic() < deadline, (self.folder / "output").read_text()
-                time.sleep(0.005)
-        return self.code
-
-    def close(self) -> None:
-        if self.code is None:
-            self.signal(signal.SIGKILL)
-            self.join()
-
-
-@pytest.fixture
-def start(lane_server, tmp_path):
-    started: list[WorkerUnderTest] = []
-
-    def make(**options: Any) -> WorkerUnderTest:
-        started.append(WorkerUnderTest(lane_server, tmp_path, **options))
-        return started[-1]
-
-    yield make
-    for one in started:
-        one.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def value(outcome: list[Any]) -> Any:
-    assert outcome[1] == frames.SUCCESS, outcome
-    return decode_result(CODECS, "", outcome[2])
-
-
-def run(child: Peer, *calls: Any) -> list[Any]:
-    return [value(outcome) for outcome in child.wait_for(*child.run(*calls))]
-
-
-def run_for_ever(one: WorkerUnderTest, child: Peer | None = None) -> list[int]:
-    """Starts a task that ends with its process only, and waits until it runs."""
-    path = one.folder / "begun"
-    seqs = (child or one.child).run(("begin", (str(path),)))
-    until(path.exists)
-    return seqs
 
 
 def test_a_worker_introduces_itself_and_its_children(start):
@@ -160,8 +39,8 @@ def test_a_crash_is_reported_with_what_ran_and_the_child_is_replaced(start, task
     one = start()
     first = one.child
     run(first, "noop")
-    seqs = first.run("noop", task, "noop")
-    assert one.died() == [0, first.info["pid"], "exit", seqs[1], detail]
+    seqs = first.run(task, "noop")
+    assert one.died() == [0, first.info["pid"], "exit", seqs[0], detail]
     assert run(one.next_child(), ("add", (1, 1))) == [2]
 
 
@@ -175,8 +54,9 @@ def test_a_killed_idle_child_ran_nothing(start):
 
 def test_system_exit_in_a_task_leaves_the_child_alive(start):
     one = start()
-    outcomes = one.child.wait_for(*one.child.run("leave", "interrupt", ("fail", ("x",))))
-    assert [outcome[5] for outcome in outcomes] == ["SystemExit", "KeyboardInterrupt", "ValueError"]
+    for call, error in (("leave", "SystemExit"), ("interrupt", "KeyboardInterrupt"), (("fail", ("x",)), "ValueError")):
+        (outcome,) = one.child.wait_for(*one.child.run(call))
+        assert outcome[5] == error
     assert run(one.child, "pid") == [one.child.info["pid"]]
 
 
@@ -260,7 +140,6 @@ def test_warm_shutdown_lets_running_tasks_end_and_returns_the_rest(start):
     assert one.child.wait_for(seqs[1])[0][5] == "slow"
     one.signal(signal.SIGTERM)
     one.worker.expect(frames.DRAIN)
-    time.sleep(0.05)
     assert not one.child.closed.is_set()
     go.touch()
     assert value(one.child.wait_for(seqs[0])[0]) == str(go)
@@ -282,9 +161,10 @@ def test_warm_shutdown_of_an_idle_worker(start):
 def test_cold_shutdown_returns_running_tasks(start, signals):
     one = start()
     seqs = run_for_ever(one)
-    for signum in signals:
+    for number, signum in enumerate(signals):
         one.signal(signum)
-        time.sleep(0.05)
+        if number + 1 < len(signals):
+            one.worker.expect(frames.DRAIN)  # it has taken note: a second signal of the same kind would get lost
     assert one.died()[2:4] == ["shutdown", seqs[0]]
     assert one.join() == 0
     assert gone(one.child.info["pid"])
@@ -293,9 +173,9 @@ def test_cold_shutdown_returns_running_tasks(start, signals):
 def test_hang_up_restarts_the_children_after_their_tasks(start):
     one = start()
     go = one.folder / "go"
-    seqs = one.child.run(("wait_for_file", (str(go),)))
+    seqs = run_until_open(one, go)
     one.signal(signal.SIGHUP)
-    time.sleep(0.05)
+    one.turn()
     go.touch()
     first = one.child
     first.wait_for(*seqs)
@@ -306,9 +186,9 @@ def test_hang_up_restarts_the_children_after_their_tasks(start):
 
 def test_children_are_recycled_without_a_report_of_death(start):
     one = start(max_tasks_per_child=2)
-    seqs = one.child.run("pid", "pid", "pid")
-    outcomes = one.child.wait_for(*seqs)
-    assert [outcome[1] for outcome in outcomes] == [frames.SUCCESS, frames.SUCCESS, frames.GIVE_BACK]
+    run(one.child, "pid")
+    outcomes = one.child.wait_for(*one.child.run("pid", "pid"))
+    assert [outcome[1] for outcome in outcomes] == [frames.SUCCESS, frames.GIVE_BACK]
     one.next_child()
     assert frames.CHILD_DIED not in one.worker.kinds
 
@@ -365,8 +245,8 @@ def test_children_that_never_start_are_given_up(lane_server, tmp_path, monkeypat
 
 def test_threads_in_one_child(start):
     one = start(pool="threads", concurrency=3)
-    names = run(one.child, *["thread_name"] * 3)
-    assert len(set(names)) == 3
+    outcomes = one.child.wait_for(*one.child.run(*[("meet", (str(one.folder), 3))] * 3))
+    assert len({value(outcome) for outcome in outcomes}) == 3
     assert one.child.info["slots"] == 3
     one.worker.send(frames.KILL, [0, one.child.info["pid"], 1, "SIGKILL"])
     seqs = one.child.run("segfault")

@@ -73,7 +73,9 @@ def sleep(seconds: float) -> float:
     return seconds
 
 
-def wait_for_file(path: str) -> str:
+def wait_for_file(path: str, begun: str | None = None) -> str:
+    if begun is not None:
+        Path(begun).touch()
     while not os.path.exists(path):
         time.sleep(0.002)
     return path
@@ -197,15 +199,23 @@ def eat_memory(mib: int) -> int:
     return len(bytearray(mib << 20))
 
 
-def thread_name() -> str:
-    time.sleep(0.05)
+_arrived: dict[str, int] = {}
+_arriving = threading.Lock()
+
+
+def meet(place: str, others: int) -> str:
+    """Waits until so many threads of this process are at a place, and returns the name of its own."""
+    with _arriving:
+        _arrived[place] = _arrived.get(place, 0) + 1
+    while _arrived[place] < others:
+        time.sleep(0.002)
     return threading.current_thread().name
 
 
 FUNCTIONS = (
     noop, add, sleep, wait_for_file, spin, touch, fail, leave, interrupt, unserialisable, segfault, exit_at_once,
     kill_self, chatter, close_standard_streams, grandchild, fork_quietly, begin, stubborn, deaf, soft, big, size_of,
-    request_fields, pid, eat_memory, thread_name,
+    request_fields, pid, eat_memory, meet,
 )  # fmt: skip
 
 
