@@ -18,9 +18,7 @@ final class Joining {
   private static final Logger LOG = Logger.getLogger("ignitetasks.topology");
   private static final long PAUSE_MILLIS = 50;
   private static final long SAY_NANOS = 5_000_000_000L;
-  private static final int BASELINE_TRIES = 50;
   private static final int CACHE_TRIES = 200;
-  private static final long ADJUST_MILLIS = 60_000;
 
   private Joining() {}
 
@@ -35,7 +33,7 @@ final class Joining {
     }
     awaitActive(ignite);
     if (settings.hasData()) {
-      joinBaseline(ignite);
+      Baseline.enter(ignite);
     }
   }
 
@@ -51,7 +49,7 @@ final class Joining {
         LOG.info("the cluster waits for its other data nodes: " + missing(ignite));
         say += SAY_NANOS;
       }
-      pause();
+      pause(PAUSE_MILLIS);
     }
   }
 
@@ -67,7 +65,7 @@ final class Joining {
         if (settings.embedded() || i == CACHE_TRIES) {
           throw e;
         }
-        pause();
+        pause(PAUSE_MILLIS);
       }
     }
   }
@@ -84,46 +82,13 @@ final class Joining {
     return names;
   }
 
-  private static void pause() {
+  /** Sleeps, and gives up when this node stops. */
+  static void pause(long millis) {
     try {
-      Thread.sleep(PAUSE_MILLIS);
+      Thread.sleep(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new TasksException(TasksException.Code.UNAVAILABLE, "the node is stopping", e);
-    }
-  }
-
-  /** Joins the baseline; several nodes may do so at once, and then overwrite each other's. */
-  private static void joinBaseline(Ignite ignite) {
-    Object own = ignite.cluster().localNode().consistentId();
-    IgniteException failed = null;
-    for (int i = 0; i < BASELINE_TRIES; i++) {
-      Collection<BaselineNode> baseline = ignite.cluster().currentBaselineTopology();
-      if (baseline.stream().anyMatch(n -> own.equals(n.consistentId()))) {
-        adjustLater(ignite);
-        return;
-      }
-      List<BaselineNode> wider = new ArrayList<>(baseline);
-      wider.add(ignite.cluster().localNode());
-      try {
-        ignite.cluster().baselineAutoAdjustEnabled(false);
-        ignite.cluster().setBaselineTopology(wider);
-      } catch (IgniteException e) {
-        failed = e;
-        pause();
-      }
-    }
-    throw new TasksException(
-        TasksException.Code.UNAVAILABLE,
-        "this node could not join the baseline: try again",
-        failed);
-  }
-
-  /** A node that stays away is replaced by new copies elsewhere; one that restarts is not. */
-  private static void adjustLater(Ignite ignite) {
-    if (!ignite.cluster().isBaselineAutoAdjustEnabled()) {
-      ignite.cluster().baselineAutoAdjustTimeout(ADJUST_MILLIS);
-      ignite.cluster().baselineAutoAdjustEnabled(true);
     }
   }
 }

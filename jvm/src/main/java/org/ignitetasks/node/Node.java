@@ -188,11 +188,22 @@ final class Node {
 
   private void startIgnite() {
     try {
-      ignite = Ignition.start(NodeConfigs.of(settings, commits));
+      ignite = startOrRejoin();
       // When Ignite ends by itself (a full disk, a lost cluster) nothing here can go on.
       Ignition.addListener((name, state) -> askStop());
     } catch (IgniteException e) {
       throw startFailure(e);
+    }
+  }
+
+  private Ignite startOrRejoin() {
+    try {
+      return Ignition.start(NodeConfigs.of(settings, commits));
+    } catch (IgniteException e) {
+      if (!settings.hasData() || !MetastorageCopy.isRefused(e)) {
+        throw e;
+      }
+      return Ignition.start(MetastorageCopy.forgotten(NodeConfigs.of(settings, commits)));
     }
   }
 

@@ -31,6 +31,7 @@ final class Topology {
   private static final Logger LOG = Logger.getLogger("ignitetasks.topology");
   private static final long LOOK_MILLIS = 100;
   private static final long LOOK_ALONE_MILLIS = 1_000;
+  private static final long AWAY_NANOS = 60_000_000_000L;
   private static final String EPOCH = "home-epoch";
 
   private final Ignite ignite;
@@ -41,6 +42,7 @@ final class Topology {
   private final CompletionSink gateway;
   private final Gateways gateways;
   private final HomeRouter router;
+  private final Baseline baseline;
   private final LinkedBlockingQueue<UUID> left = new LinkedBlockingQueue<>();
   private volatile boolean stopped;
   private volatile boolean reconnected;
@@ -66,6 +68,10 @@ final class Topology {
     this.gateway = gateway;
     this.gateways = gateways;
     this.router = router;
+    this.baseline =
+        settings.hasData() && !settings.embedded()
+            ? new Baseline(ignite, settings.cache(NodeConfigs.LEDGER), AWAY_NANOS, System::nanoTime)
+            : null;
   }
 
   void start() {
@@ -114,6 +120,9 @@ final class Topology {
           comeBack();
         }
         refresh();
+        if (baseline != null) {
+          baseline.look();
+        }
         long now = ignite.cluster().topologyVersion();
         if (now != version) {
           version = now;

@@ -51,6 +51,10 @@ public final class TestNodes {
   }
 
   static Ignite start(NodeSettings settings) {
+    return Ignition.start(config(settings));
+  }
+
+  static IgniteConfiguration config(NodeSettings settings) {
     IGNITE.setLevel(Level.OFF);
     System.setProperty("IGNITE_QUIET", "false");
     System.setProperty("IGNITE_NO_ASCII", "true");
@@ -68,6 +72,6 @@ public final class TestNodes {
           .setWalSegments(3)
           .setMaxWalArchiveSize(64L * MIB);
     }
-    return Ignition.start(config);
+    return config;
   }
 }
