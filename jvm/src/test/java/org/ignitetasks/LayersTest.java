@@ -24,11 +24,12 @@ class LayersTest {
       Map.of(
           "model", Set.of(),
           "protocol", Set.of("model"),
-          "home", Set.of("model", "protocol"),
+          "ledger", Set.of("model"),
+          "home", Set.of("model", "protocol", "ledger"),
           "worker", Set.of("model", "protocol"),
           "shared", Set.of("model", "protocol"),
           "gateway", Set.of("model", "protocol"),
-          "node", Set.of("model", "protocol", "home", "worker", "shared", "gateway"));
+          "node", Set.of("model", "protocol", "ledger", "home", "worker", "shared", "gateway"));
 
   private static final Pattern OWN = Pattern.compile("\\borg\\.ignitetasks\\.([a-z]+)\\.[A-Za-z*]");
 
@@ -63,7 +64,7 @@ class LayersTest {
   void foreignLibrariesAreUsedWhereTheyBelong() throws IOException {
     Map<String, Set<String>> places =
         Map.of(
-            "org.apache.ignite", Set.of("protocol", "home", "worker", "shared", "node"),
+            "org.apache.ignite", Set.of("protocol", "ledger", "home", "worker", "shared", "node"),
             "py4j", Set.of("gateway"),
             "com.google.gson", Set.of("node"),
             "org.msgpack", Set.of("model", "protocol", "worker", "gateway"));
@@ -93,11 +94,9 @@ class LayersTest {
   }
 
   @Test
-  void onlyTheRecordStoreTouchesTheLedger() throws IOException {
+  void onlyTheLedgerTouchesItsCache() throws IOException {
     for (Path file : sources()) {
-      // Together is the record store's own way to write several rows as one.
-      boolean store = file.endsWith("RecordStore.java") || file.endsWith("Together.java");
-      if (packageOf(file).equals("home") && !store) {
+      if (packageOf(file).equals("home")) {
         assertTrue(!Files.readString(file).contains("IgniteCache"), file.toString());
       }
     }

@@ -213,11 +213,7 @@ final class Completer {
       more = continuations.plan(steps);
       rows = rows(steps, more);
       long start = home.nowNanos();
-      if (more == null) {
-        home.store.write(rows);
-      } else {
-        home.store.writeTogether(rows);
-      }
+      home.store.write(rows);
       if (!rows.isEmpty()) {
         home.metrics.committed(start);
       }

@@ -1,14 +1,12 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import javax.cache.Cache;
-import org.apache.ignite.cache.query.QueryCursor;
+import org.ignitetasks.ledger.Ledger;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskRecord;
@@ -23,8 +21,7 @@ final class Inspector {
   private static final class OpenScan {
     int[] partitions;
     int next;
-    QueryCursor<Cache.Entry<String, byte[]>> cursor;
-    Iterator<Cache.Entry<String, byte[]>> rows;
+    Ledger.Walk rows;
     long usedNanos;
   }
 
@@ -138,7 +135,7 @@ final class Inspector {
       } catch (RuntimeException e) {
         scans.remove(token);
         close(scan);
-        throw e instanceof TasksException ? e : RecordStore.translated(e);
+        throw Ledger.translated(e);
       }
       String next = more ? (token == null ? UUID.randomUUID().toString() : token) : null;
       if (more) {
@@ -153,7 +150,7 @@ final class Inspector {
 
   private boolean page(OpenScan scan, int limit, List<TaskRecord> rows) {
     while (rows.size() < limit && advance(scan)) {
-      Cache.Entry<String, byte[]> row = scan.rows.next();
+      Map.Entry<String, byte[]> row = scan.rows.next();
       if (Sheet.is(row.getValue())) {
         addWaiting(Sheet.decode(row.getKey(), row.getValue()), rows);
       } else {
@@ -164,9 +161,9 @@ final class Inspector {
   }
 
   private static void close(OpenScan scan) {
-    if (scan.cursor != null) {
-      scan.cursor.close();
-      scan.cursor = null;
+    if (scan.rows != null) {
+      scan.rows.close();
+      scan.rows = null;
     }
   }
 
@@ -200,8 +197,7 @@ final class Inspector {
       if (scan.next == scan.partitions.length) {
         return false;
       }
-      scan.cursor = home.store.cursor(scan.partitions[scan.next++]);
-      scan.rows = scan.cursor.iterator();
+      scan.rows = home.store.walk(scan.partitions[scan.next++]);
     }
     return true;
   }

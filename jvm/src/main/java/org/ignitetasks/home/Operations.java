@@ -156,11 +156,7 @@ final class Operations {
     List<TaskRecord> settling = SettleTask.after(rows, home.nowMillis());
     List<Entry> settlers = settling.stream().map(r -> new Entry(r, null)).toList();
     try {
-      if (settling.isEmpty()) {
-        home.store.write(rows);
-      } else {
-        home.store.writeTogether(Stream.concat(rows.stream(), settling.stream()).toList());
-      }
+      home.store.write(Stream.concat(rows.stream(), settling.stream()).toList());
     } catch (RuntimeException e) {
       home.doubts.add(entries.values(), TaskState.PENDING);
       home.doubts.add(settlers, null);

@@ -11,53 +11,23 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import javax.cache.Cache;
 import javax.cache.CacheException;
-import org.apache.ignite.Ignite;
-import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
-import org.apache.ignite.cache.affinity.Affinity;
-import org.apache.ignite.cache.query.QueryCursor;
-import org.apache.ignite.cache.query.ScanQuery;
-import org.apache.ignite.cluster.ClusterNode;
-import org.apache.ignite.internal.mem.IgniteOutOfMemoryException;
-import org.apache.ignite.internal.util.typedef.X;
-import org.apache.ignite.transactions.Transaction;
-import org.apache.ignite.transactions.TransactionConcurrency;
-import org.apache.ignite.transactions.TransactionIsolation;
+import org.ignitetasks.ledger.Ledger;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskRecord;
-import org.ignitetasks.model.TasksException;
 
 /**
- * The only class that touches the ledger. One call, one commit.
- *
- * <p>On a cluster the ledger is TRANSACTIONAL and all rows of a call are written or none. On a lone
- * node it is ATOMIC, which costs a third of that: each row is written whole or not at all, a crash
- * may leave a call with the first of its rows, and what must not come apart goes through {@link
- * Together}.
- *
- * <p>Which home may write a record is decided by Ignite's primary for its partition. A decision
- * made in memory could be old by the time it is written (the partition moved while this thread
- * slept), so on a cluster the check is repeated inside the transaction, after its locks pin the
- * topology: a home that lost a partition can then not overwrite what the new home has written.
+ * The records of tasks on the {@link Ledger}'s rows: one row a record, or many new ones on a sheet.
+ * One call, one commit: all rows of it or none.
  */
 public final class RecordStore {
   private static final int RECENT_SHEETS = 8;
 
-  private final Ignite ignite;
-  private final IgniteCache<String, byte[]> ledger;
-  private final Affinity<String> affinity;
-  private final ClusterNode local;
-  private final BooleanSupplier alone;
-  private final Commit commit;
-
-  /** Null where the ledger is transactional. */
-  private final Together together;
+  private final Ledger ledger;
 
   /** Told of each step, by name, before and after it is taken: where tests let the storage fail. */
   private final Consumer<String> failpoint;
@@ -75,46 +45,13 @@ public final class RecordStore {
 
   private long sheetDeletions;
 
-  /**
-   * @param alone says whether this is the only data node, in which case nothing can move
-   */
-  public RecordStore(Ignite ignite, IgniteCache<String, byte[]> ledger, BooleanSupplier alone) {
-    this(ignite, ledger, alone, Commit.PLAIN, null, point -> {});
+  public RecordStore(Ledger ledger) {
+    this(ledger, point -> {});
   }
 
-  /**
-   * @param alone says whether this is the only data node, in which case nothing can move
-   * @param commit makes changes as durable as was promised
-   * @param journal where an atomic ledger keeps what must not come apart; null if the ledger is
-   *     transactional
-   */
-  public RecordStore(
-      Ignite ignite,
-      IgniteCache<String, byte[]> ledger,
-      BooleanSupplier alone,
-      Commit commit,
-      IgniteCache<String, byte[]> journal) {
-    this(ignite, ledger, alone, commit, journal, point -> {});
-  }
-
-  RecordStore(
-      Ignite ignite,
-      IgniteCache<String, byte[]> ledger,
-      BooleanSupplier alone,
-      Commit commit,
-      IgniteCache<String, byte[]> journal,
-      Consumer<String> failpoint) {
-    this.ignite = ignite;
-    this.failpoint = failpoint;
+  RecordStore(Ledger ledger, Consumer<String> failpoint) {
     this.ledger = ledger;
-    this.commit = commit;
-    this.together = journal == null ? null : new Together(journal, ledger);
-    if (together != null) {
-      commit.run(together::recover);
-    }
-    this.affinity = ignite.affinity(ledger.getName());
-    this.local = ignite.cluster().localNode();
-    this.alone = alone;
+    this.failpoint = failpoint;
   }
 
   /** Returns the records that exist, by id (expired markers included). */
@@ -140,31 +77,18 @@ public final class RecordStore {
    * reported to have failed: what it returns is settled.
    */
   Map<String, TaskRecord> readSettled(Collection<String> ids) {
-    if (together != null) {
-      // A call to an atomic ledger on a lone node has ended, one way or the other, when it returns.
-      Map<String, TaskRecord> found = new HashMap<>();
-      inStorage("settle", () -> found.putAll(read(ids)));
-      return found;
-    }
     TreeSet<String> keys = new TreeSet<>(ids);
     ids.stream().map(Sheet::keyOf).filter(Objects::nonNull).forEach(keys::add);
     Map<String, TaskRecord> records = new HashMap<>();
     inStorage(
         "settle",
         () -> {
-          try (Transaction tx =
-              ignite
-                  .transactions()
-                  .txStart(
-                      TransactionConcurrency.PESSIMISTIC, TransactionIsolation.REPEATABLE_READ)) {
-            Map<String, byte[]> stored = ledger.getAll(keys);
-            for (String id : ids) {
-              TaskRecord record = settled(id, stored);
-              if (record != null) {
-                records.put(id, record);
-              }
+          Map<String, byte[]> stored = ledger.readSettled(keys);
+          for (String id : ids) {
+            TaskRecord record = settled(id, stored);
+            if (record != null) {
+              records.put(id, record);
             }
-            tx.commit();
           }
         });
     return records;
@@ -262,7 +186,7 @@ public final class RecordStore {
   record Run(int from, int to, String key) {}
 
   /**
-   * Writes new records; those that can share a sheet do. A crash may leave some of the rows, and
+   * Writes new records; those that can share a sheet do. A crash may still take them back, and
    * nobody is to hear of them before {@link #awaitDurable}: a worker may have them sooner, since
    * its answer is written behind them.
    *
@@ -286,7 +210,7 @@ public final class RecordStore {
       }
     }
     if (!rows.isEmpty()) {
-      change("write", rows.keySet(), putting(rows, false), commit::write);
+      inStorage("write", () -> ledger.write(rows));
     }
     return runs;
   }
@@ -297,61 +221,26 @@ public final class RecordStore {
     }
     try {
       failpoint.accept("read");
-      if (ids.size() == 1) {
-        String id = ids.iterator().next();
-        byte[] one = ledger.get(id);
-        return one == null ? Map.of() : Map.of(id, one);
-      }
-      return ledger.getAll(new TreeSet<>(ids));
+      return ledger.read(new TreeSet<>(ids));
     } catch (CacheException | IgniteException | IllegalStateException e) {
-      throw translated(e);
+      throw Ledger.translated(e);
     }
   }
 
-  /** Writes records that have nothing to do with each other: a crash may leave some of them. */
-  public void write(List<TaskRecord> records) {
-    put(rows(records), false);
-  }
-
   /** Writes all of these records or none, whatever happens meanwhile. */
-  void writeTogether(List<TaskRecord> records) {
-    put(rows(records), true);
-  }
-
-  private static TreeMap<String, byte[]> rows(List<TaskRecord> records) {
-    // Sorted keys: two batches with common ids cannot deadlock.
+  public void write(List<TaskRecord> records) {
     TreeMap<String, byte[]> rows = new TreeMap<>();
     for (TaskRecord record : records) {
       rows.put(record.id, RecordCodec.encode(record));
     }
-    return rows;
-  }
-
-  private void put(TreeMap<String, byte[]> rows, boolean asOne) {
     if (!rows.isEmpty()) {
-      change("write", rows.keySet(), putting(rows, asOne), commit::run);
+      commit("write", () -> ledger.write(rows));
     }
   }
 
-  private Runnable putting(TreeMap<String, byte[]> rows, boolean asOne) {
-    if (rows.size() == 1) {
-      return () -> ledger.put(rows.firstKey(), rows.firstEntry().getValue());
-    }
-    return asOne && together != null ? () -> together.put(rows) : () -> ledger.putAll(rows);
-  }
-
-  /** Returns when all that was written before is as durable as was promised. */
+  /** Returns when all that was written before stays. */
   void awaitDurable() {
-    commit.await();
-  }
-
-  private void change(
-      String step, Set<String> keys, Runnable change, Consumer<Runnable> committing) {
-    if (alone.getAsBoolean()) {
-      inStorage(step, change, committing);
-    } else {
-      guarded(step, keys, change, committing);
-    }
+    ledger.awaitDurable();
   }
 
   /** Deletes these records. */
@@ -360,82 +249,56 @@ public final class RecordStore {
       return;
     }
     TreeSet<String> keys = new TreeSet<>(ids);
-    change("delete", keys, () -> ledger.removeAll(keys), commit::run);
-  }
-
-  private void guarded(
-      String step, Collection<String> keys, Runnable change, Consumer<Runnable> committing) {
-    inStorage(
-        step,
-        () -> {
-          try (Transaction tx =
-              ignite
-                  .transactions()
-                  .txStart(
-                      TransactionConcurrency.PESSIMISTIC, TransactionIsolation.READ_COMMITTED)) {
-            change.run();
-            for (String key : keys) {
-              if (!affinity.isPrimary(local, key)) {
-                throw new TasksException(
-                    TasksException.Code.NOT_HOME, "the home of task " + key + " has moved");
-              }
-            }
-            tx.commit();
-          }
-        },
-        committing);
+    commit("delete", () -> ledger.delete(keys));
   }
 
   /** Calls {@code row} for each stored record of a partition whose stored form is wanted. */
   public void scan(int partition, Predicate<byte[]> wanted, BiConsumer<String, byte[]> row) {
-    try (QueryCursor<Cache.Entry<String, byte[]>> cursor = cursor(partition)) {
-      for (Cache.Entry<String, byte[]> entry : cursor) {
+    try (Ledger.Walk rows = walk(partition)) {
+      while (rows.hasNext()) {
+        Map.Entry<String, byte[]> entry = rows.next();
         if (wanted.test(entry.getValue())) {
           row.accept(entry.getKey(), entry.getValue());
         }
       }
     } catch (CacheException | IgniteException | IllegalStateException e) {
-      throw translated(e);
+      throw Ledger.translated(e);
     }
   }
 
-  /** Opens a cursor over a local partition; the caller closes it. */
-  QueryCursor<Cache.Entry<String, byte[]>> cursor(int partition) {
-    return ledger.query(
-        new ScanQuery<String, byte[]>().setPartition(partition).setLocal(true).setPageSize(1024));
+  /** Opens a walk over a local partition; the caller closes it. */
+  Ledger.Walk walk(int partition) {
+    return ledger.walk(partition);
   }
 
   /** Returns the partitions whose home is this node. */
   public int[] primaryPartitions() {
-    return affinity.primaryPartitions(local);
+    return ledger.primaryPartitions();
+  }
+
+  /** Makes a change; when this returns, it has happened and stays. */
+  private void commit(String step, Runnable change) {
+    inStorage(
+        step,
+        () -> {
+          try {
+            change.run();
+          } finally {
+            // After a failure too: what was written of it must not be less safe than what others
+            // conclude from reading it.
+            ledger.awaitDurable();
+          }
+        });
   }
 
   private void inStorage(String step, Runnable change) {
-    inStorage(step, change, commit::run);
-  }
-
-  private void inStorage(String step, Runnable change, Consumer<Runnable> committing) {
     try {
       failpoint.accept(step);
-      committing.accept(change);
+      change.run();
       failpoint.accept(step + " done");
     } catch (CacheException | IgniteException | IllegalStateException e) {
       // The last is how a node that stops refuses.
-      throw translated(e);
+      throw Ledger.translated(e);
     }
-  }
-
-  /** Returns what an exception of a cache, or of one of its cursors, means. */
-  static TasksException translated(RuntimeException e) {
-    if (X.hasCause(e, IgniteOutOfMemoryException.class)) {
-      return new TasksException(
-          TasksException.Code.STORAGE_FULL,
-          "the data region is full: give the node more memory (region_max_mb) or drain the queues",
-          e);
-    }
-    return new TasksException(
-        TasksException.Code.UNAVAILABLE,
-        "the ledger did not take the change (" + e.getClass().getSimpleName() + "): try again",
-        e);
   }
 }

@@ -14,7 +14,7 @@ import org.apache.ignite.internal.processors.cache.persistence.file.FileIO;
 import org.apache.ignite.internal.processors.cache.persistence.file.FileIODecorator;
 import org.apache.ignite.internal.processors.cache.persistence.file.FileIOFactory;
 import org.apache.ignite.internal.processors.cache.persistence.file.RandomAccessFileIOFactory;
-import org.ignitetasks.home.Commit;
+import org.ignitetasks.ledger.Commit;
 
 /**
  * One flush of the disk for each commit, shared by those that commit at the same time.

@@ -20,10 +20,14 @@ import org.apache.ignite.Ignition;
 import org.apache.ignite.internal.util.typedef.X;
 import org.apache.ignite.spi.IgniteSpiException;
 import org.ignitetasks.gateway.Gateway;
-import org.ignitetasks.home.Commit;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.HomeSettings;
 import org.ignitetasks.home.RecordStore;
+import org.ignitetasks.ledger.ClusterLedger;
+import org.ignitetasks.ledger.Commit;
+import org.ignitetasks.ledger.CommitLog;
+import org.ignitetasks.ledger.Ledger;
+import org.ignitetasks.ledger.LoneLedger;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.BlobStore;
@@ -78,6 +82,7 @@ final class Node {
   private final GroupCommit commits = new GroupCommit();
   private final CountDownLatch stopAsked = new CountDownLatch(1);
   private Ignite ignite;
+  private Ledger rows;
   private HomeRegistry home;
   private WorkerNode workers;
   private Gateway gateway;
@@ -117,13 +122,8 @@ final class Node {
     Workers links = new Workers(ignite, workers);
     RecordStore store = null;
     if (settings.hasData()) {
-      store =
-          new RecordStore(
-              ignite,
-              ledger,
-              settings::embedded,
-              commit(),
-              settings.embedded() ? cache(NodeConfigs.JOURNAL) : null);
+      rows = rows(ledger);
+      store = new RecordStore(rows);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       home.others(router);
       links.home(home);
@@ -252,6 +252,15 @@ final class Node {
     return port;
   }
 
+  private Ledger rows(IgniteCache<String, byte[]> ledger) {
+    if (!settings.embedded()) {
+      return new ClusterLedger(ignite, ledger, commit());
+    }
+    boolean power = settings.durability.equals("power");
+    CommitLog log = new CommitLog(settings.storeDir().resolve("log"), power);
+    return new LoneLedger(ignite, ledger, commit(), log);
+  }
+
   private Rehearsal rehearsal() {
     return new Rehearsal(
         ignite,
@@ -259,6 +268,7 @@ final class Node {
         commits.unpromised(),
         blobs,
         Path.of(settings.lane).resolveSibling("r"),
+        settings.storeDir().resolve("rehearsal"),
         gateway::quietMillis);
   }
 
@@ -352,6 +362,7 @@ final class Node {
     quietly(workers == null ? null : workers::close);
     quietly(housekeeper == null ? null : housekeeper::stop);
     quietly(home == null ? null : home::stop);
+    quietly(rows == null ? null : rows::close);
     quietly(topology == null ? null : topology::stop);
     quietly(deadClients == null ? null : deadClients::stop);
     quietly(() -> Ignition.stop("ignitetasks", true));

@@ -181,9 +181,6 @@ final class NodeConfigs {
   /** The feed of events. */
   static final String EVENTS = "events";
 
-  /** What a lone node's ledger must not write in part. */
-  static final String JOURNAL = "journal";
-
   /** The ledger of a lone node's {@link Rehearsal}. */
   static final String REHEARSAL = "rehearsal";
 
@@ -192,7 +189,7 @@ final class NodeConfigs {
     // A lone node keeps large values as files, and a cluster has transactions.
     Stream<String> kinds =
         s.embedded()
-            ? Stream.of(LEDGER, META, SETTINGS, EVENTS, JOURNAL, REHEARSAL)
+            ? Stream.of(LEDGER, META, SETTINGS, EVENTS, REHEARSAL)
             : Stream.of(LEDGER, META, SETTINGS, EVENTS, CHUNKS, SEALS);
     return kinds.map(kind -> durable(s, kind)).toList();
   }
@@ -200,7 +197,7 @@ final class NodeConfigs {
   private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
     // ATOMIC may apply a change twice, or answer wrongly, when a primary dies; where there is one
     // node only, nobody takes its place, and a row costs a third of what a transaction does.
-    boolean atomic = s.embedded() && List.of(LEDGER, JOURNAL, REHEARSAL).contains(kind);
+    boolean atomic = s.embedded() && List.of(LEDGER, REHEARSAL).contains(kind);
     return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 

@@ -15,10 +15,12 @@ import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.ignitetasks.gateway.Gateway;
 import org.ignitetasks.gateway.RehearsalClient;
-import org.ignitetasks.home.Commit;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.HomeSettings;
 import org.ignitetasks.home.RecordStore;
+import org.ignitetasks.ledger.Commit;
+import org.ignitetasks.ledger.CommitLog;
+import org.ignitetasks.ledger.LoneLedger;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.BlobStore;
@@ -45,6 +47,8 @@ final class Rehearsal {
   private static final int BULK = 8;
   private static final int BULK_SIZE = 512;
   private static final int SLOTS = 64;
+  private static final int LOG_FILES = 3;
+  private static final int LOG_BYTES = 1 << 20;
   private static final long BUSY_MILLIS = 30;
   private static final long MOST_MILLIS = 20_000;
 
@@ -53,12 +57,14 @@ final class Rehearsal {
   private final Commit commit;
   private final BlobStore blobs;
   private final Path lane;
+  private final Path folder;
   private final LongSupplier idleMillis;
   private final Thread thread;
   private volatile boolean stopped;
 
   /**
    * @param lane path for a socket of its own
+   * @param folder for a log of its own; gone afterwards
    * @param idleMillis says how long nobody has called this node
    */
   Rehearsal(
@@ -67,12 +73,14 @@ final class Rehearsal {
       Commit commit,
       BlobStore blobs,
       Path lane,
+      Path folder,
       LongSupplier idleMillis) {
     this.ignite = ignite;
     this.ledger = ledger;
     this.commit = commit;
     this.blobs = blobs;
     this.lane = lane;
+    this.folder = folder;
     this.idleMillis = idleMillis;
     this.thread = new Thread(this::run, "ignitetasks-rehearsal");
     thread.setDaemon(true);
@@ -107,12 +115,14 @@ final class Rehearsal {
     UUID node = ignite.cluster().localNode().id();
     String token = UUID.randomUUID().toString();
     Stage stage = new Stage();
-    RecordStore store = new RecordStore(ignite, ledger, () -> true, commit, null);
+    // What it writes may get lost: its log waits for no disk.
+    CommitLog log = new CommitLog(folder, false, LOG_FILES, LOG_BYTES, thread::interrupt);
+    LoneLedger rows = new LoneLedger(ignite, ledger, commit, log);
     AtomicReference<Gateway> late = new AtomicReference<>();
     HomeRegistry home =
         new HomeRegistry(
             HomeSettings.defaults(),
-            store,
+            new RecordStore(rows),
             blobs,
             stage,
             (origin, ends) -> late.get().completed(origin.session(), ends));
@@ -134,6 +144,8 @@ final class Rehearsal {
     } finally {
       server.close();
       workers.close();
+      rows.close();
+      log.delete();
       if (!stopped) {
         ledger.clear();
       }

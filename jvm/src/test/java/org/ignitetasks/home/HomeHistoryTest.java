@@ -325,13 +325,13 @@ class HomeHistoryTest extends HomeTestBase {
     }
     assertEquals(tried.stream().filter(id -> info(id) != null).count(), stored, "numbers");
     home.home.doubts.ids(5).forEach(id -> broken.add(id));
-    waitFor("finished sheets are deleted", () -> ledger.size() - revokedAhead() == stored());
+    waitFor("finished sheets are deleted", () -> rowCount() - revokedAhead() == stored());
   }
 
   /** Returns how many rows only say that an id was revoked which nobody has submitted. */
   private int revokedAhead() {
     int count = 0;
-    for (Cache.Entry<String, byte[]> row : ledger) {
+    for (Cache.Entry<String, byte[]> row : allRows()) {
       boolean record = !Sheet.is(row.getValue());
       count += record && RecordCodec.decode(row.getKey(), row.getValue()).revokedAhead() ? 1 : 0;
     }

@@ -114,7 +114,7 @@ class HomeJoinsTest extends HomeTestBase {
     }
     submit(join("0f3a5c7e-1b2d-4e5f-8a6b-00000000c0de", 600));
     home.submit(members, CLIENT, false);
-    assertTrue(ledger.size() < 200, "sheets: " + ledger.size());
+    assertTrue(rowCount() < 200, "sheets: " + rowCount());
     for (int round = 0; round < 3; round++) {
       List<Delivery> some = deliveries(150);
       complete(1, some.stream().map(HomeTestBase::success).toArray(Outcome[]::new));

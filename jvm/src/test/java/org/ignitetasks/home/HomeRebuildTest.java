@@ -71,7 +71,7 @@ class HomeRebuildTest extends HomeTestBase {
     home.submit(counted(0, 512), CLIENT, false);
     worker(1, 1_000);
     runAll(1);
-    assertEquals(513, ledger.size(), "the sheet and a row each");
+    assertEquals(513, rowCount(), "the sheet and a row each");
     String some = counted(7, 1).get(0).id;
     home.forget(List.of(some));
     assertEquals(null, state(some));
@@ -79,7 +79,7 @@ class HomeRebuildTest extends HomeTestBase {
     worker(2, 10);
     assertEquals(List.of(), runAll(2), "forgotten while its sheet was there: it is not run again");
     start();
-    waitFor("the sheet goes", () -> ledger.size() == 512);
+    waitFor("the sheet goes", () -> rowCount() == 512);
     stopTimers();
     home.forget(counted(0, 512).stream().map(r -> r.id).toList());
     restart();

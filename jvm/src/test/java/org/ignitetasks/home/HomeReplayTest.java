@@ -26,7 +26,7 @@ class HomeReplayTest extends HomeTestBase {
   /** Returns all that is stored, readable. */
   private Map<String, String> stored() {
     Map<String, String> all = new TreeMap<>();
-    for (Cache.Entry<String, byte[]> row : ledger) {
+    for (Cache.Entry<String, byte[]> row : allRows()) {
       all.put(row.getKey(), java.util.HexFormat.of().formatHex(row.getValue()));
     }
     return all;

@@ -97,10 +97,10 @@ class HomeRevokeTest extends HomeTestBase {
   @Test
   void itsMarkerIsSwept() {
     home.revoke(List.of("early"), false, "TERM");
-    assertEquals(1, ledger.size());
+    assertEquals(1, rowCount());
     aheadMillis.set(RevokedAhead.STAY_MILLIS + 1_000);
     start();
-    waitFor("the marker goes", () -> ledger.size() == 0);
+    waitFor("the marker goes", () -> rowCount() == 0);
     assertFalse(home.home.ahead.has("early", home.home.nowMillis()));
   }
 

@@ -227,7 +227,7 @@ class HomeSpawnsRandomTest extends HomeTestBase {
     }
     settleDoubts();
     expected.forEach((id, state) -> assertEquals(state, stored(id), id + " of seed " + seed));
-    assertEquals(expected.size(), ledger.size(), "nothing is made up");
+    assertEquals(expected.size(), rowCount(), "nothing is made up");
     checkMemory();
     assertEquals(0, home.home.joins.waiting());
     restart();
@@ -236,7 +236,7 @@ class HomeSpawnsRandomTest extends HomeTestBase {
   }
 
   private TaskState stored(String id) {
-    byte[] row = ledger.get(id);
+    byte[] row = row(id);
     return row == null ? null : RecordCodec.peekState(row);
   }
 

@@ -38,7 +38,7 @@ class HomeSweepTest extends HomeTestBase {
     assertEquals(0, home.forget(List.of("a")));
     aheadMillis.set(2 * HOUR + 2_000);
     waitFor("gone", () -> info("a") == null);
-    assertEquals(0, ledger.size(), "storage returns to where it was");
+    assertEquals(0, rowCount(), "storage returns to where it was");
   }
 
   @Test

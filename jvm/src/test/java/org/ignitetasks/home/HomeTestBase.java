@@ -17,8 +17,13 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import javax.cache.Cache;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
+import org.ignitetasks.ledger.Commit;
+import org.ignitetasks.ledger.CommitLog;
+import org.ignitetasks.ledger.Crash;
+import org.ignitetasks.ledger.LoneLedger;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -64,13 +69,14 @@ abstract class HomeTestBase {
   private static SharedNode shared;
   private static final AtomicLong EPOCHS = new AtomicLong();
 
-  IgniteCache<String, byte[]> ledger;
+  private IgniteCache<String, byte[]> ledger;
   final FakeWorkers workers = new FakeWorkers();
   final FakeGateways gateways = new FakeGateways();
   final MemoryBlobs blobs = new MemoryBlobs();
   final StorageFaults faults = new StorageFaults();
   final AtomicLong aheadMillis = new AtomicLong();
   HomeRegistry home;
+  private LoneLedger rows;
   private boolean started;
 
   @BeforeAll
@@ -95,12 +101,21 @@ abstract class HomeTestBase {
 
   @BeforeEach
   void freshHome() {
+    crash();
     ledger = TestNodes.ledger(shared.ignite);
     ledger.clear();
+    CommitLog log = log();
+    log.close();
+    log.delete();
     restart();
   }
 
   @AfterEach
+  void endOfTest() {
+    stopTimers();
+    crash();
+  }
+
   void stopTimers() {
     faults.none();
     if (started) {
@@ -108,12 +123,44 @@ abstract class HomeTestBase {
     }
   }
 
-  /** Replaces the home by one that knows only the ledger. */
-  void restart() {
+  /** Returns how many rows are stored. */
+  int rowCount() {
+    rows.awaitCache();
+    return ledger.size();
+  }
+
+  /** Returns all rows as they are stored. */
+  Iterable<Cache.Entry<String, byte[]>> allRows() {
+    rows.awaitCache();
+    return ledger;
+  }
+
+  /** Returns a row as it is stored, or null. */
+  byte[] row(String key) {
+    rows.awaitCache();
+    return ledger.get(key);
+  }
+
+  /** The home is gone, as by kill -9: what is not in the cache is in the log. */
+  private void crash() {
     if (started) {
       home.stop();
       started = false;
     }
+    if (rows != null) {
+      Crash.of(rows);
+      rows = null;
+    }
+  }
+
+  private static CommitLog log() {
+    return new CommitLog(shared.dir.resolve("log"), false, 3, 1 << 20, () -> {});
+  }
+
+  /** Replaces the home by one that knows only the ledger. */
+  void restart() {
+    crash();
+    rows = new LoneLedger(shared.ignite, ledger, Commit.PLAIN, log());
     home = newHome();
     ownAll();
   }
@@ -123,14 +170,7 @@ abstract class HomeTestBase {
   }
 
   private HomeRegistry newHome() {
-    RecordStore store =
-        new RecordStore(
-            shared.ignite,
-            ledger,
-            () -> true,
-            Commit.PLAIN,
-            TestNodes.journal(shared.ignite),
-            faults);
+    RecordStore store = new RecordStore(rows, faults);
     InstantSource clock =
         () -> Instant.ofEpochMilli(System.currentTimeMillis() + aheadMillis.get());
     return new HomeRegistry(SETTINGS, store, blobs, workers, gateways, clock);

@@ -29,6 +29,8 @@ import org.apache.ignite.cluster.ClusterNode;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.HomeSettings;
 import org.ignitetasks.home.RecordStore;
+import org.ignitetasks.ledger.ClusterLedger;
+import org.ignitetasks.ledger.Commit;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -98,7 +100,7 @@ class ClusterTest {
       Gateways gateways = new Gateways(ignite, this);
       router = new HomeRouter(ignite, ledger.getName(), new Repeats(10_000));
       Workers links = new Workers(ignite, this);
-      store = new RecordStore(ignite, ledger, () -> false);
+      store = new RecordStore(new ClusterLedger(ignite, ledger, Commit.PLAIN));
       IgniteBlobStore blobs =
           new IgniteBlobStore(
               cache(settings, NodeConfigs.CHUNKS), cache(settings, NodeConfigs.SEALS));

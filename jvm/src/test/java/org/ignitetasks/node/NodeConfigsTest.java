@@ -72,7 +72,6 @@ class NodeConfigsTest {
     assertEquals(
         Map.of(
             s.cache("ledger"), CacheAtomicityMode.ATOMIC,
-            s.cache("journal"), CacheAtomicityMode.ATOMIC,
             s.cache("rehearsal"), CacheAtomicityMode.ATOMIC,
             s.cache("settings"), CacheAtomicityMode.TRANSACTIONAL,
             s.cache("events"), CacheAtomicityMode.TRANSACTIONAL,

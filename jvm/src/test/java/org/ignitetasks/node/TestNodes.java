@@ -34,11 +34,6 @@ public final class TestNodes {
     return ignite.cache("ignitetasks-default-" + NodeConfigs.LEDGER);
   }
 
-  /** Returns the journal of an embedded node started here. */
-  public static IgniteCache<String, byte[]> journal(Ignite ignite) {
-    return ignite.cache("ignitetasks-default-" + NodeConfigs.JOURNAL);
-  }
-
   static NodeSettings settings(Path dir, String name, String role) {
     NodeSettings settings = new NodeSettings();
     settings.role = role;

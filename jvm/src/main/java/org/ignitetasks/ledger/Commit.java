@@ -1,10 +1,8 @@
-package org.ignitetasks.home;
+package org.ignitetasks.ledger;
 
-/**
- * Makes changes of the ledger as durable as was promised. Must not swallow what a change throws.
- */
+/** Makes changes of a cache as durable as was promised. Must not swallow what a change throws. */
 public interface Commit {
-  /** The ledger itself makes its changes durable. */
+  /** The cache itself makes its changes durable. */
   Commit PLAIN =
       new Commit() {
         @Override
