@@ -59,9 +59,11 @@ class Bench:
         self.transport.submit([Group(self.template(**fields), [(one, body, None) for one in chosen])])
         return chosen
 
-    def puppet(self, tasks: tuple[str, ...] = ("work",), slots: int = 1) -> Puppet:
+    def puppet(
+        self, tasks: tuple[str, ...] = ("work",), slots: int = 1, limits: dict[str, str] | None = None
+    ) -> Puppet:
         address = self.transport.address() or jvm.find(self.client.settings)
-        puppet = Puppet(address, self.queue, tasks, slots)
+        puppet = Puppet(address, self.queue, tasks, slots, limits)
         self._puppets.append(puppet)
         return puppet
 

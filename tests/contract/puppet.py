@@ -22,11 +22,18 @@ _numbers = itertools.count(1)
 class Puppet:
     """One worker with one child."""
 
-    def __init__(self, address: Any, queue: str, tasks: tuple[str, ...] = ("work",), slots: int = 1) -> None:
+    def __init__(
+        self,
+        address: Any,
+        queue: str,
+        tasks: tuple[str, ...] = ("work",),
+        slots: int = 1,
+        limits: dict[str, str] | None = None,
+    ) -> None:
         self.name = f"puppet{next(_numbers)}"
         info = {
             "name": self.name, "host": "here", "pid": os.getpid(), "queues": [queue], "concurrency": slots,
-            "pool": "threads", "tasks": list(tasks), "version": "0.1.0",
+            "pool": "threads", "tasks": list(tasks), "version": "0.1.0", **({"limits": limits} if limits else {}),
         }  # fmt: skip
         self.worker = frames.LaneConnection.open(address.lane, address.token, "worker", info)
         self.epoch = self.worker.welcome["epoch"]
@@ -54,6 +61,10 @@ class Puppet:
             if not ready:
                 return None
         return self._inbox.pop(0)
+
+    def tell(self, delivery: list[Any], state: str, value: Any) -> None:
+        """Tells how far a delivery is."""
+        self.child.send(frames.STATE, [delivery[0], state, encode_result(CODECS, delivery[1], value)])
 
     def end(
         self,

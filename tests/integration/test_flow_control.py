@@ -79,3 +79,19 @@ def test_the_prefetch_multiplier_bounds_what_a_worker_holds(flow_on_node, worker
     results = flow.plain.bulk([(label, number) for number in range(200)], queue=queue)
     results.get(timeout=PATIENCE)
     assert sorted(numbers(log, label, "plain")) == list(range(200))
+
+
+def test_a_worker_leaves_out_the_queues_it_is_told_to(flow_on_node, workers, queue, node, log, label):
+    other = f"{queue}-other"
+    worker = workers(module="flow_app", queues=[queue, other], concurrency=1, options=["-X", other])
+    assert node.worker_status(worker.name)["queues"] == [queue]
+    left = flow.plain.apply_async((label, 1), queue=other)
+    flow.plain.apply_async((label, 2), queue=queue).get(timeout=PATIENCE)
+    assert left.state == "PENDING"
+    flow.app.control.add_consumer(other, destination=[worker.name], reply=True)
+    left.get(timeout=PATIENCE)
+    flow.app.control.cancel_consumer(other, destination=[worker.name], reply=True)
+    again = flow.plain.apply_async((label, 3), queue=other)
+    flow.plain.apply_async((label, 4), queue=queue).get(timeout=PATIENCE)
+    assert again.state == "PENDING"
+    again.revoke()

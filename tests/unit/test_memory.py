@@ -243,3 +243,53 @@ def test_results_are_forgotten_after_their_time(app):
     assert fresh.exists()
     with pytest.raises(Exception, match="gone"):
         fresh.get(timeout=1)
+
+
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_progress_of_a_running_task(app, pool, tmp_path):
+    door = tmp_path / "open"
+
+    @app.task(name="telling", bind=True)
+    def telling(self) -> str:
+        self.update_state(state="HALF", meta={"done": 50})
+        while not door.exists():
+            time.sleep(0.005)
+        return "over"
+
+    heard: list[dict[str, object]] = []
+    with app.local_worker(pool=pool):
+        sent = telling.delay()
+        deadline = time.monotonic() + 20
+        while (sent.state, sent.info) != ("HALF", {"done": 50}):
+            assert time.monotonic() < deadline
+        door.touch()
+        assert sent.get(timeout=20, on_message=heard.append) == "over"
+    assert heard[-1]["status"] == "SUCCESS"
+    assert sent.state == "SUCCESS"
+
+
+def test_a_rate_declared_and_one_set_at_run_time(app):
+    ran: list[int] = []
+
+    @app.task(name="limited", rate_limit="1/h")
+    def limited(number: int) -> None:
+        ran.append(number)
+
+    with app.local_worker(pool="threads"):
+        first, *rest = (limited.delay(number) for number in range(5))
+        first.get(timeout=20)
+        assert call(app, "add", 1, 2).get(timeout=20) == 3
+        assert ran == [0]
+        (answer,) = app.control.rate_limit("limited", 0, reply=True)
+        assert all("ok" in said for said in answer.values())
+        for one in rest:
+            one.get(timeout=20)
+    assert ran == [0, 1, 2, 3, 4]
+
+
+def test_an_id_that_is_revoked_before_it_is_sent(app):
+    app.control.revoke("11112222333344445555666677778888")
+    with app.local_worker(pool="threads"):
+        sent = call(app, "add", 1, 2, task_id="11112222333344445555666677778888")
+        with pytest.raises(TaskRevokedError, match="before it was submitted"):
+            sent.get(timeout=20)

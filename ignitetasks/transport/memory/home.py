@@ -41,6 +41,9 @@ from ignitetasks.transport.memory.records import (
 
 #: How many swept ids are remembered as such.
 MAX_EXPIRED = 100_000
+#: How many ids may be revoked before they are submitted, and how long that holds.
+MAX_REVOKED = 100_000
+REVOKED_MS = 86_400_000
 
 
 class Outlet(Protocol):
@@ -66,6 +69,7 @@ class Home:
         self.order = Order()
         self.records: dict[str, Record] = {}
         self.expired: dict[str, None] = {}
+        self._revoked: dict[str, int] = {}
         self.ended: dict[int, int] = {}
         self._dispatch = dispatch
         self._alarms = Alarms()
@@ -144,9 +148,16 @@ class Home:
             known.watchers.add(session)
         if known.expires_ms:
             self.alarm(known.expires_ms, lambda: self._expire(known))
-        if not known.terminal:
+        if self._revoked.pop(task_id, 0) > now_ms():
+            self.fail(known, states.REVOKED_CODE, records.REVOKED, "revoked before it was submitted")
+        elif not known.terminal:
             self.place(known)
         return None
+
+    def revoke_ahead(self, task_id: str) -> None:
+        """Notes an id that nobody has submitted: should it come, it is refused."""
+        if len(self._revoked) < MAX_REVOKED:
+            self._revoked[task_id] = now_ms() + REVOKED_MS
 
     def _new(self, template: Template, task_id: str, body: bytes | None, mark: bytes | None) -> Record:
         self._arrivals += 1

@@ -207,6 +207,8 @@ class LaneServer:
                 with home.changing():
                     if kind == frames.DONE:
                         workers.done(child, frames.unpack(payload))
+                    elif kind == frames.STATE:
+                        workers.told(child, *frames.unpack(payload))
                     elif kind == frames.BYE:
                         workers.give_back(child)
                 if kind == frames.BYE:

@@ -24,6 +24,8 @@ class _Session:
     def __init__(self, lock: threading.Lock, pid: int) -> None:
         self.pid = pid
         self.box: deque[Completion] = deque()
+        # The last word of each running task that somebody waits for; an older one is of no use any more.
+        self.words: dict[str, Completion] = {}
         self.seq = 0
         self.sent = 0
         self.dropped = False
@@ -77,6 +79,14 @@ class Mail:
                 session.dropped = True
             session.arrived.notify()
 
+    def tell(self, numbers: Iterable[int], word: Completion) -> None:
+        """Tells some sessions what a running task says of itself; only the last word of each is kept."""
+        for number in numbers:
+            session = self._sessions.get(number)
+            if session is not None:
+                session.words[word.id] = word
+                session.arrived.notify()
+
     def poll(self, number: int, ack: int, seconds: float, limit: int) -> PollAnswer:
         """Waits for mail; see `Transport.poll`. Gives the lock back while it waits."""
         session = self.session(number)
@@ -85,7 +95,7 @@ class Mail:
                 session.box.popleft()
             session.sent = 0
         deadline = time.monotonic() + seconds
-        while not session.box and not session.dropped:
+        while not session.box and not session.words and not session.dropped:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -95,4 +105,6 @@ class Mail:
         answer = list(itertools.islice(session.box, limit))
         session.sent = len(answer)
         dropped, session.dropped = session.dropped, False
-        return PollAnswer(session.seq, dropped, answer)
+        # Words come before ends: the last one is heard before the end of its task.
+        words, session.words = session.words, {}
+        return PollAnswer(session.seq, dropped, [*words.values(), *answer])

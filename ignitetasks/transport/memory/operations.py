@@ -23,8 +23,12 @@ _OPERATIONS = frozenset(
     {
         "ping", "stop", "info", "forget", "revoke", "purge", "dead_list", "dead_retry", "dead_drop", "listening",
         "scan", "metrics", "status", "kv_get", "kv_put", "kv_list", "events_append", "events_read", "control",
+        "rates_changed",
     }
 )  # fmt: skip
+#: The bucket of settings that rates are set in.
+RATES = "rate"
+_ALL = 1 << 31
 _WAITING = frozenset({READY, DELAYED, JOINING})
 
 
@@ -39,7 +43,8 @@ class Operations:
     def __init__(self, workers: Workers, stop: Callable[[], None]) -> None:
         self.questions = Questions(workers.ask)
         self.events = Events()
-        self._others = (Settings(), self.events, self.questions)
+        self._settings = Settings()
+        self._others = (self._settings, self.events, self.questions)
         self._workers = workers
         self._home = workers.home
         self._stop = stop
@@ -99,6 +104,7 @@ class Operations:
     def _revoke(self, task_id: str, terminate: bool, signal: str) -> int:
         record = self._home.records.get(task_id)
         if record is None:
+            self._home.revoke_ahead(task_id)
             return -1
         if record.terminal:
             return record.state
@@ -119,6 +125,13 @@ class Operations:
         for seq, (held, fence) in child.held.items():
             if held is record and fence == record.fence:
                 self._home.post(child.worker.peer, frames.KILL, [child.index, child.pid, seq, signal])
+
+    def rates_changed(self) -> list[Any]:
+        """Reads anew the rates that were set at run time."""
+        limits = {key: bytes(value).decode() for key, _, value in self._settings.kv_list(RATES, "", None, _ALL)}
+        with self._home.changing():
+            self._workers.rates.override(limits)
+        return []
 
     def purge(self, queue: str | None) -> int:
         """Revokes everything that waits; returns how many there were."""

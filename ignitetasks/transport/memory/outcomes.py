@@ -54,14 +54,23 @@ def apply(record: Record, outcome: list[Any], worker: str) -> Next:
         return Next.RUN_ON
     if kind == frames.REPLACED:
         record.state, record.started_ms = _PENDING, 0
+        record.note = record.payload = None
         return Next.PROMISE
     reopen(record)
     return Next.REQUEUE
 
 
+def progress(record: Record, name: str, payload: bytes, worker: str) -> None:
+    """Keeps what a running task says of itself, in place of what it said before."""
+    if record.state != _STARTED:
+        record.state, record.started_ms = _STARTED, now_ms()
+    record.note, record.payload, record.ref = name, payload, False
+    record.worker = worker
+
+
 def fail(record: Record, state: int, kind: str, text: str, worker: str | None = None) -> Next:
     """Ends a record with a failure that no child reported."""
-    record.state = state
+    record.state, record.note = state, None
     record.payload = failure_bytes(kind, f"task {record.id} ({record.call.task}): {text}")
     record.ref = False
     record.error_type = kind
@@ -87,6 +96,9 @@ def reopen(record: Record) -> None:
     """Makes a record one that waits again."""
     record.state = _RETRY if record.attempt else _PENDING
     record.started_ms = 0
+    if record.note is not None:
+        # How far the last execution was says nothing of the next one.
+        record.note = record.payload = None
 
 
 def revive(record: Record) -> None:
@@ -102,7 +114,7 @@ def _end(
     record: Record, state: int, payload: bytes | None, ref: bool, run_us: int, error_type: Any, worker: str
 ) -> Next:
     keep = state != states.SUCCESS_CODE or not record.flags & IGNORE_RESULT
-    record.state = state
+    record.state, record.note = state, None
     record.payload = payload if keep else None
     record.ref = keep and ref
     record.error_type = str(error_type) if error_type is not None else None

@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 from ignitetasks import frames, states
-from ignitetasks.message import EARLY_ACK, PROMISED
+from ignitetasks.message import EARLY_ACK, PROGRESS_STATE, PROMISED, Completion
 from ignitetasks.transport.memory import outcomes, records
 from ignitetasks.transport.memory.home import Home, Outlet
 from ignitetasks.transport.memory.outcomes import Next
+from ignitetasks.transport.memory.rates import Rates
 from ignitetasks.transport.memory.records import LEASED, READY, Child, Record, Worker, now_ms
 
 #: A question to a supervisor, its answer, and the word of other queues to take from.
@@ -35,7 +36,9 @@ class Workers:
 
     def __init__(self) -> None:
         self.home = Home(self.dispatch)
+        self.rates = Rates()
         self.all: dict[int, Worker] = {}
+        self._wakes_ms = 0
         self._epochs = itertools.count(1)
         self._fences = itertools.count(1)
         self._served: dict[str, int] = {}
@@ -52,8 +55,12 @@ class Workers:
             next(self._epochs), peer, info, set(info.get("queues", ())), set(info.get("tasks", ())), started_ms=now_ms()
         )
         self.all[worker.epoch] = worker
+        self._settle_rates()
         self.home.post(peer, frames.WELCOME, {"epoch": worker.epoch})
         return worker
+
+    def _settle_rates(self) -> None:
+        self.rates.settle(worker.info.get("limits") or {} for worker in self.all.values())
 
     def child_joined(self, peer: Outlet, info: dict[str, Any]) -> Child | None:
         """Takes a child of a worker that is there; None if it is not."""
@@ -107,6 +114,7 @@ class Workers:
     def left(self, worker: Worker) -> None:
         """Ends the leases of a worker that is gone."""
         self.all.pop(worker.epoch, None)
+        self._settle_rates()
         for key in [key for key in self._unknown if key[0] == worker.epoch]:
             del self._unknown[key]
         for child in list(worker.children):
@@ -130,7 +138,7 @@ class Workers:
             best: tuple[tuple[int, int, int], Record, Child] | None = None
             for queue, task, record in self.home.order.heads():
                 child = self._taker(queue, task, record)
-                if child is None:
+                if child is None or self._held_by_rate(task):
                     continue
                 rank = (-record.priority, self._served.get(queue, 0), record.seq)
                 if best is None or rank < best[0]:
@@ -155,6 +163,17 @@ class Workers:
             return None
         return max(worker.children, key=Child.free)
 
+    def _held_by_rate(self, task: str) -> bool:
+        """Tells whether a task must wait for its rate; then everything is looked at again when it may start."""
+        now = now_ms()
+        due_ms = -(-self.rates.next_us(task, now * 1000) // 1000)
+        if due_ms <= now:
+            return False
+        if not now < self._wakes_ms <= due_ms:
+            self._wakes_ms = due_ms
+            self.home.alarm(due_ms, lambda: None)
+        return True
+
     def _doubt(self, record: Record) -> None:
         """Fails a task that nobody knows, unless somebody who does comes within the grace."""
         ticket = record.ticket
@@ -173,6 +192,7 @@ class Workers:
 
     def _lease(self, record: Record, child: Child) -> None:
         self._served[record.queue] = next(self._turns)
+        self.rates.use(record.call.task, now_ms() * 1000)
         self.home.order.move(record, LEASED)
         record.fence = next(self._fences)
         record.holder = child
@@ -206,6 +226,8 @@ class Workers:
                 self.home.grow(spawn)
             if kind not in (frames.STARTED, frames.GIVE_BACK):
                 worker.totals[record.call.task] = worker.totals.get(record.call.task, 0) + 1
+            if kind == frames.GIVE_BACK:
+                self.rates.give_back(record.call.task)
             step = outcomes.apply(record, answer, worker.name)
             if step is Next.END:
                 worker.done += 1
@@ -214,6 +236,17 @@ class Workers:
             if spawn:
                 self.home.spawn(spawn)
         self._announce_drained(worker)
+
+    def told(self, child: Child, seq: int, name: str, payload: bytes) -> None:
+        """Takes what a running task says of itself, and tells those that wait for it."""
+        held = child.held.get(seq)
+        if held is None or not self._current(*held):
+            return
+        record = held[0]
+        outcomes.progress(record, name, payload, child.worker.name)
+        if record.watchers:
+            word = Completion(record.id, PROGRESS_STATE, frames.pack([name, payload]), 0)
+            self.home.mail.tell(record.watchers, word)
 
     def _step(self, record: Record, step: Next, by_child: bool) -> None:
         if step is Next.RUN_ON:
@@ -234,6 +267,7 @@ class Workers:
         self._remove(child)
         for record, fence in child.held.values():
             if self._current(record, fence):
+                self.rates.give_back(record.call.task)
                 outcomes.reopen(record)
                 self._step(record, Next.REQUEUE, by_child=True)
         child.held.clear()

@@ -302,6 +302,9 @@ final class Completer {
       entry.unsure = false;
       entry.ownRow = true;
     }
+    if (step.outcome() == Outcome.GIVE_BACK || step.outcome() == Outcome.NOT_REGISTERED) {
+      home.state.notStarted(entry);
+    }
     TaskRecord record = step.record();
     switch (step.next()) {
       case END, AS_FOUND -> {

@@ -304,6 +304,11 @@ final class QueueState {
     tasks.forEach(rates::unused);
   }
 
+  /** Says that a delivery came back without having been started: its start is there for another. */
+  void notStarted(Entry entry) {
+    rates.unused(entry.task);
+  }
+
   /**
    * Ends a lease and puts the task back: to its old place, or into the delayed ones by its eta. The
    * record may have given it another queue, priority or eta.

@@ -136,6 +136,19 @@ class RateLimitsTest {
   }
 
   @Test
+  void whatCameBackUnstartedIsNotCounted() {
+    worker(1, 10, Map.of("slow", "1/h"));
+    submit("s1", "slow", 0);
+    submit("s2", "slow", 0);
+    assertEquals(List.of("s1"), sent(1_000));
+    Entry entry = state.lease("s1");
+    state.completing("s1", entry.fence);
+    state.notStarted(entry);
+    assertTrue(state.requeueCold(entry, 1_001));
+    assertEquals(List.of("s1"), sent(1_001));
+  }
+
+  @Test
   void limitsSetAtRunTimeWinAndCanBeLifted() {
     worker(1, 100, Map.of("slow", "1/h"));
     for (int i = 0; i < 5; i++) {

@@ -1,0 +1,23 @@
+"""An application with a rate, for workers and a client of a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from support.executions import ExecutionLog
+
+from ignitetasks import IgniteTasks
+
+RATE = 10
+app = IgniteTasks("rates")
+
+
+@app.task(rate_limit=f"{RATE}/s")
+def limited(number: int) -> None:
+    ExecutionLog(os.environ["RATES_LOG"]).add("limited", number, time.time(), os.getpid())
+
+
+@app.task
+def plain(number: int) -> int:
+    return number
