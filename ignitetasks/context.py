@@ -46,7 +46,6 @@ class Request:
         ignore_result: Whether its result is kept.
         callbacks: What runs after its success.
         errbacks: What runs after its failure.
-        chain: What follows it in its chain.
         chord: What waits for it, when it is a member of a chord.
         replaced_task_nesting: How many tasks it stands for by `replace`.
         shadow: Name to show instead of its own, or None.
@@ -62,6 +61,7 @@ class Request:
         additions: What it adds to its chord when it succeeds.
         spawn: What its outcome shall bring besides.
         owner: The task itself.
+        rest: Returns what follows it in its chain; None where nothing does.
         report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
     """
 
@@ -91,7 +91,6 @@ class Request:
     ignore_result: bool = False
     callbacks: Any = None
     errbacks: Any = None
-    chain: Any = None
     chord: Any = None
     replaced_task_nesting: int = 0
     shadow: str | None = None
@@ -106,6 +105,7 @@ class Request:
     canvas: dict[str, Any] = field(default_factory=dict)
     additions: list[Any] = field(default_factory=list)
     spawn: Any = None
+    rest: Any = field(default=None, compare=False)
     owner: Any = field(default=None, compare=False)
     report: Any = field(default=None, compare=False)
 
@@ -122,6 +122,13 @@ class Request:
     def correlation_id(self) -> str | None:
         """The task's id under the name message brokers use."""
         return self.id
+
+    @property
+    def chain(self) -> Any:
+        """What follows it in its chain: signatures, the last one first; None where nothing does."""
+        if "_chain" not in self.__dict__:
+            self.__dict__["_chain"] = self.rest() if self.rest is not None else None
+        return self.__dict__["_chain"]
 
     @property
     def task_id(self) -> str | None:

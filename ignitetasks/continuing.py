@@ -7,6 +7,7 @@ transaction with the outcome (`Spawn`). Used by a worker's child for the ends it
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
@@ -118,6 +119,7 @@ class Continuing:
         last = flow[-1]
         assert isinstance(last, Call)  # noqa: S101  # a closed flow ends with a call
         last.id, last.chosen, last.group_id, last.promised = task.id, False, task.group_id, True
+        last.group_index = envelope.index_of(task.id, canvas)
         last.links = [*last.links, *canvas.get("l", ())]
         for call in calls_of(flow):
             call.errbacks = [*call.errbacks, *canvas.get("e", ())]
@@ -209,16 +211,26 @@ class Continuing:
             for chunk in split(groups, client.settings.inline_limit):
                 client.transport.submit(chunk, 1)
             groups = ()
+        for call in self._compiler.published:
+            self._app.published(call)
         return make_spawn(groups, self._ends, self._grow)
 
 
-def ties_of(canvas: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a running task is told of what it is tied to, by the names of its request."""
+def ties_of(app: Any, task_id: str, canvas: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a running task is told of what it is tied to, by the names of its request.
+
+    Args:
+        app: Whose task it is.
+        task_id: Its id.
+        canvas: What it carries.
+    """
     if not canvas:
         return {}
     join, stamps = canvas.get("J"), canvas.get("S") or {}
     return {
         "canvas": canvas,
+        "rest": functools.partial(chain_of, app, canvas),
+        "group_index": envelope.index_of(task_id, canvas),
         "callbacks": canvas.get("l"),
         "errbacks": canvas.get("e"),
         "chord": {"task": None, "options": {"task_id": join}} if join else None,
@@ -238,6 +250,12 @@ def replacement(sig: Any) -> Flow:
     if not flow:
         raise ConfigurationError("Cannot replace with an empty chain")
     return close(flow)
+
+
+def chain_of(app: Sender, canvas: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Returns the steps that follow a task as signatures, the last one first; None where none follow."""
+    line, place = rest_of(app, canvas)
+    return line.rest(place) or None
 
 
 def rest_of(app: Sender, canvas: dict[str, Any]) -> tuple[Line, int]:

@@ -2,7 +2,8 @@
 
 The node never looks inside. Keys: ``r`` packed steps that follow, or ``t`` the blob that has them and how many of them
 are past; ``l`` links, ``e`` errbacks; ``j`` the tasks it waits for; ``J`` the task that waits for the end of its flow;
-``i`` 1 where it takes no result; ``n`` replacements so far; ``S`` stamps; ``b`` the blob has an owner elsewhere.
+``i`` 1 where it takes no result; ``n`` replacements so far; ``S`` stamps; ``x`` its place in its group, or a list of
+the number (see `number_of`) that the first member would have; ``b`` the blob has an owner elsewhere.
 This file must not know signatures or send anything.
 """
 
@@ -102,6 +103,20 @@ def unpack_ids(packed: Sequence[Any]) -> list[str]:
         shape = first[:24] + "%08x" + first[32:]
         ids += [shape % number for number in range(start, start + count)]
     return ids
+
+
+def number_of(task_id: str) -> int:
+    """Returns the part of an id that is counted on; any number for an id that was chosen otherwise."""
+    try:
+        return int(task_id[24:32], 16)
+    except ValueError:
+        return 0
+
+
+def index_of(task_id: str, canvas: Mapping[str, Any]) -> int | None:
+    """Returns the place of a task in its group, or None."""
+    place = canvas.get("x")
+    return number_of(task_id) - place[0] if isinstance(place, (list, tuple)) else place
 
 
 def _next(task_id: str) -> str:

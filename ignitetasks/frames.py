@@ -58,6 +58,8 @@ REJECT: Final = 3
 IGNORE: Final = 4
 GIVE_BACK: Final = 5
 STARTED: Final = 6
+#: The task was not run, since it bears a stamp that is revoked.
+REVOKED: Final = 8
 #: The task's id goes to another call, which the spawn of the same outcome brings or promises.
 REPLACED: Final = 10
 

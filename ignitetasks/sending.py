@@ -166,7 +166,7 @@ def handle_of(
 def note_child(result: Any) -> None:
     """Notes among the children of the running task what it has just sent."""
     request = context.made_request()
-    if request is not None:
+    if request is not None and getattr(request.owner, "trail", True):
         request.children.append(result)
 
 

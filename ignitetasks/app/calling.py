@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from ignitetasks import deferred, message, sending, signals
+from ignitetasks import deferred, message, sending
 from ignitetasks.app import eager, publishing
 from ignitetasks.app.arity import Arity, as_call
 from ignitetasks.app.attributes import Attributes
@@ -19,6 +19,7 @@ from ignitetasks.canvas import Signature, launching
 from ignitetasks.errors import ArgumentError, InvalidOption, RequestError
 from ignitetasks.ids import Key
 from ignitetasks.options import Plan
+from ignitetasks.publishing import wanted
 from ignitetasks.result import AsyncResult
 from ignitetasks.results import ResultList
 from ignitetasks.serializers import compress
@@ -76,7 +77,7 @@ class Calls(Attributes, Composing[P, R]):
         if self._arity is not None:
             self._arity.check(self.name, args, kwargs)
         app = self._app or self.app
-        if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+        if wanted():
             return publishing.send(app, self.name, plan, args, kwargs)
         return sending.send_one(
             app, plan, args, kwargs, sending.encode(app.client.codecs, self.name, plan, args, kwargs)
@@ -194,8 +195,7 @@ class Calls(Attributes, Composing[P, R]):
         call = {name: value for name, value in options.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
         app = self._app or self.app
-        listened = signals.before_task_publish.receivers or signals.after_task_publish.receivers
-        if app.eager or listened or self._sends_its_own_way:
+        if app.eager or wanted() or self._sends_its_own_way:
             # These run code of others right here: it may block, or want an event loop of its own.
             return await part.in_thread(self.apply_async, args, kwargs, **call)  # type: ignore[no-any-return]
         self._check(args, kwargs)

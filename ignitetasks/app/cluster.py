@@ -12,7 +12,7 @@ import signal as signals
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ignitetasks import rates, states
+from ignitetasks import rates, stamps, states
 from ignitetasks.app import ledger
 from ignitetasks.client import Client
 from ignitetasks.errors import RequestError
@@ -82,14 +82,8 @@ def _all(client: Client, names: Names, answer: Any) -> Replies:
     return [{name: answer} for name in _chosen(client, names)]
 
 
-def _several(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-
-
 def _revoke(client: Client, given: Given, names: Names) -> Replies:
-    ids = [str(one) for one in _several(given.get("task_id"))]
+    ids = [str(one) for one in stamps.several(given.get("task_id"))]
     terminate = bool(given.get("terminate"))
     known = _revoke_ids(client, ids, terminate, given.get("signal"))
     if not terminate:
@@ -114,9 +108,21 @@ def _revoke_by_stamps(client: Client, given: Given, names: Names) -> Replies:
     headers = given["headers"]
     if not isinstance(headers, Mapping):
         headers = dict(one.split("=", 1) for one in headers)
-    ids = ledger.stamped(client.transport, {name: _several(values) for name, values in headers.items()})
-    _revoke_ids(client, ids, bool(given.get("terminate")), given.get("signal"))
-    return _all(client, names, {"ok": f"headers {dict(headers)} revoked: {len(ids)} tasks"})
+    terminate = bool(given.get("terminate"))
+    # First for those to come: a task that is sent meanwhile is met by one of the two.
+    stamps.revoke(client.transport, headers)
+    wanted = {name: stamps.several(values) for name, values in headers.items()}
+    ids = ledger.stamped(client.transport, client.codecs, wanted)
+    _revoke_ids(client, ids, terminate, given.get("signal"))
+    if not terminate:
+        return _all(client, names, {"ok": f"headers {dict(headers)} flagged as revoked, but not terminated"})
+    said = "revoked" if ids else "were not terminated"
+    return _all(client, names, {"ok": f"headers {dict(headers)} {said}"})
+
+
+def _forget_stamps(client: Client, given: Given, names: Names) -> Replies:
+    stamps.forget(client.transport, given.get("headers"))
+    return _all(client, names, {"ok": "revokes by stamp taken back"})
 
 
 def _scheduled(client: Client, _given: Given, names: Names) -> Replies:
@@ -145,7 +151,7 @@ def _rate_limit(client: Client, given: Given, names: Names) -> Replies:
 
 
 def _query_task(client: Client, given: Given, names: Names) -> Replies:
-    ids = [str(one) for one in _several(given.get("ids"))]
+    ids = [str(one) for one in stamps.several(given.get("ids"))]
     answers = {
         name: dict(answer)
         for reply in ask(client, "query_task", {"ids": ids}, names, 1.0)
@@ -169,6 +175,7 @@ COMMANDS: Mapping[str, Callable[[Client, Given, Names], Replies]] = {
     "revoke": _revoke,
     "terminate": _terminate,
     "revoke_by_stamped_headers": _revoke_by_stamps,
+    "forget_revoked_stamps": _forget_stamps,
     "scheduled": _scheduled,
     "dump_schedule": _scheduled,
     "revoked": _revoked,

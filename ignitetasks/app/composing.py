@@ -27,6 +27,7 @@ class Composing(Generic[P, R]):
     """The canvas side of a task."""
 
     name: Any
+    trail: Any
 
     @property
     def app(self) -> Any:
@@ -134,8 +135,9 @@ class Composing(Generic[P, R]):
         return copy if lazy else handle
 
     def add_trail(self, result: AsyncResult[Any]) -> AsyncResult[Any]:
-        """Notes a handle among those of the tasks the running task has sent."""
-        self.request.children.append(result)
+        """Notes a handle among those of the tasks the running task has sent, unless ``trail`` is off."""
+        if self.trail:
+            self.request.children.append(result)
         return result
 
     def signature_from_request(

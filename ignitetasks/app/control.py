@@ -258,7 +258,7 @@ class Control:
         signal: Any = "SIGTERM",
         **kwargs: Any,
     ) -> Replies | None:
-        """Revokes all tasks that have not ended and bear one of these stamps.
+        """Revokes all tasks that bear one of these stamps: those that have not ended, and for a day those to come.
 
         Args:
             headers: Value or values by the stamp's name.
@@ -269,6 +269,15 @@ class Control:
         """
         given = {"headers": dict(headers), "terminate": terminate, "signal": signal}
         return self.broadcast("revoke_by_stamped_headers", given, destination, **kwargs)
+
+    def forget_revoked_stamps(self, headers: Mapping[str, Any] | None = None, **kwargs: Any) -> Replies | None:
+        """Takes revokes by stamp back, so that tasks sent from now on run; what was revoked by them stays so.
+
+        Args:
+            headers: Value or values by the stamp's name; None means all.
+            **kwargs: As for `broadcast`.
+        """
+        return self.broadcast("forget_revoked_stamps", {"headers": headers}, **kwargs)
 
     def rate_limit(
         self, task_name: str, rate_limit: Any, destination: Sequence[str] | None = None, **kwargs: Any

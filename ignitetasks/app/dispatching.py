@@ -26,6 +26,7 @@ from ignitetasks.errors import RequestError
 from ignitetasks.exceptions import AlwaysEagerIgnored
 from ignitetasks.message import TaskOptions
 from ignitetasks.options import Plan
+from ignitetasks.publishing import Published, wanted
 from ignitetasks.result import AsyncResult, GroupResult, ResultSet
 from ignitetasks.results import ResultList
 
@@ -63,7 +64,7 @@ class Dispatching(Registering):
         self._inherit = bool(conf.task_inherit_parent_priority)
         self._plain = not self._eager and router.by_name and not self._inherit
         if conf.task_send_sent_event:
-            signals.after_task_publish.connect(publishing.wanted, weak=False, dispatch_uid="task-sent")
+            signals.after_task_publish.connect(publishing.hear, weak=False, dispatch_uid="task-sent")
         self._some_queues = not conf.task_create_missing_queues
         self._retry = bool(conf.task_publish_retry) and (conf.task_publish_retry_policy or {}).get("max_retries") != 0
         return router
@@ -207,11 +208,15 @@ class Dispatching(Registering):
                 self.signature(name, args, kwargs, options=options), self, (), {}, {}
             )
             return tied
-        if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
+        if wanted():
             plan, sent_args, sent_kwargs = self._planned(name, args, kwargs, options)
             return publishing.send(self, name, plan, sent_args, sent_kwargs)
         plan, sent_args, sent_kwargs, body = self._encode(name, args, kwargs, options)
         return sending.send_one(self, plan, sent_args, sent_kwargs, body)
+
+    def published(self, call: Published) -> None:
+        """Tells who wants to hear of it that a call was sent; for what sends canvases."""
+        publishing.tell_sent(self, call)
 
     def _planned(
         self,

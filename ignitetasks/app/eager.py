@@ -122,7 +122,7 @@ def _request(
         ignore_result=bool(options.get("ignore_result", task.options.ignore_result)),
         callbacks=callbacks[0],
         errbacks=callbacks[1],
-        chain=options.get("chain"),
+        rest=lambda: options.get("chain"),
         chord=options.get("chord"),
         shadow=options.get("shadow"),
         replaced_task_nesting=options.get("replaced_task_nesting", 0),

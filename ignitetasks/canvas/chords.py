@@ -169,10 +169,6 @@ class chord(Signature[Any]):
         if getattr(conf, "task_allow_error_cb_on_chord_header", False):
             for task in self.tasks:
                 task.link_error(sig.clone(immutable=True))
-        else:
-            for task in self.tasks:
-                if isinstance(task, chord):
-                    task.link_error(sig)
         self.body.link_error(errback)
         return errback
 

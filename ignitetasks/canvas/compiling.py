@@ -7,12 +7,12 @@ This file must not send anything but large values, by the function it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ignitetasks import envelope
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.steps import Call, Fan, Flow, Step, unpack_step
+from ignitetasks.canvas.steps import Call, Fan, Flow, Step, signature_of, unpack_step
 from ignitetasks.errors import InvalidOption, PayloadTooLarge
 from ignitetasks.ids import fingerprint
 from ignitetasks.message import (
@@ -27,6 +27,7 @@ from ignitetasks.message import (
     body_blob_id,
 )
 from ignitetasks.options import Plan
+from ignitetasks.publishing import Published, announce, wanted
 from ignitetasks.sending import encode
 from ignitetasks.serializers import Codecs, Data
 
@@ -37,6 +38,9 @@ PutBlob = Callable[[str, Data], BlobRef]
 TAIL_BYTES = 1024
 
 _PLAIN_OPTIONS = TaskOptions()
+
+#: What a worker has to look at before or after a task's run; see ``envelope``.
+_LOOKED_AT = frozenset("rtlejS")
 
 
 class Line:
@@ -75,6 +79,10 @@ class Line:
             step = self._steps[index] = unpack_step(envelope.unpack_step(self._codecs, self._packed[index]))
         return step
 
+    def rest(self, index: int) -> list[dict[str, Any]]:
+        """Returns the steps from an index as signatures, the last one first, as Celery's tasks know them."""
+        return [signature_of(self.step(place)) for place in range(len(self) - 1, index - 1, -1)]
+
     def carry(self, index: int, put_blob: PutBlob) -> dict[str, Any]:
         """Returns what a task carries to go on with the steps from an index."""
         if index >= len(self):
@@ -93,6 +101,11 @@ class Line:
         return {"t": [self.blob, index]}
 
 
+def _whole(call: Call, args: Sequence[Any]) -> Sequence[Any]:
+    """Returns the arguments of a call, with what comes before it in front."""
+    return (*args, *call.args) if args and not call.immutable else call.args
+
+
 class Compiler:
     """Collects the groups of one submit.
 
@@ -104,6 +117,7 @@ class Compiler:
 
     Attributes:
         groups: What to submit, in order.
+        published: The calls among them that somebody wants to hear of.
     """
 
     def __init__(
@@ -114,8 +128,10 @@ class Compiler:
         self.root_id = root_id
         self.parent_id = parent_id
         self.groups: list[Group] = []
+        self.published: list[Published] = []
         self._plans: dict[str, Plan] = {}
-        self._shared: dict[tuple[str, str | None, str | None, str | None], tuple[Plan, Template]] = {}
+        self._shared: dict[tuple[str, str | None, str | None, str | None, int], tuple[Plan, Template]] = {}
+        self._announces = wanted()
 
     @property
     def codecs(self) -> Codecs:
@@ -180,7 +196,7 @@ class Compiler:
         for member in fan.members:
             call = member[0]
             if len(member) == 1 and isinstance(call, Call):
-                if self._app.plain and not (call.options or call.links or call.errbacks or call.chosen or call.nesting):
+                if self._is_plain(call):
                     self._plain_member(call, args, join, parent)
                 else:
                     self.call(call, Line(self.codecs, member), 1, args, join, parent)
@@ -191,18 +207,28 @@ class Compiler:
         first = flow[0]
         return self.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
 
+    def _is_plain(self, call: Call) -> bool:
+        """Tells whether a member of a group differs from the others only by its id and its arguments."""
+        special = call.options or call.links or call.errbacks or call.chosen or call.nesting
+        return self._app.plain and not special and not self._announces
+
     def _plain_member(self, call: Call, args: Sequence[Any], join: str | None, parent: str | None) -> None:
-        key = (call.task, join, parent, call.group_id)
+        # Members that follow one another have ids that do, so that one number says the place of each.
+        first = envelope.number_of(call.id) - (call.group_index or 0)
+        key = (call.task, join, parent, call.group_id, first)
         known = self._shared.get(key)
         if known is None:
             plan, _ = self.plan(call)
             template = self._template(plan, call, join, parent)
-            if join is not None:
-                options = envelope.attach(self.codecs, template.options, {"J": join})
+            carried: dict[str, Any] = {} if join is None else {"J": join}
+            if call.group_index is not None:
+                carried["x"] = [first]
+            if carried:
+                options = envelope.attach(self.codecs, template.options, carried)
                 template = template._replace(options=options, join_id=join)
             known = self._shared[key] = (plan, template)
         plan, template = known
-        self._add(template, call, self._body(plan, call, args))
+        self._add(template, call, self._body(plan, call.task, _whole(call, args), call.kwargs))
 
     def call(
         self,
@@ -232,27 +258,47 @@ class Compiler:
             ("l", call.links), ("e", call.errbacks), ("J", join), ("n", call.nesting), ("S", stamps),
         )  # fmt: skip
         canvas.update({name: value for name, value in optional if value})
+        if call.group_index is not None:
+            canvas["x"] = call.group_index
         if waits_for is not None:
             canvas["j"] = envelope.pack_ids(waits_for)
             canvas["i"] = int(call.immutable)
-        template = self._template(plan, call, join, parent)
+        template, whole, kwargs = self._template(plan, call, join, parent), _whole(call, args), call.kwargs
+        if self._announces:
+            template, whole, kwargs = self._announce(call, line, following, template, whole, stamps)
         if canvas:
-            flags = CONTINUES if not canvas.keys().isdisjoint({"r", "t", "l", "e", "j"}) else 0
+            flags = CONTINUES if not canvas.keys().isdisjoint(_LOOKED_AT) else 0
             template = template._replace(
                 options=envelope.attach(self.codecs, template.options, canvas, plan.serializer),
                 flags=template.flags | flags,
                 join_id=join if ends else None,
                 join_size=len(waits_for or ()),
             )
-        self._add(template, call, self._body(plan, call, args))
+        self._add(template, call, self._body(plan, call.task, whole, kwargs))
+
+    def _announce(
+        self, call: Call, line: Line, following: int, template: Template, args: Sequence[Any], stamps: dict[str, Any]
+    ) -> tuple[Template, Sequence[Any], Mapping[str, Any]]:
+        """Tells who wants to hear of it that a call is about to be sent; returns what they have made of it."""
+        more = {
+            "stamped_headers": list(stamps) or None, "stamps": stamps, "group_index": call.group_index,
+            "replaced_task_nesting": call.nesting,
+        }  # fmt: skip
+        ties = {
+            "callbacks": call.links or None,
+            "errbacks": call.errbacks or None,
+            "chain": line.rest(following) or None,
+        }
+        told = announce(call.task, call.id, template, args, call.kwargs, more, ties)
+        self.published.append(told)
+        return told.template, told.args, told.kwargs
 
     def _template(self, plan: Plan, call: Call, join: str | None, parent: str | None) -> Template:
         root = self.root_id if self.root_id != call.id else None
         return plan.template._replace(root_id=root, parent_id=parent, group_id=call.group_id)
 
-    def _body(self, plan: Plan, call: Call, args: Sequence[Any]) -> Data:
-        whole = (*args, *call.args) if args and not call.immutable else call.args
-        return encode(self.codecs, call.task, plan, whole, call.kwargs)
+    def _body(self, plan: Plan, task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Data:
+        return encode(self.codecs, task, plan, args, kwargs)
 
     def _add(self, template: Template, call: Call, body: Data) -> None:
         settings = self._app.settings

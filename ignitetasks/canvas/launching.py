@@ -26,6 +26,11 @@ from ignitetasks.serializers import Data
 _BLOB_TTL_MS = 400 * 86_400_000
 
 
+_USED = "id {!r} was already used for another call; freeze a canvas once and send it once"
+#: How many ids one question names.
+_ASKED = 500
+
+
 def place_of(flow: Flow, app: Sender) -> int:
     """Returns the locator of a flow's ids: that of its first task."""
     first = first_call(flow)
@@ -174,7 +179,10 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
     if isinstance(last, Call) and last.id not in submitted:
         compiler.promise(last)
         submitted.add(last.id)
-    _submit(app, compiler.groups, handle, submitted)
+    _refuse_used_steps(flow, app, submitted)
+    _submit(app, compiler.groups, handle, submitted, last.id if isinstance(last, Call) else None)
+    for call in compiler.published:
+        app.published(call)
     return handle
 
 
@@ -190,21 +198,46 @@ def _check(flow: Flow, app: Sender) -> None:
         _check(member, app)
 
 
-def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[str]) -> None:
+def _refuse_used_steps(flow: Flow, app: Sender, submitted: set[str]) -> None:
+    """Refuses a flow one of whose later steps is a task already: it would not run again, and nothing would follow it.
+
+    Where its first calls are there too, it is the same flow once more, and nothing happens.
+    """
+    chosen = [call.id for call in calls_of(flow) if call.chosen]
+    later = [one for one in chosen if one not in submitted]
+    if not later or not (used := _known(app, later)):
+        return
+    if not _known(app, [one for one in chosen if one in submitted]):
+        raise IdempotencyConflict(_USED.format(used[0]))
+
+
+def _known(app: Sender, ids: list[str]) -> list[str]:
+    """Returns those of some ids that the cluster has heard of."""
+    transport, found = app.client.transport, []
+    for start in range(0, len(ids), _ASKED):
+        part = ids[start : start + _ASKED]
+        found += [one for one, record in zip(part, transport.call("info", part), strict=True) if record is not None]
+    return found
+
+
+def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[str], end: str | None) -> None:
     client = app.client
     epochs = set()
     existing: set[str] = set()
-    for chunk in split(groups, client.settings.inline_limit):
+    chunks = list(split(groups, client.settings.inline_limit))
+    for chunk in chunks:
         answer = client.transport.submit(chunk, 0, None)
         epochs.add(client.hub.epoch(answer.session))
         ids = [item[0] for group in chunk for item in group.items] if answer.exceptions else []
         for index, code, _state in answer.exceptions:
             if code == CONFLICT:
-                raise IdempotencyConflict(
-                    f"id {ids[index]!r} was already used for another call; freeze a canvas once and send it once"
-                )
+                raise IdempotencyConflict(_USED.format(ids[index]))
             existing.add(ids[index])
         metrics.submitted.inc(sum(len(group.items) for group in chunk) - len(answer.exceptions))
+    if existing and len(chunks) == 1 and end in submitted and end not in existing:
+        # What is there already goes on with its own flow; the end of this one would wait for ever.
+        client.transport.call("revoke", [end], False, "SIGTERM")
+        raise IdempotencyConflict(_USED.format(min(existing)))
     epoch = epochs.pop() if len(epochs) == 1 else None
     quiet = any(group.template.flags & IGNORE_RESULT for group in groups)
     for one in _handles(handle):

@@ -41,11 +41,17 @@ def _name_members(fan: Fan, place: int) -> None:
     # One stretch of counted ids: the node keeps such a stretch in one row, and a list of them is short.
     for call, task_id in zip(single, new_ids_near(len(single), place) if single else (), strict=True):
         call.id = task_id
-    for member in fan.members:
-        if len(member) > 1 or isinstance(member[0], Fan):
-            name_flow(member, place)
-        for call in (member[0],) if len(member) == 1 and isinstance(member[0], Call) else calls_of(member[-1:]):
+    for index, member in enumerate(fan.members):
+        if len(member) == 1 and isinstance(member[0], Call):
+            call = member[0]
+            call.group_id, call.group_index = call.group_id or fan.id, index
+            continue
+        name_flow(member, place)
+        last = member[-1]
+        for call in calls_of((last,)):
             call.group_id = call.group_id or fan.id
+        if isinstance(last, Call):
+            last.group_index = index
 
 
 def _name_joined(fan: Fan, place: int) -> None:

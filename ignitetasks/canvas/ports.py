@@ -9,6 +9,7 @@ from ignitetasks.client import Client
 from ignitetasks.config import Settings
 from ignitetasks.message import TaskOptions
 from ignitetasks.options import Plan
+from ignitetasks.publishing import Published
 from ignitetasks.result import AsyncResult
 from ignitetasks.results import ResultList
 
@@ -54,6 +55,9 @@ class Sender(Protocol):
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Sends a call by the name of its task."""
+
+    def published(self, call: Published) -> None:
+        """Tells who wants to hear of it that a call was sent."""
 
     def bulk(self, signatures: Iterable[Any], *, progress: bool = False) -> ResultList[Any]:
         """Sends many calls."""

@@ -32,14 +32,15 @@ class Call:
         links: Signatures that follow its success.
         errbacks: Signatures that follow its failure.
         group_id: Its group, or None.
+        group_index: Its place in the group, or None.
         nesting: How many replacements led to it.
         promised: True when its id is known to the node already, which waits for its call.
         source: The map it was made of, where `Builder` made it.
     """
 
     __slots__ = (
-        "args", "chosen", "errbacks", "group_id", "id", "immutable", "kwargs", "links", "nesting", "options",
-        "promised", "source", "task",
+        "args", "chosen", "errbacks", "group_id", "group_index", "id", "immutable", "kwargs", "links", "nesting",
+        "options", "promised", "source", "task",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class Call:
         self.links: list[Any] = []
         self.errbacks: list[Any] = []
         self.group_id: str | None = None
+        self.group_index: int | None = None
         self.nesting = 0
         self.promised = False
         self.source = source
@@ -71,16 +73,17 @@ class Call:
         bits = (1 if self.immutable else 0) | (2 if self.chosen else 0) | (4 if self.promised else 0)
         return [
             self.task, list(self.args), self.kwargs, self.options, bits, self.id, self.links, self.errbacks,
-            self.group_id, self.nesting,
+            self.group_id, self.nesting, self.group_index,
         ]  # fmt: skip
 
     @classmethod
     def unpack(cls, data: list[Any]) -> Call:
         """Reads what `pack` made."""
-        task, args, kwargs, options, bits, task_id, links, errbacks, group_id, nesting = data
+        task, args, kwargs, options, bits, task_id, links, errbacks, group_id, nesting, group_index = data
         call = cls(task, args, kwargs, options, bool(bits & 1), task_id)
         call.chosen, call.promised = bool(bits & 2), bool(bits & 4)
         call.links, call.errbacks, call.group_id, call.nesting = links, errbacks, group_id, nesting
+        call.group_index = group_index
         return call
 
 
@@ -117,6 +120,31 @@ Flow = list[Step]
 def unpack_step(data: list[Any]) -> Step:
     """Reads a call or a fan."""
     return Fan.unpack(data) if len(data) == 2 else Call.unpack(data)
+
+
+def signature_of(step: Step) -> dict[str, Any]:
+    """Returns a call or a fan as the map of a signature."""
+    if isinstance(step, Fan):
+        tasks = [signature_of(member[0]) if len(member) == 1 else _chain_of(member) for member in step.members]
+        return _map("ignitetasks.group", (), {"tasks": tasks}, {"task_id": step.id}, "group")
+    ties = {"task_id": step.id, "group_id": step.group_id, "link": step.links, "link_error": step.errbacks}
+    options = {**step.options, **{name: value for name, value in ties.items() if value}}
+    return _map(step.task, step.args, step.kwargs, options, None, step.immutable)
+
+
+def _chain_of(flow: Flow) -> dict[str, Any]:
+    tasks = [signature_of(step) for step in flow]
+    return _map("ignitetasks.chain", (), {"tasks": tasks}, {}, "chain")
+
+
+def _map(
+    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: dict[str, Any], kind: str | None,
+    immutable: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "task": task, "args": tuple(args), "kwargs": dict(kwargs), "options": options, "subtask_type": kind,
+        "immutable": immutable,
+    }  # fmt: skip
 
 
 def calls_of(flow: Iterable[Step]) -> Iterator[Call]:

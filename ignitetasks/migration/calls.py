@@ -99,7 +99,8 @@ TASK: tuple[Entry, ...] = (
         ("@task(throws)", SAME, ""),
         ("@task(rate_limit)", BETTER, "For the whole cluster, not for each worker."),
         ("@task(time_limit) / @task(soft_time_limit)", SAME, ""),
-        ("@task(ignore_result) / @task(store_errors_even_if_ignored) / @task(track_started)", SAME, ""),
+        ("@task(ignore_result) / @task(track_started)", SAME, ""),
+        ("@task(store_errors_even_if_ignored)", BETTER, "An error is always kept, only results can be ignored."),
         ("@task(acks_late)", BETTER, "The default is True."),
         (
             "@task(acks_on_failure_or_timeout) / @task(acks_on_failure) / @task(acks_on_timeout)",

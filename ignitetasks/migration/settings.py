@@ -51,7 +51,7 @@ GENERAL: tuple[Entry, ...] = (
         ("task_eager_propagates", SAME, ""),
         ("task_store_eager_result", SAME, "An eager result can then be asked for by its id."),
         ("task_ignore_result", SAME, ""),
-        ("task_store_errors_even_if_ignored", SAME, ""),
+        ("task_store_errors_even_if_ignored", BETTER, "An error is always kept, only results can be ignored."),
         ("task_track_started", SAME, ""),
         ("task_time_limit task_soft_time_limit", SAME, ""),
         ("task_serializer", SAME, "The default is msgpack, which carries dates, decimals, UUIDs, sets and bytes."),

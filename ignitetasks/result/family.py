@@ -23,7 +23,7 @@ def ancestors(handle: Any) -> Iterator[Any]:
 
 
 def failed_ancestor(handle: Any) -> BaseException | None:
-    """Returns the exception of the first task before a handle that failed; asks the node once."""
+    """Returns the exception of the first task before a handle that failed; asks the node once a level."""
     singles: list[Any] = []
     for node in ancestors(handle):
         singles += node._leaves() if hasattr(node, "_leaves") else [node]
@@ -32,12 +32,14 @@ def failed_ancestor(handle: Any) -> BaseException | None:
     singles = [one for one in singles[:_MOST] if hasattr(one, "_completion")]
     if not singles:
         return None
-    records = handle.source.client.transport.call("info", [one.id for one in singles])
+    records = handle.app.client.transport.call("info", [one.id for one in singles])
     found: BaseException | None = None
     for one, record in zip(singles, records, strict=True):
         if isinstance(record, dict) and record["state"] in _FAILED:
             error = one.get(timeout=5.0, propagate=False, follow_parents=False, disable_sync_subtasks=False)
-            if isinstance(error, BaseException) and not isinstance(error, ChordError):
+            if isinstance(error, ChordError):
+                error = failed_ancestor(one)  # a chord that is a member: its own header has failed
+            if isinstance(error, BaseException):
                 found = error  # the furthest one is where it began
     return found
 

@@ -11,9 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from ignitetasks import states, wire
 from ignitetasks.client import ResultSource
-from ignitetasks.errors import ResultTimeout, UnknownResult
+from ignitetasks.errors import ChordError, ResultTimeout, UnknownResult
 from ignitetasks.hub import Waiter
 from ignitetasks.message import Completion
+from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.handle import AsyncResult
 from ignitetasks.result.opening import default_source
@@ -199,7 +200,7 @@ class ResultSet(Generic[R]):
         if propagate:
             for one in leaves:
                 if one.known() and one.state in states.PROPAGATE_STATES:
-                    one.get(propagate=True, disable_sync_subtasks=False)
+                    self._raise(one)
         values: list[Any] = []
         for one in self.results:
             value = one.get(timeout=timeout, propagate=propagate, disable_sync_subtasks=False)
@@ -210,6 +211,15 @@ class ResultSet(Generic[R]):
             else:
                 callback(one.id, value)
         return values
+
+    def _raise(self, one: AsyncResult[Any]) -> None:
+        try:
+            one.get(propagate=True, disable_sync_subtasks=False)
+        except ChordError:
+            error = failed_ancestor(self) if self.parent is not None else None
+            if error is not None:
+                raise error from error.__cause__
+            raise
 
     get = join_native = join
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,9 +38,8 @@ def default_nodename(hostname: str | None) -> str:
 
 
 def anon_nodename(hostname: str | None = None, prefix: str = "gen") -> str:
-    """Returns a name for a process that is no worker: unique in this machine."""
-    number = uuid.getnode() ^ threading.get_ident()
-    return nodename(f"{prefix}{os.getpid()}-{number:x}", hostname or gethostname())
+    """Returns a name made of this process and machine."""
+    return nodename(f"{prefix}{os.getpid()}", hostname or gethostname())
 
 
 def node_format(s: str, name: str, **extra: Any) -> str:

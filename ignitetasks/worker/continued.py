@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from ignitetasks import envelope, errors, log, states
+from ignitetasks import envelope, errors, log, signals, stamps, states
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
 from ignitetasks.failure import safe_text
-from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, SUCCESS
+from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, REVOKED, SUCCESS
 from ignitetasks.message import BlobRef
 from ignitetasks.serializers import Codecs, Data
 from ignitetasks.worker.endings import failed
@@ -31,6 +31,7 @@ from ignitetasks.worker.model import (
 _log = log.get_logger("canvas")
 
 _STATES: Final = {FAILURE: states.FAILURE_CODE, REJECT: states.REJECTED_CODE, IGNORE: states.IGNORED_CODE}
+_REVOKED: Final[Ending] = (REVOKED, None, 0, None, None)
 # What a long flow needs to be gone on with outlives the longest wait of its steps.
 _BLOB_TTL_MS: Final = 400 * 86_400_000
 
@@ -109,6 +110,10 @@ class Continued:
             canvas = self._canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
         except Exception as error:
             return failed(error)  # what follows cannot be known
+        if _is_revoked(runner, canvas):
+            request = runner.request(delivery, [], {})
+            signals.task_revoked.send(sender=runner.task, request=request, terminated=False, signum=None, expired=False)
+            return _REVOKED
         try:
             self._follow = _continuing(runner, delivery, canvas)
             self.args, self.kwargs = runner.arguments(delivery)
@@ -158,6 +163,15 @@ def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
     if ending is not None:
         return ending
     return one.end(runner.execute(delivery, one.args, one.kwargs, one.kept))
+
+
+def _is_revoked(runner: ContinuedRunner, canvas: dict[str, Any]) -> bool:
+    """Tells whether a task bears a stamp that is revoked; asks the cluster, and only for tasks with stamps."""
+    borne = canvas.get("S")
+    if not borne:
+        return False
+    app: Sender = runner.task.app  # type: ignore[attr-defined]
+    return stamps.bears(borne, stamps.revoked(app.client.transport))
 
 
 def _failed(

@@ -146,6 +146,8 @@ class TaskEvents:
             return ("task-failed" if kind == frames.FAILURE else "task-retried"), fields
         if kind == frames.REJECT:
             return "task-rejected", {"requeue": bool(extra)}
+        if kind == frames.REVOKED:
+            return "task-revoked", {"terminated": False, "signum": None, "expired": False}
         return "", {}
 
     def _result(self, delivery: Delivery, payload: Any, flags: int, limit: int) -> str:

@@ -86,7 +86,7 @@ def request_of(
         },
         options=overrides,
         owner=task,
-        **continuing.ties_of(canvas),
+        **continuing.ties_of(getattr(task, "app", None), delivery[ID], canvas),
     )
 
 

@@ -15,7 +15,7 @@ from support.expressions import canvas_of, expressions, value_of
 
 from ignitetasks import IgniteTasks
 from ignitetasks.canvas import chain, chord, group
-from ignitetasks.errors import ChordError, WorkerLostError
+from ignitetasks.errors import ChordError, TaskRevokedError, WorkerLostError
 from ignitetasks.result import AsyncResult, GroupResult
 
 LIMIT = 60
@@ -126,3 +126,25 @@ def test_random_workflows_while_children_are_killed(t, expression):
     finally:
         stop.set()
         killer.join()
+
+
+def test_a_revoke_by_stamp_holds_for_tasks_that_are_sent_later(t):
+    t, app = t
+    app.control.revoke_by_stamped_headers({"tenant": ["gone"]})
+    try:
+        alone = t.add.si(1, 2)
+        alone.stamp(tenant="gone")
+        with pytest.raises(TaskRevokedError):
+            run(alone)
+        step = t.identity.s()
+        step.stamp(tenant="gone")
+        with pytest.raises(TaskRevokedError):
+            run(chain(t.add.s(1, 2), step, t.identity.s()))
+        with pytest.raises((TaskRevokedError, ChordError)):
+            run(group(t.add.s(1, 2), alone.clone()) | t.tsum.s())
+        other = t.add.si(1, 2)
+        other.stamp(tenant="here")
+        assert run(other) == 3
+    finally:
+        app.control.forget_revoked_stamps()
+    assert run(alone.clone()) == 3

@@ -11,6 +11,7 @@ import pytest
 
 from ignitetasks import IgniteTasks
 from ignitetasks.app.control import Control, DuplicateNodenameWarning, Inspect, flatten_reply
+from ignitetasks.envelope import attach
 from ignitetasks.errors import IgniteTasksError, RequestError
 from ignitetasks.message import encode_body, encode_call_options
 from ignitetasks.serializers import Codecs
@@ -57,6 +58,9 @@ class Node:
 
     def _info(self, ids: list[str]) -> Any:
         return [self.records.get(one) for one in ids]
+
+    def _kv_get(self, *_: Any) -> Any:
+        return None
 
     def _kv_put(self, *_: Any) -> Any:
         return [True, 1]
@@ -240,7 +244,7 @@ def test_query_task_asks_workers_first_and_the_ledger_for_the_rest(app: IgniteTa
 
 def test_revoke_by_stamped_headers(app: IgniteTasks, node: Node) -> None:
     def stamped(task_id: str, **stamps: Any) -> dict[str, Any]:
-        return record(task_id, options=encode_call_options({"stamps": stamps}))
+        return record(task_id, options=attach(CODECS, encode_call_options({"a": "header"}), {"S": stamps}))
 
     node.rows = [row("a"), row("b"), row("c"), row("d", 3)]
     node.records = {"a": stamped("a", job=["x", "y"]), "b": stamped("b", job="z"), "c": record("c")}
@@ -250,6 +254,17 @@ def test_revoke_by_stamped_headers(app: IgniteTasks, node: Node) -> None:
         ("revoke", ["a"], True, "SIGTERM"),
         ("revoke", ["b"], False, "SIGTERM"),
     ]
+
+
+def test_a_revoke_by_stamp_is_answered_as_celery_does(app: IgniteTasks, node: Node) -> None:
+    def answer(**options: Any) -> Any:
+        return app.control.revoke_by_stamped_headers({"job": ["x"]}, reply=True, **options)[0]["w1@a"]["ok"]
+
+    assert answer() == "headers {'job': ['x']} flagged as revoked, but not terminated"
+    assert answer(terminate=True) == "headers {'job': ['x']} were not terminated"
+    node.rows = [row("a")]
+    node.records = {"a": record("a", options=attach(CODECS, None, {"S": {"job": "x"}}))}
+    assert answer(terminate=True) == "headers {'job': ['x']} revoked"
 
 
 def test_rate_limits_are_the_clusters(app: IgniteTasks, node: Node) -> None:

@@ -305,6 +305,19 @@ def test_errbacks_of_chains_and_chords(t):
     assert t.seen == [("new", end.id, "ChordError", True)]
 
 
+def test_an_errback_of_a_chord_is_called_once_however_deep_the_failure_is(t):
+    t.seen.clear()
+    inner = chord([t.identity.si(1), t.fail.si()], t.identity.si(2))
+    canvas = chord(group(t.identity.si(3), inner), t.note.si("body"))
+    canvas.link_error(t.old_errback.s())
+    end = canvas.apply_async()
+    with pytest.raises(ValueError, match="as asked"):
+        end.get(timeout=LIMIT)
+    run(t.identity.s(1))
+    until(lambda: t.seen)
+    assert t.seen == [("old", end.id)]
+
+
 def test_links_and_errbacks_outlive_a_replacement(t):
     t.seen.clear()
     assert t.replaced_chain.apply_async((7,), link=t.note.s()).get(timeout=LIMIT) == 7

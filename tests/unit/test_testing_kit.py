@@ -21,6 +21,7 @@ from ignitetasks.contrib.testing.worker import (
     test_worker_stopped,
 )
 from ignitetasks.errors import ConfigurationError, NodeError
+from ignitetasks.utils.nodenames import anon_nodename
 
 ROOT = Path(__file__).parents[2]
 
@@ -219,6 +220,14 @@ def test_signals_fire_in_the_test_s_process(app):
 def test_the_ping_check_needs_the_queue_that_is_listened_to(app):
     with start_worker(app, queues="high,low"):
         assert app.send_task(ping.name, queue="low").get(timeout=10) == "pong"
+
+
+def test_workers_of_one_process_have_names_of_their_own(app):
+    with start_worker(app) as first, start_worker(app, queues="other", perform_ping_check=False) as second:
+        assert first.hostname == anon_nodename()
+        assert second.hostname != first.hostname
+    with start_worker(app) as again:
+        assert again.hostname == first.hostname
 
 
 def test_celery_s_options_without_meaning_are_accepted_and_wrong_ones_named(app):

@@ -17,6 +17,7 @@ from ignitetasks.contrib.testing import tasks
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.log import ROOT
 from ignitetasks.utils.dispatch import Signal
+from ignitetasks.utils.nodenames import anon_nodename
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan
 
@@ -45,6 +46,8 @@ _WITHOUT_MEANING = frozenset(
     }
 )  # fmt: skip
 _POOLS = {"processes": "prefork"}
+#: Names of the workers that run in this process.
+_running: set[str] = set()
 
 
 class TestWorkController:
@@ -79,7 +82,7 @@ class TestWorkController:
                 queues=list(queues) if queues else _queues_of(app),
                 concurrency=1 if pool == "solo" else concurrency,
                 pool=pool,
-                name=hostname,
+                name=hostname or _free_name(),
                 **known,
             )
         except TypeError as error:
@@ -93,6 +96,7 @@ class TestWorkController:
     def start(self) -> None:
         """Starts the worker, and returns when it takes tasks."""
         self._inside.__enter__()
+        _running.add(self.hostname)
         test_worker_started.send(sender=self.app, worker=self, consumer=None)
 
     def ensure_started(self) -> None:
@@ -106,6 +110,15 @@ class TestWorkController:
     def stop(self) -> None:
         """Stops the worker; running tasks end first."""
         self._inside.stop()
+        _running.discard(self.hostname)
+
+
+def _free_name() -> str:
+    """Returns a name made of this process, which no other worker of it has at the moment."""
+    number = 1
+    while (name := anon_nodename(prefix="gen" if number == 1 else f"gen{number}.")) in _running:
+        number += 1
+    return name
 
 
 def _queues_of(app: IgniteTasks) -> list[str]:

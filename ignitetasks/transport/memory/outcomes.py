@@ -56,6 +56,8 @@ def apply(record: Record, outcome: list[Any], worker: str) -> Next:
         record.state, record.started_ms = _PENDING, 0
         record.note = record.payload = None
         return Next.PROMISE
+    if kind == frames.REVOKED:
+        return fail(record, states.REVOKED_CODE, records.REVOKED, "it bears a stamp that is revoked", worker)
     reopen(record)
     return Next.REQUEUE
 

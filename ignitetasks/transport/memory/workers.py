@@ -232,7 +232,7 @@ class Workers:
             if step is Next.END:
                 worker.done += 1
                 worker.failed += kind == frames.FAILURE
-            self._step(record, step, by_child=True)
+            self._step(record, step, by_child=kind != frames.REVOKED)
             if spawn:
                 self.home.spawn(spawn)
         self._announce_drained(worker)

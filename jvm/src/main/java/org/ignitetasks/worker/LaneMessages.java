@@ -197,7 +197,8 @@ final class LaneMessages {
         boolean bodyRef = (u.unpackInt() & TaskFlags.BODY_REF) != 0;
         retry = new Outcome.Retry(eta, newBody, bodyRef, queue, priority, expires);
       }
-      case Outcome.SUCCESS, Outcome.IGNORE, Outcome.STARTED, Outcome.REPLACED -> u.skipValue();
+      case Outcome.SUCCESS, Outcome.IGNORE, Outcome.STARTED, Outcome.REVOKED, Outcome.REPLACED ->
+          u.skipValue();
       default -> throw malformed("outcome kind " + kind, null);
     }
     Spawn spawn = u.tryUnpackNil() ? null : spawn(u, size);

@@ -154,6 +154,15 @@ class WorkerNodeTest extends LaneTestBase {
   }
 
   @Test
+  void aChildMaySayThatATaskIsRevoked() throws IOException {
+    Peer child = child(epoch, 0, 1);
+    home.queue(epoch, records("s", 1, "new"));
+    child.run();
+    child.done(Outcome.REVOKED, 0, null, 1L);
+    home.awaitKinds(Outcome.REVOKED, "s0");
+  }
+
+  @Test
   void unknownAndRepeatedNumbersAreIgnored() throws IOException {
     Peer child = child(epoch, 0, 1);
     home.queue(epoch, records("r", 1, "new"));
