@@ -84,12 +84,13 @@ def _explain(client: Client, record: Mapping[str, Any]) -> str:
     now_ms = time.time() * 1000
     if state >= states.FIRST_TERMINAL_CODE:
         return f"it has just ended as {states.name_of(state)}; ask again"
+    if (record.get("eta_ms") or 0) > now_ms:
+        # First: a task that is to be run again still names the worker it ran on.
+        return f"it is due in {(record['eta_ms'] - now_ms) / 1000:.1f} seconds"
     if record.get("worker"):
         since = record.get("started_ms") or 0
         ago = f" for {(now_ms - since) / 1000:.1f} seconds" if since else ""
         return f"it is still running on worker {record['worker']}{ago}"
-    if (record.get("eta_ms") or 0) > now_ms:
-        return f"it is due in {(record['eta_ms'] - now_ms) / 1000:.1f} seconds"
     if not _listeners(client, queue):
         return f"{_nobody(queue)}; start one with: {start_command(client, queue, str(record['task']))}"
     return f"it still waits in queue '{queue}'; its workers are busy"

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from ignitetasks import deferred, log
-from ignitetasks.app.defaults import CONTENT_TYPES, DEFAULTS, OWN, RULES
+from ignitetasks.app.defaults import CONTENT_TYPES, DEFAULTS, INERT, OWN, RULES
 from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError
 
@@ -68,10 +68,11 @@ class Conf(MutableMapping[str, Any]):
                 # A project that accepts JSON alone means JSON.
                 return next(iter(self["accept_content"]), value)
             return timedelta(seconds=value) if name == "result_expires" else value
-        if name in DEFAULTS:
-            value = DEFAULTS[name]
-            # A map of this app's own: programs add entries in place, such as those of ``beat_schedule``.
-            return self._maps.setdefault(name, dict(value)) if isinstance(value, dict) else value
+        for values in (DEFAULTS, INERT):
+            if name in values:
+                value = values[name]
+                # A map of this app's own: programs add entries in place, such as those of ``beat_schedule``.
+                return self._maps.setdefault(name, dict(value)) if isinstance(value, dict) else value
         if _gone(name) is not None:
             return None
         raise KeyError(key)

@@ -15,7 +15,7 @@ from ignitetasks import rates
 from ignitetasks.compression import COMPRESSIONS
 from ignitetasks.config import CODECS, Settings
 
-__all__ = ["CONTENT_TYPES", "DEFAULTS", "FIELDS", "OWN", "RULES"]
+__all__ = ["CONTENT_TYPES", "DEFAULTS", "FIELDS", "INERT", "OWN", "RULES"]
 
 #: What has a value although nobody set it.
 DEFAULTS: Mapping[str, Any] = {
@@ -79,6 +79,13 @@ DEFAULTS: Mapping[str, Any] = {
     "worker_soft_shutdown_timeout": 0.0,
     "worker_task_log_datefmt": None,
     "worker_task_log_format": None,
+}
+
+#: What programs read of settings that switch nothing here, where nobody set them; of any other such it is None.
+INERT: Mapping[str, Any] = {
+    "broker_transport_options": {},
+    "result_backend_transport_options": {},
+    "task_protocol": 2,
 }
 
 #: Settings of this package's own that have another name here.

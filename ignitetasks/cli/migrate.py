@@ -58,6 +58,8 @@ def check(path: str, as_json: bool, everything: bool) -> int:
 def apply(path: str, dry_run: bool) -> int:
     """Change celery to ignitetasks in the imports of a project's Python files.
 
+    So in texts that name a place, such as those of pytest_plugins and of mock.patch.
+
     Statements that need a hand are left as they are; `check` lists them. Command lines and settings are not touched.
     """
     changed = 0

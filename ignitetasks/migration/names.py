@@ -60,6 +60,34 @@ def name_fate(module: str, name: str) -> tuple[Level, str]:
     return "rename", ""
 
 
+def text_fate(dotted: str) -> tuple[Level, str]:
+    """Tells what a text that names a module of Celery's, or something in it, becomes.
+
+    Args:
+        dotted: The text; it starts with ``celery.``.
+
+    Returns:
+        The level, and what to do; ``rename`` where the same place exists here.
+    """
+    level, text = module_fate(dotted)
+    if level == "gone":
+        return level, text
+    parts = dotted.split(".")
+    for end in range(len(parts), 1, -1):
+        found = _module(".".join(parts[:end]))
+        if found is None:
+            continue
+        try:
+            for name in parts[end:]:
+                found = getattr(found, name)
+        except AttributeError:
+            break
+        except Exception as error:  # names without a meaning here say what to use instead
+            return "gone", str(error)
+        return "rename", ""
+    return "hand", f"{dotted} {_UNDOCUMENTED}"
+
+
 def package_entry(module: str) -> Entry | None:
     """Returns the entry of a package beside Celery that a module belongs to."""
     return parent_entry("package", module)

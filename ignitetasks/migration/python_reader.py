@@ -19,7 +19,8 @@ _CUSTOM_PARTS = ("amqp", "backend", "broker", "events", "log", "control", "loade
 _PRIVATE = {"_cache", "_get_task_meta", "_set_cache", "_maybe_set_cache", "_tasks", "_conf", "_pending"}
 _CLIENTS = {"client", "connection", "collection", "ResultSession", "mc"}
 _TASK_DECORATORS = ("task", "shared_task", "periodic_task")
-_BUILTIN_TASKS = {
+#: Names of Celery's own tasks.
+BUILTIN_TASKS = {
     f"celery.{name}"
     for name in ("accumulate", "backend_cleanup", "chain", "chord", "chord_unlock", "chunks", "group", "map", "starmap")
 }
@@ -196,14 +197,11 @@ class PythonReader(ast.NodeVisitor):
 
     def _named_in_text(self, node: ast.Constant, value: str) -> None:
         """Looks at a text that begins like a module of Celery's; file names and loggers begin so, too."""
-        if value in _BUILTIN_TASKS:
+        if value in BUILTIN_TASKS:
             self._add(node, "hand", repr(value), "Celery's own tasks have other names here, or none is needed.")
         elif names.parent_entry("module", value) is not None:
-            level, text = names.module_fate(value)
-            if level == "gone":
-                self._add(node, "gone", repr(value), text)
-            else:
-                self._add(node, "hand", repr(value), f"Names a part of Celery: call it ignitetasks{value[6:]}.")
+            level, text = names.text_fate(value)
+            self._add(node, level, repr(value), text)
 
     # -- what names mean
 

@@ -1,4 +1,4 @@
-"""Changes ``celery`` to ``ignitetasks`` in the imports of a file, where that is all there is to do.
+"""Changes ``celery`` to ``ignitetasks`` in the imports of a file, and in texts that name what could be imported.
 
 Works on positions of the parsed file, so that every other byte stays as it is. A statement that imports anything
 that needs a hand is left alone, so that nothing that is reported disappears. Must not write files.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from ignitetasks.migration.names import module_fate, name_fate
-from ignitetasks.migration.python_reader import is_celery
+from ignitetasks.migration.names import module_fate, name_fate, parent_entry, text_fate
+from ignitetasks.migration.python_reader import BUILTIN_TASKS, is_celery
 
 _OLD, _NEW = "celery", "ignitetasks"
 
@@ -42,8 +42,29 @@ def rewrite_imports(text: str) -> str:
                 edits.append(_Edit(node.lineno, _position(lines[node.lineno - 1], node.col_offset)))
         elif isinstance(node, ast.Import):
             edits += _plain(node)
+        elif isinstance(node, ast.Constant) and _names_a_place(node.value):
+            edits += _in_text(node, lines[node.lineno - 1])
     edits += _uses(tree, {(edit.line, edit.column) for edit in edits})
     return _apply(lines, edits)
+
+
+def _names_a_place(value: object) -> bool:
+    """Tells whether a text names a module of Celery's, or something in it, that is here in the same place."""
+    return (
+        isinstance(value, str)
+        and value.startswith("celery.")
+        and value.replace(".", "_").isidentifier()
+        and value not in BUILTIN_TASKS
+        and parent_entry("module", value) is not None
+        and text_fate(value)[0] == "rename"
+    )
+
+
+def _in_text(node: ast.Constant, line: str) -> list[_Edit]:
+    """Returns the old name behind the quote; none where the text does not stand there as it is."""
+    raw, value = line.encode(), str(node.value).encode()
+    start = raw.find(value, node.col_offset)
+    return [_Edit(node.lineno, start)] if 0 <= start <= node.col_offset + 5 else []
 
 
 def _position(line: str, start: int) -> int:

@@ -292,6 +292,9 @@ def test_timeout_says_who_runs_it_or_that_nobody_listens(shop):
     later = shop.add.apply_async((1,), countdown=100)
     with pytest.raises(ResultTimeout, match="due in"):
         later.get(timeout=0.05)
+    shop.node.records[later.id].update(worker="w1")  # failed there, and is to be run again
+    with pytest.raises(ResultTimeout, match="due in"):
+        later.get(timeout=0.05)
 
 
 def test_nobody_listens_is_said_once(shop, monkeypatch, caplog):

@@ -201,3 +201,13 @@ def test_a_wrong_time_zone_is_named(app):
         _ = app.timezone
     app.conf.timezone = timezone.utc
     assert app.now().tzinfo is timezone.utc and app.uses_utc_timezone()
+
+
+def test_what_programs_read_of_settings_that_switch_nothing():
+    first, second = IgniteTasks("first"), IgniteTasks("second")
+    assert first.conf.task_protocol >= 2
+    first.conf.broker_transport_options["visibility_timeout"] = 60
+    assert first.conf.broker_transport_options.get("visibility_timeout") == 60
+    assert second.conf.broker_transport_options == {} and second.conf.broker_pool_limit is None
+    second.conf.broker_transport_options = {"region": "x"}
+    assert second.conf.broker_transport_options == {"region": "x"}

@@ -163,15 +163,12 @@ def test_texts_that_name_modules_and_tasks(project):
         tests_dot_py="""\
         pytest_plugins = ("celery.contrib.pytest",)
         handler = FileHandler("celery.log")
-        mock.patch("celery.app.task.Task.retry")
+        mock.patch("celery.app.task.Task.retry"), "celery.utils.dispatch.signal.Signal"
         routes = {"celery.chord_unlock": "fast", "celery.bootsteps:Step": 1}
         """
     )
-    assert of(found, "hand") == [
-        (1, "'celery.contrib.pytest'"),
-        (3, "'celery.app.task.Task.retry'"),
-        (4, "'celery.chord_unlock'"),
-    ]
+    assert of(found, "rename") == [(1, "'celery.contrib.pytest'"), (3, "'celery.app.task.Task.retry'")]
+    assert of(found, "hand") == [(3, "'celery.utils.dispatch.signal.Signal'"), (4, "'celery.chord_unlock'")]
     assert of(found, "gone") == [(4, "'celery.bootsteps'")]
 
 
@@ -265,6 +262,10 @@ def test_a_path_that_is_not_there_is_refused(capsys):
         ("import os, celery\nx = 'é', celery.Celery()\n", "import os, ignitetasks\nx = 'é', ignitetasks.Celery()\n"),
         ("import celery\ncelery = celery.Celery()\n", "import ignitetasks as celery\ncelery = celery.Celery()\n"),
         ("import celery.result\ncelery.result\n", "import ignitetasks.result\nignitetasks.result\n"),
+        ("pytest_plugins = ('celery.contrib.pytest',)\n", "pytest_plugins = ('ignitetasks.contrib.pytest',)\n"),
+        ('x = "é", b"y", r"celery.app.task.Task.delay"\n', 'x = "é", b"y", r"ignitetasks.app.task.Task.delay"\n'),
+        ('x = """\\\ncelery.result"""\n', 'x = """\\\ncelery.result"""\n'),
+        ("x = 'celery.bootsteps', 'celery.log', 'celery.group', 'celery.result is'\n",) * 2,
         ("celery_app = 1  # celery\r\n", "celery_app = 1  # celery\r\n"),
     ],
 )
