@@ -6,8 +6,8 @@ import java.util.BitSet;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -77,7 +77,7 @@ final class HomeContext {
   volatile RateLink rates = new LocalRates(this::nowMillis);
 
   private final InstantSource clock;
-  private final Queue<String> blobsToDrop = new ConcurrentLinkedQueue<>();
+  private final BlockingQueue<String> blobsToDrop = new LinkedBlockingQueue<>();
   private final AtomicLong hotBytes = new AtomicLong();
 
   HomeContext(
@@ -157,6 +157,11 @@ final class HomeContext {
   /** Returns the next blob to delete, or null. */
   String nextBlobToDrop() {
     return blobsToDrop.poll();
+  }
+
+  /** Waits for a blob to delete and returns its id. */
+  String awaitBlobToDrop() throws InterruptedException {
+    return blobsToDrop.take();
   }
 
   /** Notes that a task in doubt turned out to wait. */

@@ -12,7 +12,7 @@ import org.ignitetasks.model.TasksException;
 
 /**
  * The home's clock: one thread wakes delayed tasks on time and looks after leases, one sweeps what
- * has expired.
+ * has expired, one deletes large values that nobody needs any more.
  *
  * <p>A pause of this whole process (SIGSTOP, a long collection) is noticed by the ticker's own
  * delay and is not held against the workers.
@@ -25,6 +25,9 @@ final class HomeTimers {
 
   /** Sheets deleted at a time. */
   private static final int SHEETS = 256;
+
+  /** Wakes the thread that deletes blobs, so that it sees that it is to end. */
+  private static final String NO_BLOB = "";
 
   private final HomeContext home;
   private final Completer completer;
@@ -39,6 +42,7 @@ final class HomeTimers {
   private volatile long ratesReadNanos;
   private Thread ticker;
   private Thread sweeping;
+  private Thread dropping;
 
   HomeTimers(
       HomeContext home,
@@ -57,6 +61,7 @@ final class HomeTimers {
   void start() {
     ticker = daemon("home-timer", this::tickUntilStopped);
     sweeping = daemon("home-sweeper", this::sweepUntilStopped);
+    dropping = daemon("home-blobs", this::dropUntilStopped);
   }
 
   /** Stops both threads and waits for what they do; no interrupt, which could hit the storage. */
@@ -65,8 +70,9 @@ final class HomeTimers {
     synchronized (alarm) {
       alarm.notifyAll();
     }
+    home.dropBlobLater(NO_BLOB);
     try {
-      for (Thread thread : new Thread[] {ticker, sweeping}) {
+      for (Thread thread : new Thread[] {ticker, sweeping, dropping}) {
         if (thread != null) {
           thread.join(STOP_MILLIS);
         }
@@ -249,6 +255,21 @@ final class HomeTimers {
         }
         home.claimsReleased();
       }
+    }
+  }
+
+  /**
+   * Deletes large values as soon as nobody needs them: the pages they took serve the next one,
+   * where others would first have to be got from the machine.
+   */
+  private void dropUntilStopped() {
+    try {
+      for (String id = home.awaitBlobToDrop(); !stopped; id = home.awaitBlobToDrop()) {
+        String blob = id;
+        attempt(() -> home.blobs.drop(blob));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -40,7 +40,7 @@ final class Sweeper {
   }
 
   void run() {
-    dropBlobs();
+    sweepBlobs();
     endExpiredWaiting();
     if (home.nowNanos() < restUntilNanos) {
       return;
@@ -55,10 +55,7 @@ final class Sweeper {
     restUntilNanos = home.nowNanos() + REST * (home.nowNanos() - start);
   }
 
-  private void dropBlobs() {
-    for (String id = home.nextBlobToDrop(); id != null; id = home.nextBlobToDrop()) {
-      home.blobs.drop(id);
-    }
+  private void sweepBlobs() {
     if (home.nowNanos() - blobsSweptNanos > BLOB_SWEEP_NANOS) {
       blobsSweptNanos = home.nowNanos();
       home.blobs.sweep(home.nowMillis());
