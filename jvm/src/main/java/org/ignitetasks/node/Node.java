@@ -191,6 +191,9 @@ final class Node {
       ignite = startOrRejoin();
       // When Ignite ends by itself (a full disk, a lost cluster) nothing here can go on.
       Ignition.addListener((name, state) -> askStop());
+      if (settings.embedded()) {
+        CalmClock.takeOver();
+      }
     } catch (IgniteException e) {
       throw startFailure(e);
     }

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadLocalRandom;
@@ -37,6 +38,11 @@ import org.ignitetasks.protocol.WorkerInfo;
 public final class WorkerNode implements WorkerApi, AutoCloseable {
   private static final Logger LOG = System.getLogger(WorkerNode.class.getName());
   private static final long TICK_MILLIS = 100;
+
+  /** Between ticks while nothing runs: who is idle shall not keep a processor awake. */
+  private static final long CALM_TICK_MILLIS = 500;
+
+  private static final long CALM_AFTER_NANOS = 2_000_000_000L;
   private static final int CALL_THREADS = 4;
   private static final long STOP_SECONDS = 3;
 
@@ -49,6 +55,10 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
   private final ScheduledThreadPoolExecutor timer;
   private final ThreadPoolExecutor calls;
   private final Completions completions;
+  private volatile long pushedNanos = System.nanoTime();
+  private volatile boolean calm;
+  private final Object pace = new Object();
+  private ScheduledFuture<?> nextTick;
   private volatile boolean stopped;
 
   /**
@@ -75,7 +85,8 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
             new ThreadPoolExecutor.DiscardPolicy());
     calls.allowCoreThreadTimeOut(true);
     this.completions = new Completions(home, calls, timer);
-    timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    timer.setRemoveOnCancelPolicy(true);
+    tickAgain();
   }
 
   private static ThreadFactory threads(String name) {
@@ -89,6 +100,7 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
 
   @Override
   public void push(long epoch, List<Delivery> deliveries) {
+    somethingRuns();
     WorkerSession session = sessions.get(epoch);
     if (session != null) {
       session.push(deliveries);
@@ -276,6 +288,35 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
         LOG.log(Level.ERROR, "worker_tick_failed epoch=" + session.info.epoch(), e);
       }
     }
+    tickAgain();
+  }
+
+  private void tickAgain() {
+    boolean idle =
+        System.nanoTime() - pushedNanos > CALM_AFTER_NANOS
+            && sessions.values().stream().allMatch(WorkerSession::isIdle);
+    synchronized (pace) {
+      if (!stopped) {
+        calm = idle;
+        long pause = idle ? CALM_TICK_MILLIS : TICK_MILLIS;
+        nextTick = timer.schedule(this::tick, pause, TimeUnit.MILLISECONDS);
+      }
+    }
+  }
+
+  /** Brings the next tick forward if it was planned as one of an idle worker. */
+  private void somethingRuns() {
+    pushedNanos = System.nanoTime();
+    if (!calm) {
+      return;
+    }
+    synchronized (pace) {
+      // A tick that has begun already sees that something was pushed.
+      if (calm && !stopped && nextTick.cancel(false)) {
+        calm = false;
+        nextTick = timer.schedule(this::tick, TICK_MILLIS, TimeUnit.MILLISECONDS);
+      }
+    }
   }
 
   /**
@@ -284,7 +325,9 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
    */
   @Override
   public void close() {
-    stopped = true;
+    synchronized (pace) {
+      stopped = true;
+    }
     sessions.values().forEach(session -> session.end(true, () -> {}));
     timer.shutdown();
     calls.shutdown();

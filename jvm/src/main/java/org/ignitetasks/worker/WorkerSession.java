@@ -347,6 +347,16 @@ final class WorkerSession {
     }
   }
 
+  /** Says whether nothing is in hand, nothing on its way to a home and nobody on his way out. */
+  boolean isIdle() {
+    lock.lock();
+    try {
+      return !ending && !draining && state.count() == 0 && reports.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Does what time alone brings about; on the timer's thread, so nothing here may block. */
   void tick() {
     long now = System.nanoTime();
