@@ -32,9 +32,7 @@ EXPLAINED: Mapping[str, str] = {
     "routing_key": "no queue of task_queues has this routing key; name a queue",
 }
 #: Options that only tell how a call is shown or noted; they change nothing in how it is sent.
-_SILENT = frozenset(
-    {"add_to_parent", "argsrepr", "kwargsrepr", "origin", "declare", "utc", "timeout", "timeouts", "throw"}
-)
+_SILENT = frozenset({"add_to_parent", "origin", "declare", "utc", "timeout", "timeouts", "throw"})
 #: Options that a message broker would have sent as properties; they are told to the task (``request.properties``).
 _PROPERTIES = ("app_id", "cluster_id", "message_id", "type", "user_id")
 _explained: set[str] = set()
@@ -127,8 +125,13 @@ def _put_expires(change: _Change, value: Any) -> None:
     change.template["expires_ms"] = check.expires_ms(change.now_ms, value)
 
 
-def _put_shadow(change: _Change, value: Any) -> None:
-    change.extra["shadow"] = _text("shadow")(value)
+def _extra(name: str) -> _Setter:
+    rule = _text(name)
+
+    def put(change: _Change, value: Any) -> None:
+        change.extra[name] = rule(value)
+
+    return put
 
 
 def _property(name: str) -> _Setter:
@@ -161,6 +164,7 @@ def _text(name: str) -> Callable[[Any], str]:
 
 
 _SETTERS: Mapping[str, _Setter] = {
+    "argsrepr": _extra("argsrepr"),
     "acks_late": _flag("acks_late", message.EARLY_ACK, inverted=True),
     "compression": _plan_field("compression", lambda value: check.compression("compression", value)),
     "countdown": _put_countdown,
@@ -170,6 +174,7 @@ _SETTERS: Mapping[str, _Setter] = {
     "headers": _put_headers,
     "idempotency_key": _plan_field("key", lambda value: value),
     "ignore_result": _flag("ignore_result", message.IGNORE_RESULT),
+    "kwargsrepr": _extra("kwargsrepr"),
     "max_deliveries": _template("max_deliveries", lambda value: check.whole("max_deliveries", value, 1, 1000)),
     "parent_id": _template("parent_id", _text("parent_id")),
     "priority": _template("priority", lambda value: check.whole("priority", value, 0, 255)),
@@ -182,7 +187,7 @@ _SETTERS: Mapping[str, _Setter] = {
     "retry_policy": _put_retry_policy,
     "root_id": _template("root_id", _text("root_id")),
     "serializer": _plan_field("serializer", lambda value: check.codec("serializer", value)),
-    "shadow": _put_shadow,
+    "shadow": _extra("shadow"),
     "soft_time_limit": _template("soft_ms", lambda value: check.limit_ms("soft_time_limit", value)),
     "task_id": _plan_field("task_id", check.check_task_id),
     "time_limit": _template("hard_ms", lambda value: check.limit_ms("time_limit", value)),

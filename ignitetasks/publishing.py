@@ -65,7 +65,8 @@ def announce(
         ties: What follows it, as the third part of the body: ``callbacks``, ``errbacks``, ``chain``, ``chord``.
     """
     own, extra = message.decode_call_options(template.options)
-    headers = {**_headers(task, task_id, template, args, kwargs), **(more or {}), **own}
+    shown: dict[str, Any] = {name: extra[name] for name in ("argsrepr", "kwargsrepr", "shadow") if name in extra}
+    headers = {**_headers(task, task_id, template, args, kwargs), **shown, **(more or {}), **own}
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None, **(ties or {})}
     body = (list(args), dict(kwargs), embed)
     news = {"exchange": "", "routing_key": template.queue, "headers": headers, "body": body}

@@ -74,7 +74,10 @@ class group(Signature[Any]):
         """Runs its calls here and now, one after the other."""
         own = {**self.options, **options}
         group_id = own.pop("task_id", None) or new_id("group")
-        done = [one.apply((*(args or ()), *self.args), kwargs or {}, **own) for one in self._flat()]
+        done = []
+        for index, one in enumerate(self._flat()):
+            place = {} if one.subtask_type else {"group_id": group_id, "group_index": index}
+            done.append(one.apply((*(args or ()), *self.args), kwargs or {}, **{**own, **place}))
         return GroupResult(group_id, done, app=self.app)
 
     def _flat(self) -> Iterator[Any]:

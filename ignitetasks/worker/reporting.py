@@ -25,6 +25,7 @@ from ignitetasks.worker.model import (
     EXPIRES_MS,
     FLAGS,
     ID,
+    OPTIONS,
     PARENT_ID,
     QUEUE,
     ROOT_ID,
@@ -104,6 +105,9 @@ class TaskEvents:
                 args, kwargs = text(tuple(decoded[0])), text(decoded[1])
             except Exception as error:  # the task will fail of the same
                 args = kwargs = text(error)
+        if delivery[OPTIONS]:
+            chosen = message.decode_call_options(delivery[OPTIONS])[1]
+            args, kwargs = chosen.get("argsrepr", args), chosen.get("kwargsrepr", kwargs)
         return {
             "name": delivery[TASK],
             "args": args,

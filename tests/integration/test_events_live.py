@@ -9,6 +9,7 @@ import pytest
 import suite_tasks as suite
 from support import until
 
+from ignitetasks import group
 from ignitetasks.events import OLDEST
 
 PATIENCE = 60
@@ -51,6 +52,13 @@ def test_a_tasks_life_is_told_in_order(app, telling, now):
     assert (received["name"], received["args"]) == (suite.add.name, "(1, 2)")
     assert started["hostname"] == telling.name
     assert succeeded["result"] == "3"
+
+
+def test_the_caller_says_how_arguments_are_shown(app, telling, now):
+    options = {"queue": "telling", "argsrepr": "(***)", "kwargsrepr": "{none}"}
+    suite.add.apply_async((1, 2), **options).get(timeout=PATIENCE)
+    received = next(event for event in read(app, now, "task-succeeded") if event["type"] == "task-received")
+    assert (received["args"], received["kwargs"]) == ("(***)", "{none}")
 
 
 def test_failures_retries_and_what_a_task_says(app, telling, now, label):
@@ -146,6 +154,23 @@ def test_custom_events_and_task_sent(app, now):
         "nobody-listens",
     )
     handle.revoke()
+
+
+def test_the_calls_of_a_group_are_told_as_sent(app, now):
+    app.conf.task_send_sent_event = True
+    try:
+        calls = [suite.add.s(number, 1).set(queue="nobody-listens", countdown=60) for number in range(2)]
+        sent = group(calls).apply_async()
+    finally:
+        app.conf.task_send_sent_event = False
+    receiver = app.events.Receiver(since=now)
+    told = []
+    for event in receiver.itercapture(limit=50, timeout=PATIENCE, wakeup=False):
+        told += [event["uuid"]] if event["type"] == "task-sent" else []
+        if len(told) == 2:
+            break
+    assert told == [one.id for one in sent]
+    sent.revoke()
 
 
 def test_the_command(command, telling, now):

@@ -104,6 +104,10 @@ def test_a_member_knows_its_place_in_the_group(t, canvas, places):
     assert run(canvas(t)) == places
 
 
+def test_a_member_that_is_run_here_knows_its_place_too(t):
+    assert group(t.place.s(), t.add.s(1, 2), t.place.s()).apply().get() == [0, 3, 2]
+
+
 def test_a_task_knows_what_follows_it(t):
     steps = t.after.s() | t.add.s(["x"]) | t.add.s(["y"])
     assert run(steps) == ["add", "add", "x", "y"]
@@ -148,6 +152,14 @@ def test_stamps_callbacks_and_errbacks_are_told(t, heard):
     assert headers["id"] == sent.id
     assert (headers["stamped_headers"], headers["stamps"]) == (["tenant"], {"tenant": "a"})
     assert body[2]["callbacks"][0]["task"] == "add" and body[2]["errbacks"][0]["task"] == "fail"
+
+
+def test_the_caller_says_how_arguments_are_shown(t, heard):
+    t.add.apply_async((1, 2), argsrepr="(***)", kwargsrepr="{none}", shadow="sum").get(timeout=LIMIT)
+    run(group(t.add.s(1, 2).set(argsrepr="(***)", kwargsrepr="{none}", shadow="sum")))
+    for _, _, headers, _ in heard:
+        assert (headers["argsrepr"], headers["kwargsrepr"], headers["shadow"]) == ("(***)", "{none}", "sum")
+    assert len(heard) == 4
 
 
 def test_receivers_may_change_headers_and_arguments_of_a_canvas(app, t):
