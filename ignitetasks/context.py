@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+#: Longest text of arguments.
+_MOST_CHARS = 1024
+
 
 @dataclass(repr=False)
 class Request:
@@ -122,6 +125,16 @@ class Request:
     def correlation_id(self) -> str | None:
         """The task's id under the name message brokers use."""
         return self.id
+
+    @property
+    def argsrepr(self) -> str:
+        """Its positional arguments as text, cut where that is long."""
+        return repr(tuple(self.args or ()))[:_MOST_CHARS]
+
+    @property
+    def kwargsrepr(self) -> str:
+        """Its keyword arguments as text, cut where that is long."""
+        return repr(dict(self.kwargs or {}))[:_MOST_CHARS]
 
     @property
     def chain(self) -> Any:

@@ -33,6 +33,11 @@ class Logger:
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
 
+    @property
+    def tells_debug(self) -> bool:
+        """Whether anybody reads what `debug` logs."""
+        return self._logger.isEnabledFor(logging.DEBUG)
+
     def debug(self, event: str, **facts: Any) -> None:
         """Logs what only the search for a fault needs."""
         self._log(logging.DEBUG, event, facts)

@@ -42,8 +42,10 @@ def same_source(old: Callable[..., Any], new: Callable[..., Any], one_app: bool)
     if all("<locals>" in name for _, name in named) and old.__name__ == new.__name__ and old.__name__ != "<lambda>":
         return True  # tasks that functions make, e.g. those of tests: the last one made is meant
     codes = [getattr(fn, "__code__", None) for fn in (old, new)]
-    if named[0] != named[1] or codes[0] is None or codes[1] is None:
+    if codes[0] is None or codes[1] is None or named[0][1] != named[1][1]:
         return False
-    # In a notebook each run of a cell has a file name of its own; within one file, the line tells.
     places = [(code.co_filename, code.co_firstlineno) for code in (codes[0], codes[1])]
-    return places[0][0] != places[1][0] or places[0] == places[1]
+    if places[0] == places[1]:
+        return True  # also one file loaded under two module names: as a script, or by a system of plugins
+    # In a notebook each run of a cell has a file name of its own; within one file, the line tells.
+    return named[0] == named[1] and places[0][0] != places[1][0]

@@ -74,6 +74,11 @@ class Watch:
         self.hooks = overridden(task)
         self._eager = eager
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything of this task wants to know of each run, apart from signals."""
+        return bool(self.hooks) or _log.tells_debug
+
     def started(self, request: Request) -> float:
         """Tells that a run begins; returns when, on the monotonic clock.
 
@@ -85,6 +90,7 @@ class Watch:
             signals.task_received.send(sender=request.hostname, request=request)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
+        _log.debug("task started", task=task.name, task_id=task_id)
         began = monotonic()
         if "before_start" in self.hooks:
             task.before_start(task_id, args, kwargs)
@@ -93,6 +99,7 @@ class Watch:
     def succeeded(self, request: Request, value: Any, began: float) -> None:
         """Tells that a run returned."""
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
+        _log.debug("task succeeded", task=task.name, task_id=task_id, seconds=monotonic() - began)
         if "on_success" in self.hooks:
             self._call(request, task.on_success, value, task_id, args, kwargs)
         if signals.task_success.receivers:

@@ -17,6 +17,7 @@ from ignitetasks.migration.settings_reader import mapping_settings, setting_find
 _APP_CALLS = ("Celery",)
 _CUSTOM_PARTS = ("amqp", "backend", "broker", "events", "log", "control", "loader", "fixups", "result_backend")
 _PRIVATE = {"_cache", "_get_task_meta", "_set_cache", "_maybe_set_cache", "_tasks", "_conf", "_pending"}
+_PUBLIC = {"_get_task_meta": "`app.backend.get_task_meta(result.id)` gives the same map."}
 _CLIENTS = {"client", "connection", "collection", "ResultSession", "mc"}
 _TASK_DECORATORS = ("task", "shared_task", "periodic_task")
 #: Names of Celery's own tasks.
@@ -158,9 +159,8 @@ class PythonReader(ast.NodeVisitor):
             text = "No database client stands behind the results. Make a client of your own for what you keep there."
             self._add(node, "gone", f"backend.{node.attr}", text)
         if node.attr in _PRIVATE and self.concerned and not (isinstance(inner, ast.Name) and inner.id == "self"):
-            self._add(
-                node, "hand", f".{node.attr}", f"{node.attr} is private to Celery: use the public result methods."
-            )
+            public = _PUBLIC.get(node.attr, "use the public result methods.")
+            self._add(node, "hand", f".{node.attr}", f"{node.attr} is private to Celery: {public}")
         dotted = self._dotted(node)
         if dotted is not None and not isinstance(inner, ast.Attribute):
             self._member(node, dotted)

@@ -172,7 +172,7 @@ class Runner:
         target = task.target
         self._fn: Callable[..., Any] = bridged(target) if is_coroutine(task) else target
         self._watch = Watch(task)
-        self._hooked = bool(self._watch.hooks)
+        self._hooked = self._watch.wanted
         self._serializer = options.result_serializer or settings.result_serializer
         self._compression = settings.result_compression
         self._inline = settings.inline_limit

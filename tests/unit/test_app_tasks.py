@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import pickle
 from datetime import datetime, timedelta, timezone
@@ -599,6 +600,20 @@ def test_names_and_duplicates(shop, monkeypatch):
     for bad in (5, int, shop.add):
         with pytest.raises(ConfigurationError):
             shop.app.task(bad)
+
+
+def test_one_file_loaded_under_two_names_is_one_task(shop, tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text("def work():\n    return 1\n\n\ndef other():\n    return 2\n")
+    loaded = []
+    for name in ("plugin_a", "plugin_b"):
+        spec = importlib.util.spec_from_file_location(name, file)
+        loaded.append(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(loaded[-1])
+    shop.app.task(name="work")(loaded[0].work)
+    assert shop.app.task(name="work")(loaded[1].work).fn is loaded[1].work
+    with pytest.raises(DuplicateTask):
+        shop.app.task(name="work")(loaded[1].other)
 
 
 def module_level():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 import zlib
@@ -398,3 +399,32 @@ def test_thread_limits_interrupt_python_code_and_nothing_after_it():
     thread.start()
     thread.join(60)
     assert caught == [1] * 20 + ["end"]
+
+
+def test_the_log_tells_the_way_to_an_error_and_no_values(bench, caplog):
+    def inner(secret):
+        raise ValueError(f"not {secret}")
+
+    def outer(secret):
+        inner(secret)
+
+    run = bench.define(outer)
+    caplog.set_level("ERROR", "ignitetasks.task")
+    run("s3cret")
+    (line,) = caplog.messages
+    way = r"via='test_worker_execute\.py:\d+ outer > test_worker_execute\.py:\d+ inner'"
+    assert re.search(way, line) and "error='ValueError'" in line and "s3cret" not in line
+
+
+def test_debug_tells_of_each_run(tmp_path, caplog):
+    caplog.set_level("DEBUG", "ignitetasks.task")
+    Bench(make_app(tmp_path)).run("add", 2, 3)
+    assert [line.partition(" task=")[0] for line in caplog.messages] == ["task started", "task succeeded"]
+
+
+def test_the_request_shows_its_arguments_as_text(bench):
+    def show():
+        request = current_request()
+        return [request.argsrepr, request.kwargsrepr, len(request.argsrepr)]
+
+    assert decode_result(CODECS, "task-7", bench.define(show)()[1]) == ["()", "{}", 2]
