@@ -37,9 +37,10 @@ test-python: install ## pytest: unit, protocol, integration, acceptance (ARGS="-
 	$(BIN)/python -m pytest $(PY_TESTS) $(ARGS)
 
 .PHONY: lint
-lint: $(VENV) ## ruff: rules and format of the Python code
+lint: $(VENV) java ## ruff and spotless: rules and format of the code
 	$(BIN)/ruff check $(PY_CODE)
 	$(BIN)/ruff format --check $(PY_CODE)
+	$(MVN) -q spotless:check
 	@echo "lint passed"
 
 .PHONY: types

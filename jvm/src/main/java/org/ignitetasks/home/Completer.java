@@ -174,7 +174,9 @@ final class Completer {
         continue;
       }
       TaskRecord record = entry.record.copy();
-      Outcomes.Next next = Outcomes.workerLost(record, worker, now);
+      // A delivery that has not started goes back to its home long before it would be on record.
+      boolean started = entry.leaseOnRecord || entry.unsure;
+      Outcomes.Next next = Outcomes.workerLost(record, worker, now, started);
       Step step = Step.ofNode(entry, entry.record, record, next, Outcome.LOST);
       steps.add(unlessRevoked(step, now));
     }

@@ -181,6 +181,7 @@ final class HomeRebuild {
       entry.leaseOnRecord = open;
     } else if (open) {
       home.state.adopted(entry, 0, entry.fence, home.nowNanos());
+      entry.leaseOnRecord = true;
       entry.completing = true;
       lost.add(entry);
     } else {

@@ -90,10 +90,18 @@ final class Outcomes {
     r.flag(TaskFlags.RESULT_REF, false);
   }
 
-  /** Changes {@code r} by the loss of the worker or node that held it. */
-  static Next workerLost(TaskRecord r, String worker, long now) {
+  /**
+   * Changes {@code r} by the loss of the worker or node that held it.
+   *
+   * @param started whether it is known to have started: one that only waited for a child is not to
+   *     blame for what happened to its worker
+   */
+  static Next workerLost(TaskRecord r, String worker, long now, boolean started) {
     if (r.has(TaskFlags.EARLY_ACK) && r.state == TaskState.STARTED) {
       return lost(r, worker, now, "lost with its worker");
+    }
+    if (!started) {
+      return giveBack(r, false);
     }
     r.workerLosses++;
     if (r.workerLosses >= MAX_WORKER_LOSSES) {

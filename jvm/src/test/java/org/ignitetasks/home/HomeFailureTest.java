@@ -104,14 +104,20 @@ class HomeFailureTest extends HomeTestBase {
     assertEquals(List.of("a"), runAll(1));
   }
 
+  /** Returns a delivery on a fresh home whose success could not be written. */
+  private Delivery successThatFailsAt(String point, String id) {
+    freshHome();
+    Delivery d = running(id);
+    faults.once(point);
+    fails(() -> complete(1, success(d)));
+    return d;
+  }
+
   @Test
   void anOutcomeThatCouldNotBeWrittenComesAgain() {
     for (String point : POINTS) {
-      freshHome();
       String id = "a-" + point;
-      Delivery d = running(id);
-      faults.once(point);
-      fails(() -> complete(1, success(d)));
+      Delivery d = successThatFailsAt(point, id);
       assertEquals(0, told(id), "not told before it is sure");
       complete(1, success(d));
       endedOnce(id, TaskState.SUCCESS);
@@ -126,11 +132,8 @@ class HomeFailureTest extends HomeTestBase {
   @Test
   void aLostWorkerDoesNotUndoAnEndThatWasWrittenAfterAll() {
     for (String point : POINTS) {
-      freshHome();
       String id = "a-" + point;
-      Delivery d = running(id);
-      faults.once(point);
-      fails(() -> complete(1, success(d)));
+      successThatFailsAt(point, id);
       home.workerLeft(1);
       worker(2, 5);
       runAll(2);
@@ -155,7 +158,7 @@ class HomeFailureTest extends HomeTestBase {
     for (String point : POINTS) {
       freshHome();
       String id = "a-" + point;
-      running(id);
+      complete(1, plain(running(id), Outcome.STARTED));
       faults.once(point);
       fails(() -> home.workerLeft(1));
       home.workerLeft(1);
@@ -167,7 +170,7 @@ class HomeFailureTest extends HomeTestBase {
 
   @Test
   void theLossOfANodesWorkerIsMadeGoodByTheTimer() {
-    running("a");
+    complete(1, plain(running("a"), Outcome.STARTED));
     faults.once("write");
     home.nodeLeft(Make.NODE);
     assertEquals(1, home.home.state.leases().size());

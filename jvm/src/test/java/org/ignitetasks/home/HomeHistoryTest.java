@@ -285,8 +285,7 @@ class HomeHistoryTest extends HomeTestBase {
     clients.get(2).join(20_000);
     faults.none();
     waitFor("all doubts settled", () -> home.home.doubts.ids(1).isEmpty());
-    waitFor(
-        "the rest is run", () -> number("PENDING") + number("DELAYED") + number("RUNNING") == 0);
+    waitFor("the rest is run", () -> open() == 0);
     over = true;
     for (Thread other : others) {
       other.join(10_000);

@@ -132,7 +132,7 @@ class HomeReplayTest extends HomeTestBase {
 
   @Test
   void workerLeft() {
-    running(record("a"));
+    complete(1, plain(running(record("a")), Outcome.STARTED));
     twice(() -> home.workerLeft(1));
     assertEquals(1, info("a").workerLosses);
     assertEquals(0, info("a").deliveries);

@@ -246,13 +246,27 @@ class HomeSweepTest extends HomeTestBase {
     submit(Make.record("a"));
     for (int epoch = 1; epoch < 20; epoch++) {
       worker(epoch, 1);
-      assertEquals(1, workers.take(epoch).size());
+      complete(epoch, plain(workers.take(epoch).get(0), Outcome.STARTED));
       home.workerLeft(epoch);
     }
     assertEquals(TaskState.PENDING, state("a"));
     worker(20, 1);
+    complete(20, plain(workers.take(20).get(0), Outcome.STARTED));
     home.workerLeft(20);
     assertEquals(TaskState.DEAD, state("a"));
+  }
+
+  @Test
+  void aTaskThatOnlyWaitedForAChildIsNotToBlameForItsWorkersEnd() {
+    submit(Make.record("a"));
+    for (int epoch = 1; epoch <= 2 * Outcomes.MAX_WORKER_LOSSES; epoch++) {
+      worker(epoch, 1);
+      assertEquals(1, workers.take(epoch).size());
+      home.workerLeft(epoch);
+    }
+    assertEquals(0, info("a").workerLosses);
+    worker(100, 1);
+    assertEquals(List.of("a"), runAll(100));
   }
 
   @Test

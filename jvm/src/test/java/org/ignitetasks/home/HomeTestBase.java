@@ -237,6 +237,15 @@ abstract class HomeTestBase {
     return ((Number) states.get(state)).longValue();
   }
 
+  /** Returns how many tasks wait or run, seen at one moment: they go back and forth. */
+  @SuppressWarnings("unchecked")
+  long open() {
+    var states = (java.util.Map<String, Number>) home.status().get("states");
+    return java.util.stream.Stream.of("PENDING", "DELAYED", "RUNNING")
+        .mapToLong(state -> states.get(state).longValue())
+        .sum();
+  }
+
   void waitFor(String what, BooleanSupplier condition) {
     long end = System.nanoTime() + 20_000_000_000L;
     while (!condition.getAsBoolean()) {

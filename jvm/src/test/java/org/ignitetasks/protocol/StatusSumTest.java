@@ -53,37 +53,19 @@ class StatusSumTest {
   void countersAndHistogramsAddUp() {
     Map<String, Object> one =
         Map.of(
-            "counters", Map.of("c", Map.of("", 3L, "q=\"x\"", 1L)),
+            "counters",
+            Map.of("c", Map.of("", 3L, "q=\"x\"", 1L)),
             "histograms",
-                Map.of(
-                    "h",
-                    Map.of(
-                        "",
-                        Map.of(
-                            "bounds_ms",
-                            List.of(1.0, 5.0),
-                            "counts",
-                            List.of(1L, 2L, 3L),
-                            "sum_ms",
-                            7.5,
-                            "count",
-                            6L))));
+            histogram(List.of(1L, 2L, 3L), 7.5, 6L));
     Map<String, Object> sum = StatusSum.metrics(List.of(one, one, Map.of()));
     assertEquals(Map.of("c", Map.of("", 6L, "q=\"x\"", 2L)), sum.get("counters"));
-    assertEquals(
+    assertEquals(histogram(List.of(2L, 4L, 6L), 15.0, 12L), sum.get("histograms"));
+  }
+
+  private static Map<String, Object> histogram(List<Long> counts, double sumMillis, long count) {
+    Map<String, Object> bins =
         Map.of(
-            "h",
-            Map.of(
-                "",
-                Map.of(
-                    "bounds_ms",
-                    List.of(1.0, 5.0),
-                    "counts",
-                    List.of(2L, 4L, 6L),
-                    "sum_ms",
-                    15.0,
-                    "count",
-                    12L))),
-        sum.get("histograms"));
+            "bounds_ms", List.of(1.0, 5.0), "counts", counts, "sum_ms", sumMillis, "count", count);
+    return Map.of("h", Map.of("", bins));
   }
 }
