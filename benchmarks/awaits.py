@@ -2,8 +2,9 @@
 
     python benchmarks/awaits.py [--count 10000] [--durability power]
 
-All of them send, then all wait while no worker is there; only then a worker of two children starts. Every value is
-checked. Uses an embedded node of its own, and ends it. Must not compare with other systems: those have no awaits.
+All of them send, then all wait while no worker is there; only then a worker of two children starts. At last one
+coroutine goes through as many results as they end. Every value is checked. Uses an embedded node of its own, and ends
+it. Must not compare with other systems: those have no awaits.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ async def measure(count: int, data_dir: str) -> dict[str, float]:
     worker = start_worker(data_dir)
     try:
         await asyncio.gather(*waiting)
+        started = time.perf_counter()
+        found = [await one async for one in double.bulk((number,) for number in range(count))]
+        ended = time.perf_counter()
+        assert sorted(found) == [2 * number for number in range(count)]
     finally:
         worker.terminate()
         worker.wait(30)
@@ -87,6 +92,7 @@ async def measure(count: int, data_dir: str) -> dict[str, float]:
     return {
         "sent and durable, seconds": sent - began,
         "first to last result, seconds": arrived[-1] - arrived[0],
+        "bulk, then async for over all as they end, seconds": ended - started,
         "threads besides those before": watch.most - threads_before,
         "memory of the handles and coroutines, MB": memory,
     }

@@ -103,6 +103,7 @@ class Scheduler:
 
     def setup_schedule(self) -> None:
         """Brings the entries of code into the store and reads what is there."""
+        self.app.finalize()  # what waits for the settings may add entries
         self.merge_inplace({**self.app.conf.beat_schedule, **self._extra})
 
     def merge_inplace(self, b: Mapping[str, Any]) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ignitetasks.compression import COMPRESSIONS
+from ignitetasks.encodings import OWN, is_known
 from ignitetasks.errors import ConfigurationError
 
 ENV_PREFIX = "IGNITETASKS_"
-CODECS = ("msgpack", "json", "pickle", "yaml")
 DURABILITIES = ("power", "process")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _ADDRESS = re.compile(r"[^\s:,/]+(:\d{1,5}(\.\.\d{1,5})?)?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
@@ -275,6 +275,7 @@ def _matches(pattern: re.Pattern[str], words: str) -> tuple[Callable[[Any], bool
 
 _TEXT = (lambda value: isinstance(value, str) and bool(value)), "a text that is not empty"
 _PATH = (lambda value: isinstance(value, Path)), "a path"
+_CODEC = is_known, f"one of {list(OWN)}, or what serializers.register has made known"
 _PORT = _number(0, 65535, whole=True)
 _NAME = _matches(QUEUE_NAME, "1 to 128 letters, digits or _ . : @ - characters")
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -297,11 +298,11 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "inline_limit": _number(0, 65536, whole=True),
     "max_payload_bytes": _number(1024, 1 << 30, whole=True),
     "accept_content": (
-        lambda value: isinstance(value, tuple) and bool(value) and all(one in CODECS for one in value),
-        f"one or more of {list(CODECS)}",
+        lambda value: isinstance(value, tuple) and bool(value) and all(map(is_known, value)),
+        f"one or more of {list(OWN)}, or of what serializers.register has made known",
     ),
-    "task_serializer": _one_of(*CODECS),
-    "result_serializer": _one_of(*CODECS),
+    "task_serializer": _CODEC,
+    "result_serializer": _CODEC,
     "result_compression": _one_of(None, *sorted(COMPRESSIONS)),
     "signing_key": (
         lambda value: value is None or (isinstance(value, bytes) and len(value) >= _MIN_SIGNING_KEY_BYTES),

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from ignitetasks import rates
-from ignitetasks.config import CODECS, QUEUE_NAME, queue_name
+from ignitetasks.config import QUEUE_NAME, queue_name
+from ignitetasks.encodings import is_known, known, name_of
 from ignitetasks.errors import InvalidOption
 from ignitetasks.ids import Key
 from ignitetasks.message import TaskOptions, Template
@@ -99,9 +100,9 @@ def queue(value: Any) -> str:
 
 def codec(name: str, value: Any) -> str:
     """Returns the name of an encoding; raises `InvalidOption` for anything else."""
-    if value not in CODECS:
-        raise InvalidOption(f"{name} must be one of {list(CODECS)}, not {value!r}")
-    return str(value)
+    if not is_known(name_of(value)):
+        raise InvalidOption(f"{name} must be one of {known()}, not {value!r}")
+    return str(name_of(value))
 
 
 def check_task_id(value: Any) -> str:

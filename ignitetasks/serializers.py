@@ -22,9 +22,10 @@ import msgpack
 
 from ignitetasks import deferred
 from ignitetasks.compression import COMPRESSIONS, MARK, Data, compress, decompress
+from ignitetasks.encodings import Registered, register, registered, unregister
 from ignitetasks.errors import ConfigurationError, SerializationError
 
-__all__ = ["COMPRESSIONS", "PLAIN", "Codecs", "Data", "compress"]
+__all__ = ["COMPRESSIONS", "PLAIN", "Codecs", "Data", "compress", "register", "unregister"]
 
 MAX_DEPTH = 512
 _JSON_TAG = "__ignitetasks__"
@@ -202,6 +203,8 @@ def _yaml_dumps(value: Any) -> bytes:
     return deferred.load("yaml").from_json(_json_dumps(value))  # type: ignore[no-any-return]
 
 
+#: In front of an encoding that a program has registered: this, the length of its name, its name.
+_REGISTERED = b"c"
 _NAMES = {b"m": "msgpack", b"j": "json", b"p": "pickle", b"y": "yaml"}
 
 
@@ -230,7 +233,7 @@ class Codecs:
 
         Args:
             value: What to encode.
-            name: ``msgpack``, ``json``, ``yaml`` or ``pickle``.
+            name: ``msgpack``, ``json``, ``yaml``, ``pickle``, or one that was registered.
             context: What the bytes are for; a signed pickle is only accepted under the same context.
             root: How an error calls the value.
 
@@ -251,6 +254,9 @@ class Codecs:
                 return b"j" + _json_dumps(value)
             if name == "yaml":
                 return b"y" + _yaml_dumps(value)
+            own = registered(name)
+            if own is not None:
+                return _REGISTERED + bytes([len(name)]) + name.encode() + own.dumps(_texts(value, context))
             return self._pickle(value, context)
         except (SerializationError, ConfigurationError):
             raise
@@ -273,14 +279,14 @@ class Codecs:
         if codec == MARK:
             data = decompress(bytes(data))
             codec = data[:1]
-        name = _NAMES.get(codec)
+        name, start = _name_in(data, codec)
         if name is None:
             raise SerializationError(f"{what} has the unknown encoding {codec!r}; a newer version may have written it")
         if name not in self._accept and not _is_own(name, context):
             raise SerializationError(
                 f"{what} is encoded as {name}, which accept_content {sorted(self._accept)} does not allow here"
             )
-        view = memoryview(data)[1:]
+        view = memoryview(data)[start:]
         try:
             if name == "msgpack":
                 return _unpack(view)
@@ -288,6 +294,8 @@ class Codecs:
                 return _json_loads(view)
             if name == "yaml":
                 return _json_loads(deferred.load("yaml").to_json(bytes(view)))
+            if codec == _REGISTERED:
+                return _from_texts(_registered_one(name, what).loads(bytes(view)), context)
             return self._unpickle(view, context)
         except (SerializationError, ConfigurationError):
             raise
@@ -313,6 +321,42 @@ class Codecs:
         mac = hmac.new(self._key, context.encode("utf-8") + b"\0", "sha256")
         mac.update(payload)
         return mac.digest()
+
+
+def _name_in(data: Data, codec: bytes) -> tuple[str | None, int]:
+    """Returns the encoding of some bytes, None for one that cannot be, and where the value begins."""
+    if codec != _REGISTERED or len(data) < 2:
+        return _NAMES.get(codec), 1
+    start = 2 + data[1]
+    return bytes(data[2:start]).decode("ascii", "replace"), start
+
+
+def _registered_one(name: str, what: str) -> Registered:
+    found = registered(name)
+    if found is None:
+        raise SerializationError(f"{what} is encoded as {name}, which is not registered in this process")
+    return found
+
+
+def _texts(value: Any, context: str) -> Any:
+    """Returns what this package itself adds to a workflow as values that every encoding of text knows."""
+    if not context.startswith("canvas"):
+        return value
+    if isinstance(value, dict):
+        return {key: _texts(item, context) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_texts(item, context) for item in value]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {_JSON_TAG: ["bytes", base64.b64encode(bytes(value)).decode()]}
+    return value
+
+
+def _from_texts(value: Any, context: str) -> Any:
+    if not context.startswith("canvas"):
+        return value
+    if isinstance(value, dict):
+        return _json_object({key: _from_texts(item, context) for key, item in value.items()})
+    return [_from_texts(item, context) for item in value] if isinstance(value, list) else value
 
 
 def _is_own(name: str, context: str) -> bool:
@@ -383,6 +427,8 @@ def _encodable(leaf: Any, name: str) -> bool:
             _pack(leaf)
         elif name in ("json", "yaml"):
             _json_dumps(leaf)
+        elif (own := registered(name)) is not None:
+            own.dumps(leaf)
         else:
             pickle.dumps(leaf, protocol=5)
     except Exception:

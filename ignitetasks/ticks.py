@@ -39,6 +39,9 @@ class BeatApp(ScheduleApp, Protocol):
     def tasks(self) -> Mapping[str, Any]:
         """The tasks that are known here."""
 
+    def finalize(self) -> None:
+        """Makes the application complete: who waits for its settings is told."""
+
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Sends a call by name."""
 

@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 from ignitetasks import deferred, log
-from ignitetasks.app.defaults import CONTENT_TYPES, DEFAULTS, INERT, OWN, RULES
+from ignitetasks.app.defaults import DEFAULTS, INERT, OWN, RULES
 from ignitetasks.config import Settings
+from ignitetasks.encodings import name_of
 from ignitetasks.errors import ConfigurationError
 
 __all__ = ["Conf"]
@@ -297,9 +298,9 @@ def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _canonical(name: str, value: Any) -> Any:
     if name in ("accept_content", "result_accept_content") and value is not None:
         names = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(CONTENT_TYPES.get(one, one) for one in names))
+        return tuple(dict.fromkeys(name_of(one) for one in names))
     if name in ("task_serializer", "result_serializer"):
-        return CONTENT_TYPES.get(value, value)
+        return name_of(value)
     if name in ("imports", "include"):
         return (value,) if isinstance(value, str) else tuple(value)
     return value

@@ -13,9 +13,11 @@ from typing import Any
 
 from ignitetasks import rates
 from ignitetasks.compression import COMPRESSIONS
-from ignitetasks.config import CODECS, Settings
+from ignitetasks.config import Settings
+from ignitetasks.encodings import OWN as ENCODINGS
+from ignitetasks.encodings import is_known, name_of
 
-__all__ = ["CONTENT_TYPES", "DEFAULTS", "FIELDS", "INERT", "OWN", "RULES"]
+__all__ = ["DEFAULTS", "FIELDS", "INERT", "OWN", "RULES"]
 
 #: What has a value although nobody set it.
 DEFAULTS: Mapping[str, Any] = {
@@ -101,14 +103,6 @@ _FIELD_NAMES = {field: name for name, field in FIELDS.items()}
 #: Settings of this package's own, by the name they have in ``app.conf``.
 OWN: Mapping[str, str] = {_FIELD_NAMES.get(one.name, one.name): one.name for one in fields(Settings)}
 
-#: Encodings by the names of content types, as some projects write them.
-CONTENT_TYPES: Mapping[str, str] = {
-    "application/json": "json",
-    "application/x-msgpack": "msgpack",
-    "application/x-python-serialize": "pickle",
-    "application/x-yaml": "yaml",
-}
-
 _Rule = tuple[Callable[[Any], bool], str]
 
 
@@ -126,7 +120,7 @@ _SECONDS: _Rule = (lambda value: _is_number(value) or isinstance(value, timedelt
 _TEXT: _Rule = (lambda value: isinstance(value, str), "a text")
 _MAP: _Rule = (lambda value: isinstance(value, Mapping), "a map")
 _NAMES: _Rule = (lambda value: isinstance(value, (list, tuple, set, frozenset, str)), "a list of names")
-_CODEC: _Rule = (lambda value: CONTENT_TYPES.get(value, value) in CODECS, f"one of {list(CODECS)}")
+_CODEC: _Rule = (lambda value: is_known(name_of(value)), f"one of {list(ENCODINGS)}, or a registered one")
 _COMPRESSION: _Rule = (
     lambda value: value is None or value in COMPRESSIONS,
     f"None or one of {sorted(COMPRESSIONS)}",

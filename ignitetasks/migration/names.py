@@ -13,7 +13,11 @@ from ignitetasks.migration.entry import Entry, Kind
 from ignitetasks.migration.finding import Level
 
 _UNDOCUMENTED = "is not part of what Celery documents, and not here; find the documented way to what it is used for."
-_KOMBU_HOME = {"Queue": "ignitetasks.app.queues"}
+_KOMBU_HOME = {
+    "Queue": "ignitetasks.app.queues",
+    "register": "ignitetasks.serializers",
+    "unregister": "ignitetasks.serializers",
+}
 
 
 def module_fate(module: str) -> tuple[Level, str]:

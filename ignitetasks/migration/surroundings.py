@@ -211,8 +211,9 @@ PACKAGES: tuple[Entry, ...] = (
         (
             "kombu",
             GONE,
-            "There is no broker. `Queue` is in `ignitetasks.app.queues`; a serializer is a setting; for anything else "
-            "talk to your message broker with a client of its own.",
+            "There is no broker. `Queue` is in `ignitetasks.app.queues`; a serializer is a setting, `register` of one "
+            "of your own is in `ignitetasks.serializers`; for anything else talk to your message broker with a client "
+            "of its own.",
         ),
         ("billiard", GONE, "Use `multiprocessing` of the standard library."),
         ("amqp / vine", GONE, "There is no AMQP connection."),

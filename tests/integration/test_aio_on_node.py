@@ -177,7 +177,7 @@ def test_errors_revokes_and_timeouts_are_met_where_they_are_awaited(aio_queue, l
         with pytest.raises(ValueError, match="as asked"):
             await (await aio.fail.aapply_async(("as asked",), queue=aio_queue))
         sent = await aio.gate.aapply_async((label, 0, str(door)), queue=aio_queue)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.ensure_future(wait_for(sent)), 0.2)
         waiting = asyncio.ensure_future(wait_for(sent))
         await asyncio.sleep(0)

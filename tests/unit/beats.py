@@ -94,6 +94,9 @@ class FakeApp:
     def now(self):
         return self.clock.now
 
+    def finalize(self):
+        pass
+
     def send_task(self, name, args=None, kwargs=None, *, task_id, **options):
         if self.offline:
             raise NotConnected("the node is away")

@@ -165,3 +165,10 @@ def test_canvases_at_run_time(app, clock):
     one.close()
     with pytest.raises(ScheduleError, match="empty"):
         app.schedule.add("nothing", group([]), 5.0)
+
+
+def test_a_beat_without_a_command_line_knows_what_was_added(app, clock):
+    fresh = IgniteTasks("fresh", transport=app.settings.transport)
+    fresh.add_periodic_task(10.0, "add", args=(1, 2), name="before anything was read")
+    assert "before anything was read" in beat(fresh, clock).schedule
+    fresh.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ignitetasks import IgniteTasks
 from ignitetasks.errors import ConfigurationError, SerializationError
-from ignitetasks.serializers import Codecs
+from ignitetasks.serializers import Codecs, register, unregister
 
 ALL = Codecs(("msgpack", "json", "pickle"), lambda: b"k" * 32)
 zones = st.sampled_from([None, timezone.utc, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=3))])
@@ -191,3 +193,72 @@ def test_a_set_has_one_encoding_whatever_the_hash_seed():
         for seed in ("1", "2", "3")
     }
     assert len(outputs) == 1
+
+
+class Point:
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __eq__(self, other):
+        return (self.x, self.y) == (other.x, other.y)
+
+
+def dump_points(value):
+    return json.dumps(value, default=lambda point: {"__point__": [point.x, point.y]})
+
+
+def load_points(text):
+    assert isinstance(text, str)
+    return json.loads(text, object_hook=lambda found: Point(*found["__point__"]) if "__point__" in found else found)
+
+
+@pytest.fixture
+def points():
+    register("points", dump_points, load_points, content_type="application/x-points")
+    yield Codecs(("points", "json"))
+    unregister("points")
+
+
+def test_an_encoding_of_ones_own(points):
+    value = {"at": [Point(1, 2), Point(3, 4)], "name": "\u00e4"}
+    data = points.encode(value, "points")
+    assert data.startswith(b"c\x06points")
+    assert points.decode(data) == value
+    assert points.decode(memoryview(data)) == value
+    with pytest.raises(SerializationError, match="accept_content"):
+        Codecs(("json",)).decode(data)
+    with pytest.raises(ConfigurationError, match="accept_content"):
+        Codecs(("json",)).encode(value, "points")
+    with pytest.raises(SerializationError, match=r'value\["at"\]\[1\].*cannot be encoded as points'):
+        points.encode({"at": [Point(1, 2), object()]}, "points")
+    for broken in (data[:3], data[:1], b"c\xff", data[:-2], b"c\x06pointsx"):
+        with pytest.raises(SerializationError):
+            points.decode(broken)
+
+
+def test_what_a_workflow_adds_passes_through_an_encoding_of_ones_own(points):
+    value = {"r": [b"\x00\xff", [b"x"]], "args": [Point(1, 2)]}
+    assert points.decode(points.encode(value, "points", "canvas:x"), "canvas:x") == value
+
+
+def test_an_encoding_may_want_bytes_and_be_called_by_its_content_type():
+    register("reversed", lambda value: bytes(reversed(value)), lambda data: data[::-1], "x/r", "binary")
+    try:
+        codecs = Codecs(("reversed",))
+        assert codecs.decode(codecs.encode(b"abc", "reversed")) == b"abc"
+        app = IgniteTasks("own", transport="memory")
+        app.conf.accept_content = ["x/r", "json"]
+        app.conf.task_serializer = "x/r"
+        assert (app.settings.accept_content, app.settings.task_serializer) == (("reversed", "json"), "reversed")
+    finally:
+        unregister("reversed")
+    with pytest.raises(SerializationError, match="not registered"):
+        codecs.decode(b"c\x08reversedcba")
+
+
+@pytest.mark.parametrize("name", ["json", "pickle", "", "a b", "x" * 65])
+def test_an_encoding_needs_a_name_of_its_own(name):
+    with pytest.raises(ConfigurationError, match="another name"):
+        register(name, str, str)
+    with pytest.raises(ConfigurationError, match="no encoding"):
+        unregister(name)

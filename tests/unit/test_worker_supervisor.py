@@ -73,15 +73,15 @@ def test_the_hard_limit_kills_that_task_only(start):
 
 def test_a_later_task_gets_its_own_hard_limit(start):
     one = start()
-    limited = {"hard_ms": 100}
+    limited = {"hard_ms": 1500}
     for _ in range(3):
-        run(one.child, ("sleep", (0.07,), limited))
+        run(one.child, ("sleep", (0.6,), limited))
     seqs = one.child.run(("sleep", (600,), limited))
     assert one.died()[2:4] == ["hard_limit", seqs[0]]
 
 
 def test_worker_wide_limits(start):
-    one = start(soft_time_limit=0.05, time_limit=0.3)
+    one = start(soft_time_limit=0.05, time_limit=2.0)
     assert one.child.wait_for(*one.child.run(("sleep", (60,))))[0][5] == "SoftTimeLimitExceeded"
     seqs = one.child.run("deaf")
     assert one.died()[2:4] == ["hard_limit", seqs[0]]
