@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from ignitetasks import rates
 from ignitetasks.config import QUEUE_NAME, queue_name
@@ -106,11 +107,13 @@ def codec(name: str, value: Any) -> str:
 
 
 def check_task_id(value: Any) -> str:
-    """Returns an id a caller chose, when it can be one.
+    """Returns an id a caller chose, when it can be one; a ``uuid.UUID`` counts as its text.
 
     Raises:
         InvalidOption: It is empty, too long, or has characters that cannot be seen.
     """
+    if isinstance(value, UUID):
+        value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TASK_ID_CHARS or not value.isprintable():
         raise InvalidOption(f"task_id must be 1 to {_MAX_TASK_ID_CHARS} printable characters, not {value!r}")
     return value

@@ -236,7 +236,8 @@ class Control:
             signal: Signal to end it with.
             **kwargs: As for `broadcast`.
         """
-        ids = [task_id] if isinstance(task_id, str) else [str(one) for one in task_id]
+        several = isinstance(task_id, Iterable) and not isinstance(task_id, str)
+        ids = [str(one) for one in (task_id if several else [task_id])]
         given = {"task_id": ids, "terminate": terminate, "signal": signal}
         return self.broadcast("revoke", given, destination, **kwargs)
 

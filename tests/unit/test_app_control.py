@@ -6,6 +6,7 @@ import signal
 import time
 import warnings
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -187,11 +188,13 @@ def test_questions_to_workers(app: IgniteTasks, node: Node, call: Any, command: 
 
 def test_revoke_is_the_clusters(app: IgniteTasks, node: Node) -> None:
     assert app.control.revoke("a") is None
+    assert app.control.revoke(UUID(int=7)) is None
     assert app.control.revoke(["a", "b"], reply=True)[0] == {"w1@a": {"ok": "tasks a, b flagged as revoked"}}
     answer = app.control.terminate(["a", "unknown1"], signal=signal.SIGKILL, reply=True, destination=["w2@b"])
     assert answer == [{"w2@b": {"ok": "terminate: a"}}]
     assert [one for one in node.asked if one[0] == "revoke"] == [
         ("revoke", ["a"], False, "SIGTERM"),
+        ("revoke", [str(UUID(int=7))], False, "SIGTERM"),
         ("revoke", ["a", "b"], False, "SIGTERM"),
         ("revoke", ["a", "unknown1"], True, "SIGKILL"),
     ]

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import pickle
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
 from fakes import FakeTransport
@@ -154,6 +155,11 @@ def test_unknown_option_gets_a_hint(shop):
         shop.add.apply_async((1,), countdwn=3)
     with pytest.raises(InvalidOption, match="has no option 'max_retrys'"):
         shop.app.task(max_retrys=3)(lambda: 1)
+
+
+def test_an_id_may_be_a_uuid(shop):
+    chosen = UUID("8d9c2a52-7b1e-4f7e-9a50-6a0c1c0a7a11")
+    assert shop.add.apply_async((1,), task_id=chosen).id == str(chosen)
 
 
 def test_an_option_that_is_nobody_s_is_handed_to_the_task(shop):
