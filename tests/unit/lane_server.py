@@ -24,7 +24,7 @@ from ignitetasks.serializers import Codecs
 
 TOKEN = "t" * 64
 CODECS = Codecs(("msgpack", "json"))
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
