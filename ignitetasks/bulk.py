@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from ignitetasks import metrics
+from ignitetasks import metrics, sending
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import IdempotencyConflict, IgniteTasksError
 from ignitetasks.hub import Epoch
@@ -124,6 +124,8 @@ class _Bulk:
         timeout = None if all(plan.retry for plan in (plans[0], plans[-1])) else 0.0
         client = self._client
         answer = client.transport.submit([group for group in groups if group.items], 0, timeout)
+        if sending.told is not None:
+            sending.told(self._source, groups)
         ids = [item[0] for group in groups for item in group.items]
         # From an item of the submit to its call, with the doubles back in their places.
         places = list(range(len(ids)))

@@ -19,6 +19,7 @@ Part = Literal[
     "log_format",
     "exposition",
     "futures",
+    "progress",
     "sun",
     "schedule",
     "memory",
@@ -46,6 +47,8 @@ _MODULES: dict[Part, str] = {
     "exposition": "ignitetasks.exposition",
     # asyncio: only where a result is awaited.
     "futures": "ignitetasks.awaiting",
+    # The same, only where a coroutine listens to a running task.
+    "progress": "ignitetasks.result.progress",
     # ephem: an optional library, only where a solar schedule is made.
     "sun": "ignitetasks.sun",
     # schedules with their time zones: only where somebody looks at the cluster's periodic tasks.

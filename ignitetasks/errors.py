@@ -24,8 +24,7 @@ Foreign errors (py4j, sockets, msgpack) are translated into these once, at the b
     |   +-- PayloadTooLarge (ValueError)
     |   +-- IdempotencyConflict             a key or id was used with another task or other arguments
     +-- ResultError                         there is no result to give
-    |   +-- ResultTimeout (TimeoutError)
-    |   +-- ResultExpired
+    |   +-- ResultTimeout (TimeoutError), ResultExpired
     |   +-- UnknownResult (LookupError), IncompleteStream
     +-- TaskError                           how a task ended, raised at ``get``
     |   +-- TaskRevokedError, TaskExpiredError, TaskRejectedError, TimeLimitExceeded
@@ -250,7 +249,9 @@ class TaskError(IgniteTasksError):
 
 
 class TaskRevokedError(TaskError):
-    """The task was revoked."""
+    """The task was revoked; ``signal`` names what its process was ended by, None where it did not run."""
+
+    signal: str | None = None
 
 
 class TaskExpiredError(TaskRevokedError):

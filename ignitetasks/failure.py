@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -200,6 +200,25 @@ class ExceptionInfo:
     def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None]:
         """What ``sys.exc_info`` would say."""
         return self.type, self.exception, self.tb
+
+
+def failure_of(value: Any, traceback_text: str | None = None) -> Failure:
+    """Describes what a program calls a failure.
+
+    Args:
+        value: An exception, a map with ``exc_type`` and ``exc_message``, or anything else, which becomes the text.
+        traceback_text: A formatted traceback.
+    """
+    if isinstance(value, BaseException):
+        return Failure.from_exception(value, text=traceback_text)
+    kind, module, message = "Exception", "builtins", value
+    if isinstance(value, Mapping) and "exc_type" in value:
+        kind, module = str(value["exc_type"]), str(value.get("exc_module") or "builtins")
+        message = value.get("exc_message", "")
+    if isinstance(message, (list, tuple)) and len(message) == 1:
+        message = message[0]
+    text = _cut(str(message), MAX_MESSAGE_CHARS)
+    return Failure(kind, module, text, [text], traceback_text or "")
 
 
 def rebuild(data: Data, modules: Collection[str] = ()) -> BaseException:

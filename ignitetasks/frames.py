@@ -49,6 +49,8 @@ BLOB_OK: Final = 32
 BLOB_GET: Final = 33
 BLOB_END: Final = 34
 BLOB_DROP: Final = 35
+#: From a supervisor: whether its worker wants to be told of ends that no child has decided.
+HEARS: Final = 36
 
 # Kinds of an outcome inside DONE.
 SUCCESS: Final = 0

@@ -7,7 +7,7 @@ is given encoded bodies and a `Plan`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ignitetasks import context, metrics
@@ -31,6 +31,9 @@ from ignitetasks.serializers import Codecs, Data, compress
 
 # Arguments beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
 _BODY_TTL_MS = 400 * 86_400_000
+
+#: Hears of the groups of calls that were sent in bulk, with who has sent them; None where nobody does.
+told: Callable[[Any, Sequence[Group]], None] | None = None
 
 
 class Prepared(NamedTuple):

@@ -7,11 +7,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ignitetasks import context, states
+from ignitetasks.app.telling import tell_end
 from ignitetasks.canvas import Sender, maybe_signature
 from ignitetasks.canvas.steps import GATHER, LAUNCH, MAP, STARMAP
 from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
-from ignitetasks.message import SETTLE_TASK, BlobRef, is_terminal
+from ignitetasks.errors import IgniteTasksError
+from ignitetasks.failure import Failure
+from ignitetasks.message import BODY_REF, SETTLE_TASK, BlobRef, decode_body, decode_call_options, is_terminal
 from ignitetasks.serializers import Data
 
 _BLOB_TTL_MS = 400 * 86_400_000
@@ -35,7 +38,7 @@ def call_each_star(app: Sender, task: Mapping[str, Any], it: Iterable[Any]) -> l
 
 
 def settle(app: Sender, ended_id: str) -> None:
-    """Does what the end of a task brings about, where the node decided that end and not a child."""
+    """Does what the end of a task brings about, where the node decided that end and not a child, and tells of it."""
     client = app.client
     record = client.transport.call("info", [ended_id])[0]
     request = context.current_request()
@@ -50,11 +53,15 @@ def settle(app: Sender, ended_id: str) -> None:
     root = record.get("root_id") or ended_id
     # The node gives this task the options of the one that ended, since it keeps those of no ended one.
     ended = Ended(ended_id, root, record.get("parent_id"), record.get("group_id"), request.canvas)
+    args, kwargs = _arguments(app, record)
     seen = Request(
-        id=ended_id, task=record["task"], retries=record["attempt"], root_id=root, parent_id=ended.parent_id,
-        group=ended.group_id, queue=record["queue"], called_directly=False,
+        id=ended_id, task=record["task"], args=args, kwargs=kwargs, retries=record["attempt"], root_id=root,
+        parent_id=ended.parent_id, group=ended.group_id, queue=record["queue"], called_directly=False,
+        deliveries=record["deliveries"], headers=decode_call_options(record.get("options"))[0],
         created=datetime.fromtimestamp(record["created_ms"] / 1000, timezone.utc), hostname=record.get("worker"),
+        owner=app.tasks.get(record["task"]),
     )  # fmt: skip
+    tell_end(app, seen, state, None if payload is None else Failure.decode(payload), request.hostname)
 
     def put_blob(name: str, data: Data) -> BlobRef:
         return client.transport.put_blob(name, data, _BLOB_TTL_MS)
@@ -69,6 +76,19 @@ def launch(app: Any, canvas: Mapping[str, Any]) -> Any:
     told = dict(request.headers) if request is not None else {}
     sig["options"]["headers"] = {**(sig["options"].get("headers") or {}), **told}
     return app.tasks[LAUNCH].replace(sig)
+
+
+def _arguments(app: Sender, record: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Returns what the task was sent with, or nothing where that cannot be read."""
+    client, body = app.client, record.get("body")
+    if not body:
+        return [], {}
+    try:
+        if int(record.get("flags") or 0) & BODY_REF:
+            body = client.transport.get_blob(BlobRef.unpack(body))
+        return decode_body(client.codecs, str(record["task"]), body)
+    except IgniteTasksError:
+        return [], {}
 
 
 def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
@@ -92,4 +112,7 @@ def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
         return launch(app, canvas)
 
     functions = {LAUNCH: run_launch, GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
-    return {name: make(fn, name, app, {}) for name, fn in functions.items()}
+    tasks = {name: make(fn, name, app, {}) for name, fn in functions.items()}
+    # It tells of another task's end, and nobody wants to hear of its own.
+    tasks[SETTLE_TASK].send_events = False
+    return tasks

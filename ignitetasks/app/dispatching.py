@@ -65,6 +65,7 @@ class Dispatching(Registering):
         self._plain = not self._eager and router.by_name and not self._inherit
         if conf.task_send_sent_event:
             signals.after_task_publish.connect(publishing.hear, weak=False, dispatch_uid="task-sent")
+            sending.told = publishing.tell_bulk
         self._some_queues = not conf.task_create_missing_queues
         self._retry = bool(conf.task_publish_retry) and (conf.task_publish_retry_policy or {}).get("max_retries") != 0
         return router

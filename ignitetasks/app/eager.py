@@ -75,6 +75,8 @@ def apply(
     if einfo is not None and (conf.task_eager_propagates if throw is None else throw):
         raise einfo.exception
     result: EagerResult[Any] = EagerResult(request.id or "", value, state, einfo and einfo.traceback, name=task.name)
+    if task.options.store_eager_result and not request.ignore_result and state in (states.SUCCESS, states.FAILURE):
+        task.backend.store_result(request.id, value, state, einfo and einfo.traceback, request)
     _run_links(task, request, result)
     return result
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks import log, publishing, sending, signals
+from ignitetasks import log, message, publishing, sending, signals
 from ignitetasks.errors import OperationalError
+from ignitetasks.events.event import text
 from ignitetasks.options import Plan
 from ignitetasks.publishing import Published
 from ignitetasks.result import AsyncResult
 
 _log = log.get_logger("publishing")
+#: So many events go to the feed at a time.
+_MOST_EVENTS = 500
 
 
 def send(app: Any, name: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[Any]:
@@ -53,22 +56,56 @@ def hear(**_: Any) -> None:
     """Receives ``after_task_publish`` for the event ``task-sent``: where it is wanted, calls have to come this way."""
 
 
+def tell_bulk(app: Any, groups: Sequence[message.Group]) -> None:
+    """Sends ``task-sent`` for calls that were sent in bulk, where the application wants it.
+
+    Args:
+        app: Who has sent them.
+        groups: What was sent.
+    """
+    if app.conf.task_send_sent_event:
+        _send_events(app, [_facts_of(app, one.template, item) for one in groups for item in one.items])
+
+
+def _facts_of(app: Any, template: message.Template, item: message.Item) -> dict[str, Any]:
+    task_id, body = item[0], item[1]
+    args: Any = "<kept beside the record>"
+    kwargs: Any = args
+    if not template.flags & message.BODY_REF:
+        decoded = message.decode_body(app.client.codecs, template.task, body)
+        args, kwargs = text(tuple(decoded[0])), text(decoded[1])
+    moments = {"eta": template.eta_ms or None, "expires": template.expires_ms or None}
+    ancestry = {"root_id": template.root_id or task_id, "parent_id": template.parent_id}
+    return _facts(task_id, template, args, kwargs, {**ancestry, **moments, "retries": 0})
+
+
 def _send_event(app: Any, call: Published) -> None:
     headers = call.news["headers"]
-    fields = {key: headers[key] for key in ("root_id", "parent_id", "eta", "expires", "retries")}
+    more = {key: headers[key] for key in ("root_id", "parent_id", "eta", "expires", "retries")}
+    _send_events(app, [_facts(headers["id"], call.template, headers["argsrepr"], headers["kwargsrepr"], more)])
+
+
+def _facts(task_id: str, template: message.Template, args: Any, kwargs: Any, more: Mapping[str, Any]) -> dict[str, Any]:
+    queue = template.queue
+    return {
+        "uuid": task_id,
+        "name": template.task,
+        "args": args,
+        "kwargs": kwargs,
+        "queue": queue,
+        "exchange": "",
+        "routing_key": queue,
+        **more,
+    }
+
+
+def _send_events(app: Any, sent: Sequence[Mapping[str, Any]]) -> None:
     try:
-        with app.events.default_dispatcher() as sender:
-            sender.send(
-                "task-sent",
-                uuid=headers["id"],
-                name=call.task,
-                args=headers["argsrepr"],
-                kwargs=headers["kwargsrepr"],
-                queue=call.template.queue,
-                exchange="",
-                routing_key=call.template.queue,
-                **fields,
-            )
+        with app.events.Dispatcher(
+            buffer_while_offline=False, buffer_group=("task",), buffer_limit=_MOST_EVENTS
+        ) as sender:
+            for facts in sent:
+                sender.send("task-sent", **facts)
     except OperationalError as error:
-        # The task is sent all the same.
-        _log.warning("event not sent", type="task-sent", task_id=headers["id"], error=str(error))
+        # The tasks are sent all the same.
+        _log.warning("events not sent", type="task-sent", count=len(sent), error=str(error))

@@ -233,31 +233,37 @@ class Task(Hooks, Calls[P, R]):
     def update_state(
         self, task_id: str | None = None, state: str | None = None, meta: Any = None, **request: Any
     ) -> None:
-        """Tells the cluster how far this execution is; for use inside a task.
+        """Tells the cluster how far a task is; mostly inside the task itself.
 
         Readable as the handle's ``state`` and ``info`` while the task runs, told to whoever waits with
         ``get(on_message=...)``. May be called as often as is handy: the last word counts, and is written about ten
-        times a second at most. Outside of a worker there is nobody to tell.
+        times a second at most. ``SUCCESS`` and ``FAILURE`` inside a task are its end if it raises `Ignore` afterwards.
 
         Args:
-            task_id: Id of this very execution, or None.
-            state: Name of the state, such as ``"PROGRESS"`` (the default); not one of those that end a task.
+            task_id: Id of this very execution, or None. Another id, or one from outside of a task, is shown in this
+                state until that task says something of itself or ends; see `Backend.store_result`.
+            state: Name of the state, such as ``"PROGRESS"`` (the default).
             meta: Anything that can be a result, up to 64 KiB encoded.
             **request: Accepted from callers, and without a meaning.
 
         Raises:
-            InvalidOption: The id is another task's, or the state is none that a running task can have.
+            InvalidOption: A running task cannot have this state.
+            InvalidTaskError: The end of another task that the cluster knows.
             PayloadTooLarge: The value has more than 64 KiB.
         """
         name = PROGRESS if state is None else state
+        current = self.request
+        if task_id is not None and task_id != current.id:
+            self.backend.store_result(task_id, meta, name)
+            return
+        if current.report is not None and name in (states.SUCCESS, states.FAILURE):
+            current.told_end = (name, meta)
+            return
         if name in states.READY_STATES or not name or len(name) > MAX_NAME:
             raise InvalidOption(
                 f"a running task cannot have the state {name!r}: give a name of your own, and end the task by "
                 "returning, raising, `Reject` or `Ignore`"
             )
-        current = self.request
-        if task_id is not None and current.id is not None and task_id != current.id:
-            raise InvalidOption(f"{current.id} cannot set the state of {task_id}: a task tells how far it is itself")
         if current.report is not None:
             current.report(name, meta)
 

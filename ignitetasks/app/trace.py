@@ -13,8 +13,9 @@ from typing import Any
 from ignitetasks import context, log, signals, states
 from ignitetasks.app.hooks import HOOKS, Hooks
 from ignitetasks.context import Request
+from ignitetasks.errors import Ignore
 from ignitetasks.failure import ExceptionInfo
-from ignitetasks.frames import IGNORE, REJECT, RETRY
+from ignitetasks.frames import REJECT, RETRY
 
 _log = log.get_logger("task")
 
@@ -45,14 +46,15 @@ def tell(watch: Watch, kind: int, error: BaseException) -> None:
         error: What the run raised.
     """
     request = running_request()
-    if kind == RETRY:
+    if isinstance(error, Ignore):
+        # Whatever end it has told of itself: its hooks are not called.
+        watch.refused(request, states.IGNORED, error)
+    elif kind == RETRY:
         watch.retried(request, error)
     elif kind == REJECT:
         if not getattr(error, "requeue", False):
             watch.report_failure(request, error, ExceptionInfo(error))
         watch.refused(request, states.REJECTED, error)
-    elif kind == IGNORE:
-        watch.refused(request, states.IGNORED, error)
     else:
         watch.failed(request, error)
 
@@ -110,6 +112,11 @@ class Watch:
 
     def failed(self, request: Request, error: BaseException) -> None:
         """Tells that a run failed."""
+        self.lost(request, error)
+        self._over(request, states.FAILURE, error)
+
+    def lost(self, request: Request, error: BaseException) -> None:
+        """Tells that a task failed without a run that could say so: no run is over by this."""
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
         einfo = ExceptionInfo(error)
         if "on_failure" in self.hooks:
@@ -117,7 +124,6 @@ class Watch:
         self.report_failure(request, error, einfo)
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.FAILURE, error, task_id, args, kwargs, einfo)
-        self._over(request, states.FAILURE, error)
 
     def report_failure(self, request: Request, error: BaseException, einfo: ExceptionInfo) -> None:
         """Sends the signal of a run that has failed, or was rejected for good."""

@@ -1,7 +1,7 @@
 """`Backend`: results and states under the methods of a result backend; ``app.backend`` and ``task.backend``.
 
-There is no separate store: a result is in the record of its task. So what reads works for any task, and what writes
-works where the record allows it: a running task tells its own state. This file must not talk to a node itself.
+There is no separate store: a result is in the record of its task. So what reads works for any task, and nothing that
+is written from outside changes what becomes of a task. This file must not talk to a node but by its operations.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ignitetasks import _state, states
-from ignitetasks.errors import InvalidTaskError
+from ignitetasks.errors import InvalidTaskError, PayloadTooLarge
+from ignitetasks.failure import failure_of
+from ignitetasks.message import PROGRESS_LIMIT, Template, encode_result, make_spawn
+from ignitetasks.result import words
 
 __all__ = ["Backend"]
 
@@ -88,27 +91,74 @@ class Backend:
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **_: Any
     ) -> Any:
-        """Tells the state of the task that runs here, as `Task.update_state` does.
+        """Stores the state of a task, and what belongs to it.
+
+        A task that runs here tells its own state, as by `Task.update_state`. For any other id, a state of your own is
+        shown until the task says something of itself or ends; an end (``SUCCESS``, ``FAILURE``) can be stored for an
+        id that nobody has sent, and is then the end of a task that never ran.
 
         Args:
-            task_id: Id of the running task.
-            result: What belongs to the state.
-            state: A state of its own, such as ``PROGRESS``.
-            traceback: Accepted, and of no use.
-            request: Accepted, and of no use.
+            task_id: Any id.
+            result: What belongs to the state; for ``FAILURE`` an exception, or a map with ``exc_type`` and
+                ``exc_message``.
+            state: ``SUCCESS``, ``FAILURE``, or one of your own, such as ``PROGRESS``.
+            traceback: Formatted traceback of a failure.
+            request: The request of the call; tells the task's name and queue.
 
         Raises:
-            InvalidTaskError: No task of this id runs here, or the state is an end, which only its run decides.
+            InvalidTaskError: The task is known to the cluster, and only its run decides its end.
+            PayloadTooLarge: The value has more than 64 KiB.
         """
         task = _state.get_current_task()
-        running = task.request.id if task is not None else None
-        if running != task_id or state in states.READY_STATES:
-            raise InvalidTaskError(
-                f"{state} cannot be stored for task {task_id}: a record changes by its own run alone; return a value, "
-                "raise an error, or call update_state inside the task"
+        if task is not None and task.request.id == task_id and not task.request.is_eager:
+            task.update_state(task_id, state, result)
+        elif state in states.READY_STATES:
+            self._store_end(task_id, result, state, traceback, request)
+        else:
+            settings = self.app.settings
+            words.tell(
+                self.app.client, task_id, state, result, settings.result_serializer, settings.result_expires_seconds
             )
-        task.update_state(task_id, state, result)
         return result
+
+    def _store_end(self, task_id: str, result: Any, state: str, traceback: str | None, request: Any) -> None:
+        transport = self.app.client.transport
+        payload, kind = self._encoded_end(task_id, result, state, traceback)
+        template = Template(
+            task=getattr(request, "task", None) or "unknown",
+            queue=getattr(request, "queue", None) or self.app.settings.default_queue,
+            result_ttl_ms=int(self.app.settings.result_expires_seconds * 1000),
+            root_id=getattr(request, "root_id", None),
+            parent_id=getattr(request, "parent_id", None),
+            group_id=getattr(request, "group", None),
+        )
+        if transport.call("info", [task_id])[0] is None:
+            transport.call("end", make_spawn(end=[(task_id, states.CODES[state], payload, kind, template)]))
+            # Somebody may have sent the task meanwhile: then that record stands.
+            found = transport.call("info", [task_id])[0]
+            if isinstance(found, dict) and found.get("result") == payload:
+                return
+        raise InvalidTaskError(
+            f"{state} cannot be stored for task {task_id}, which the cluster knows: its run alone decides its end; "
+            "return a value, raise an error, or revoke it"
+        )
+
+    def _encoded_end(self, task_id: str, result: Any, state: str, traceback: str | None) -> tuple[bytes, str | None]:
+        if state == states.SUCCESS:
+            payload = encode_result(self.app.client.codecs, task_id, result, self.app.settings.result_serializer)
+            kind = None
+        elif state == states.FAILURE:
+            failure = failure_of(result, traceback)
+            payload, kind = failure.encode(), failure.type_name
+        else:
+            raise InvalidTaskError(
+                f"{state} cannot be stored for task {task_id}: give SUCCESS, FAILURE or a state of your own"
+            )
+        if len(payload) > PROGRESS_LIMIT:
+            raise PayloadTooLarge(
+                f"the result stored for {task_id} has {len(payload)} bytes, at most {PROGRESS_LIMIT} are kept"
+            )
+        return bytes(payload), kind
 
     def mark_as_started(self, task_id: str, **meta: Any) -> Any:
         """Tells that the task that runs here has started; see `store_result`."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ignitetasks import log
 from ignitetasks.beat import Service
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options
+from ignitetasks.worker import lifecycle
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -45,7 +45,8 @@ def beat(
     """
     app = app_of(context, place, **where)
     settings = app.settings
-    log.configure(json=settings.log_json if log_json is None else log_json, level=loglevel or settings.log_level)
+    as_json = settings.log_json if log_json is None else log_json
+    lifecycle.set_up_logging(app, loglevel or settings.log_level, as_json, None)
     for option, value in (("--schedule", schedule), ("--scheduler", scheduler)):
         if value:
             click.echo(f"{option} {value} has no effect: entries and runs are in the cluster", err=True)

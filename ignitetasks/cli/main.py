@@ -15,7 +15,21 @@ from typing import Any
 import click
 
 from ignitetasks.app import IgniteTasks
-from ignitetasks.cli import beat, calling, events, inspect, loading, migrate, multi, node, remote, schedule, worker
+from ignitetasks.cli import (
+    beat,
+    calling,
+    events,
+    inspect,
+    loading,
+    logtool,
+    migrate,
+    multi,
+    node,
+    remote,
+    schedule,
+    upgrade,
+    worker,
+)
 from ignitetasks.cli.options import Common
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
@@ -96,6 +110,8 @@ def _defaults(group: click.Group, place: str | None, quiet: bool) -> dict[str, A
 cli.add_command(worker.worker)
 cli.add_command(node.node)
 cli.add_command(migrate.migrate)
+for group in (upgrade.upgrade, upgrade.graph, logtool.logtool):
+    cli.add_command(group)
 cli.add_command(events.events)
 cli.add_command(multi.multi)
 cli.add_command(beat.beat)

@@ -128,8 +128,13 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery list / celery report / celery shell / celery multi", SAME, ""),
         ("celery amqp", GONE, "There is no AMQP. `ignitetasks status` and `ignitetasks sql` look into the node."),
         ("celery migrate", GONE, "Tasks are not moved between brokers. Let the old workers drain their queues first."),
-        ("celery graph / celery logtool", GONE, "There are no bootsteps to draw. Log lines can be JSON: `--log-json`."),
-        ("celery upgrade", GONE, "Use `ignitetasks migrate check PATH`."),
+        (
+            "celery graph",
+            BETTER,
+            "`graph workers` draws workers and queues; there are no bootsteps to draw.",
+        ),
+        ("celery logtool", SAME, "Tasks that succeed are not logged; the events and `status` count them."),
+        ("celery upgrade", SAME, "For a whole project: `ignitetasks migrate check PATH`."),
     ),
 )
 
@@ -239,7 +244,11 @@ PACKAGES: tuple[Entry, ...] = (
         ),
         ("redbeat", GONE, "Schedules are state of the cluster, with any number of beats."),
         ("celery_batches", GONE, "Send many calls at once with `task.bulk`, or take a list as argument."),
-        ("celery_progress", GONE, "Use `self.update_state`, and await it: `get(on_message=...)`."),
+        (
+            "celery_progress",
+            GONE,
+            "Use `self.update_state`, and hear it: `async for said in result.progress()`.",
+        ),
         ("celery_types", GONE, "The package carries its own types."),
         ("tenant_schemas_celery", GONE, "Pass the tenant in `headers=` and set it in `before_start`."),
         ("sentry_sdk.integrations.celery", GONE, "Report from the signals task_failure and task_retry."),

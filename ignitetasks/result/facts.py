@@ -23,6 +23,7 @@ from ignitetasks.message import (
     decode_result,
     is_terminal,
 )
+from ignitetasks.result import words
 
 
 def _retried(code: int, record: Mapping[str, Any] | None) -> Failure | None:
@@ -101,30 +102,32 @@ class Facts(ResultBase):
 
     @property
     def state(self) -> str:
-        """The task's state, or what it calls its own while it runs (`Task.update_state`).
+        """The task's state, or what it calls its own while it runs, or what others call it (`Task.update_state`).
 
         ``PENDING`` also for an unknown id, and for one whose record has expired.
         """
         code, record = self._ask()
         if record is not None and record.get("note"):
             return str(record["note"])
-        return states.PENDING if code == EXPIRED_STATE else states.name_of(code)
+        if code == EXPIRED_STATE:
+            return states.PENDING
+        word = None if is_terminal(code) else words.told(self.source.client, self.id)
+        return word[0] if word is not None else states.name_of(code)
 
     status = state
 
     @property
     def result(self) -> Any:
-        """The return value, the exception of a task that failed or is retried, what a running one has told, or None."""
+        """The return value, the exception of a task that failed or is retried, what was told of one, or None."""
         code, record = self._ask()
         if is_terminal(code) or code == EXPIRED_STATE:
             return self._open()[1]
-        if record is None:
-            return None
         failure = _retried(code, record)
         if failure is not None:
             return failure.rebuild(self.source.task_modules)
-        if not record.get("note"):
-            return None
+        if record is None or not record.get("note"):
+            word = words.told(self.source.client, self.id)
+            return None if word is None else word[1]
         return decode_result(self.source.client.codecs, self.id, record.get("result"))
 
     @property

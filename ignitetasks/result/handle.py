@@ -6,7 +6,7 @@ This file must not send tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -256,6 +256,15 @@ class AsyncResult(Kin, Generic[R]):
     def __await__(self) -> Generator[Any, None, R]:
         """Waits without blocking the event loop and without a thread of its own."""
         return self._await().__await__()
+
+    def progress(self) -> AsyncIterator[Any]:
+        """Yields what the task tells while it runs (`Task.update_state`), until its end.
+
+        For coroutines: ``async for said in result.progress(): print(said.state, said.info)``, and ``await result``
+        afterwards. The last word counts: one that comes before it was heard may be left out.
+        """
+        said: AsyncIterator[Any] = deferred.load("progress").words_of(self)
+        return said
 
     async def _await(self) -> R:
         if self.ignored:

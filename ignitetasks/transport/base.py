@@ -95,7 +95,7 @@ class Transport(ABC):
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
         """Calls one of the operations that do not need a session.
 
-        ``info forget revoke purge dead_list dead_retry dead_drop status listening metrics scan stop ping``,
+        ``info forget revoke purge end dead_list dead_retry dead_drop status listening metrics scan stop ping``,
         and, on what belongs to the cluster and not to one task:
         ``kv_get(bucket, key)``, ``kv_put(bucket, key, value, expected, ttl_ms, token)`` and
         ``kv_list(bucket, prefix, after, limit)`` (see `ignitetasks.store`);

@@ -33,7 +33,19 @@ _ONCE = frozenset({"stop"})
 _SAYS_REPEATED = frozenset({"events_append"})
 #: These change something, so that a missing answer leaves the outcome open.
 _CHANGING = frozenset(
-    {"submit", "forget", "revoke", "purge", "dead_retry", "dead_drop", "kv_put", "control", "events_append", "stop"}
+    {
+        "submit",
+        "forget",
+        "revoke",
+        "purge",
+        "dead_retry",
+        "dead_drop",
+        "kv_put",
+        "control",
+        "events_append",
+        "stop",
+        "end",
+    }
 )
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0

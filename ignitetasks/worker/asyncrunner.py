@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from ignitetasks import context, errors, message
 from ignitetasks.app import trace
+from ignitetasks.frames import SUCCESS
 from ignitetasks.perprocess import PerProcess
 from ignitetasks.signals import running
 from ignitetasks.worker import continued, execute
@@ -55,7 +56,7 @@ class Run:
         give_up: Called with the outcome where it does not end after its hard limit.
     """
 
-    __slots__ = ("_steered", "_step", "delivery", "give_up", "hard_ms", "started", "task", "threaded")
+    __slots__ = ("_steered", "_step", "asked_to_end", "delivery", "give_up", "hard_ms", "started", "task", "threaded")
 
     def __init__(self, delivery: Delivery, started: float, step: Callable[[Run, bool], None]) -> None:
         """Prepare.
@@ -72,6 +73,7 @@ class Run:
         self._step = step
         self._steered: Steered | None = None
         self.threaded = False
+        self.asked_to_end = False
         self.give_up: Callable[[Ending], None] = _nothing
 
     @property
@@ -90,7 +92,8 @@ class Run:
             self._steered.throw(self.task, error)
 
     def revoke(self) -> None:
-        """Cancels it: the coroutine meets ``asyncio.CancelledError``."""
+        """Cancels it: the coroutine meets ``asyncio.CancelledError``; one that has not begun does not begin."""
+        self.asked_to_end = True
         if self.task is not None:
             self.task.cancel()
 
@@ -157,9 +160,11 @@ class AsyncRunner(Runner):
         """Run the task once with given arguments, as `Runner.execute` does."""
         delivery = run.delivery
         run.task = asyncio.current_task()
+        if run.asked_to_end:
+            return run.revoked()
         # The task's context is a copy of its own: nothing has to be left in the end.
         context.enter((execute._make_request, (self, delivery, args, kwargs)))
-        watch = self._watch if self._hooked or running.receivers else None
+        watch = self._watch if self._hooked or (running.receivers and not self._quiet) else None
         try:
             began = watch.started(trace.running_request()) if watch is not None else 0.0
             value = await self._within_limits(run, args, kwargs)
@@ -171,6 +176,8 @@ class AsyncRunner(Runner):
             ending = self._ended_by(error, delivery)
             if watch is not None:
                 trace.tell(watch, ending[0], error)
+            if ending[0] == SUCCESS and keep is not None:
+                keep += (continued.told_value(), context.made_request())
             return ending
         large = payload is not None and len(payload) > self._inline
         ending = await self._aside(self._success, payload, delivery) if large else self._success(payload, delivery)

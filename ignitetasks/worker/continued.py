@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from ignitetasks import envelope, errors, log, signals, stamps, states
+from ignitetasks import context, envelope, errors, log, signals, stamps, states
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
@@ -238,3 +238,9 @@ def replaced(runner: ContinuedRunner, delivery: Delivery, sig: Any) -> Ending:
     """
     canvas = envelope.decode(runner.codecs, delivery[OPTIONS])
     return REPLACED, None, 0, None, _continuing(runner, delivery, canvas).replaced(sig)
+
+
+def told_value() -> Any:
+    """Return the result that the running task has told of itself before it asked to be ignored."""
+    request = context.made_request()
+    return None if request is None or request.told_end is None else request.told_end[1]

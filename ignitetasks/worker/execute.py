@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ignitetasks import context, envelope, errors, message, signals
+from ignitetasks import context, envelope, errors, message, signals, states
 from ignitetasks.app.trace import Watch, running_request, tell
 from ignitetasks.context import Request
-from ignitetasks.frames import IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
+from ignitetasks.failure import failure_of
+from ignitetasks.frames import FAILURE, IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
 from ignitetasks.message import BlobRef, TaskOptions
 from ignitetasks.result import AsyncResult, GroupResult
 from ignitetasks.retry import RetryPolicy
@@ -140,6 +141,7 @@ class Runner:
         "_limit",
         "_name",
         "_none",
+        "_quiet",
         "_serializer",
         "_ttl_ms",
         "_watch",
@@ -173,6 +175,8 @@ class Runner:
         self._fn: Callable[..., Any] = bridged(target) if is_coroutine(task) else target
         self._watch = Watch(task)
         self._hooked = self._watch.wanted
+        # It tells of another task's end, and nobody wants to hear of its own.
+        self._quiet = task.name == message.SETTLE_TASK
         self._serializer = options.result_serializer or settings.result_serializer
         self._compression = settings.result_compression
         self._inline = settings.inline_limit
@@ -230,7 +234,7 @@ class Runner:
         flags = delivery[FLAGS]
         soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
-        watch = self._watch if self._hooked or running.receivers else None
+        watch = self._watch if self._hooked or (running.receivers and not self._quiet) else None
         try:
             began = watch.started(running_request()) if watch is not None else 0.0
             limited = soft_ms or hard_ms
@@ -245,6 +249,8 @@ class Runner:
             ending = self._ended_by(error, delivery)
             if watch is not None:
                 tell(watch, ending[0], error)
+            if ending[0] == SUCCESS and keep is not None:
+                keep += (continued.told_value(), context.made_request())
             return ending
         finally:
             context.leave(token)
@@ -340,7 +346,7 @@ class Runner:
             if isinstance(error, envelope.Replaced):
                 return continued.replaced(self, delivery, error.sig)
             if isinstance(error, errors.Ignore):
-                return _IGNORED
+                return self._ignored(delivery)
             if isinstance(error, errors.Reject):
                 return REJECT, capture(error), 0, bool(error.requeue), None
             policy = self._policy(delivery)
@@ -356,6 +362,17 @@ class Runner:
             # New arguments of a retry that cannot be encoded, a metaclass whose isinstance fails: the first error
             # stays visible as the context of the second.
             return failed(second)
+
+    def _ignored(self, delivery: Delivery) -> Ending:
+        """Map an `Ignore`: to the end that the task has told before, where it has."""
+        request = context.made_request()
+        if request is None or request.told_end is None:
+            return _IGNORED
+        state, meta = request.told_end
+        if state == states.FAILURE:
+            failure = failure_of(meta)
+            return FAILURE, failure.encode(), 0, failure.type_name, None
+        return self._success(self._encode(meta, delivery), delivery)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         options = self.task.options

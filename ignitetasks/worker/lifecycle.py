@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from ignitetasks import _state, log, signals
@@ -16,6 +17,21 @@ from ignitetasks.app.log import TaskFormatter
 from ignitetasks.utils.log import TASK_LOGGER, mlevel
 
 _SETTINGS = ("worker_log_format", "worker_task_log_format", "worker_hijack_root_logger", "worker_log_color")
+
+
+@dataclass(frozen=True)
+class Starting:
+    """A worker that is about to be made, as ``celeryd_init`` and ``celeryd_after_setup`` are told of it.
+
+    Attributes:
+        app: The application.
+        hostname: The worker's name.
+        options: What it is to be.
+    """
+
+    app: Any
+    hostname: str
+    options: Mapping[str, Any]
 
 
 def prepare(app: Any, name: str, options: Mapping[str, Any]) -> None:
@@ -30,10 +46,10 @@ def prepare(app: Any, name: str, options: Mapping[str, Any]) -> None:
     if ready is None:
         return
     _state.set_default_app(app)
-    conf = app.conf
-    signals.celeryd_init.send(sender=name, instance=None, conf=conf, options=dict(options))
+    conf, starting = app.conf, Starting(app, name, dict(options))
+    signals.celeryd_init.send(sender=name, instance=starting, conf=conf, options=dict(options))
     ready()
-    signals.celeryd_after_setup.send(sender=name, instance=None, conf=conf)
+    signals.celeryd_after_setup.send(sender=name, instance=starting, conf=conf)
 
 
 def started(worker: Any) -> None:
@@ -76,7 +92,7 @@ def child_ended() -> None:
 
 
 def set_up_logging(app: Any, level: str, json: bool | None, stream: TextIO | None) -> None:
-    """Set up the log of a worker, unless ``setup_logging`` has receivers, which then do it.
+    """Set up the log of a worker or a beat, unless ``setup_logging`` has receivers, which then do it.
 
     Args:
         app: The application.

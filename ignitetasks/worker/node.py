@@ -91,7 +91,7 @@ class OwnNode(NodeFinder):
 
 
 def greet(
-    address: NodeAddress, plan: WorkerPlan, tasks: Mapping[str, RunnableTask], version: str
+    address: NodeAddress, plan: WorkerPlan, tasks: Mapping[str, RunnableTask], version: str, hears: bool = False
 ) -> tuple[LaneConnection, int]:
     """Open the worker's connection.
 
@@ -100,6 +100,7 @@ def greet(
         plan: What the worker is.
         tasks: The tasks it can run, by name.
         version: Version of this package.
+        hears: It wants to be told of ends that no child decides.
 
     Returns:
         The connection and the epoch that the node gave this worker.
@@ -117,6 +118,7 @@ def greet(
         "pool": plan.pool,
         "tasks": sorted(tasks),
         "version": version,
+        "hears": hears,
     }
     limits = rates.declared(tasks)
     if limits:

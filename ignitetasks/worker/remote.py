@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from ignitetasks import frames, log
+from ignitetasks.app.telling import wants_to_hear
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
 from ignitetasks.worker.autoscale import Autoscaler
@@ -171,6 +172,10 @@ class Remote:
         if found is not None and bytes(found[1]) == b"1":
             self.send_events(True)
 
+    def hears(self) -> bool:
+        """Return whether this worker wants to be told of ends that no child decides."""
+        return self.events.enabled or wants_to_hear(self.app.tasks)
+
     def tell(self, changes: Mapping[str, Any]) -> None:
         """Tell the children that live.
 
@@ -195,6 +200,7 @@ class Remote:
             return False
         self.events.enabled = enabled
         self.tell({"events": enabled})
+        self._hands.send(frames.HEARS, self.hears())
         self.events.online()
         return True
 

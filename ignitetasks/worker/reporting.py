@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ignitetasks import frames, log, message
+from ignitetasks.events import local
 from ignitetasks.events.dispatcher import utc_offset
 from ignitetasks.events.event import pack, text
 from ignitetasks.failure import Failure
@@ -209,6 +210,7 @@ def switch(executor: Executor, send: Callable[[list[bytes]], None] | None) -> Ta
     base = AsyncRunner if issubclass(executor.make_runner, AsyncRunner) else Runner
     events = TaskEvents(executor, send) if send is not None else None
     executor.events = events
+    local.enabled = events is not None
     if events is None:
         executor.use_runners(base)
     else:

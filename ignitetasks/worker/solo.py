@@ -63,6 +63,16 @@ class SoloWorker:
         self._remote = SoloRemote(app, plan, self._slots, self, pipe)
 
     @property
+    def app(self) -> WorkerApp:
+        """The application, for receivers of signals."""
+        return self._app
+
+    @property
+    def hostname(self) -> str:
+        """The worker's name, for receivers of signals."""
+        return self._plan.name
+
+    @property
     def _plan(self) -> WorkerPlan:
         """What the worker is now: remote control changes its queues."""
         return self._remote.plan
@@ -163,7 +173,7 @@ class SoloWorker:
     def _serve_node(self) -> None:
         """Greet the node twice, as worker and as child, and run tasks until it says stop."""
         address = self._find_node()
-        connection, epoch = node.greet(address, self._plan, self._app.tasks, jvm.VERSION)
+        connection, epoch = node.greet(address, self._plan, self._app.tasks, jvm.VERSION, self._remote.hears())
         self._connection = connection
         self._drained.clear()
         threading.Thread(target=self._listen, args=(connection,), name="ignitetasks-lane", daemon=True).start()
@@ -190,7 +200,7 @@ class SoloWorker:
         try:
             while True:
                 events = self._remote.events
-                select.select([connection.fileno()], [], [], FREQ if events.enabled else None)
+                select.select([connection.fileno()], [], [], FREQ if events.beats else None)
                 events.tick()
                 for kind, payload in connection.pending():
                     self._take(kind, payload)

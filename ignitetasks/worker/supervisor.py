@@ -124,6 +124,16 @@ class Supervisor:
         os.eventfd_write(self._notify, 1)
 
     @property
+    def app(self) -> WorkerApp:
+        """The application, for receivers of signals."""
+        return self._app
+
+    @property
+    def hostname(self) -> str:
+        """The worker's name, for receivers of signals."""
+        return self._plan.name
+
+    @property
     def _plan(self) -> WorkerPlan:
         """What the worker is to be now: remote control changes queues and size."""
         return self._remote.plan
@@ -165,7 +175,9 @@ class Supervisor:
             try:
                 self._signals.interrupt = True
                 self._address = self._find_node()
-                connection, self._epoch = node.greet(self._address, self._plan, self._app.tasks, jvm.VERSION)
+                connection, self._epoch = node.greet(
+                    self._address, self._plan, self._app.tasks, jvm.VERSION, self._remote.hears()
+                )
                 self._signals.interrupt = False
                 break
             except KeyboardInterrupt:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ignitetasks import frames, jvm
+from ignitetasks import frames, jvm, signals
 from ignitetasks.events.dispatcher import utc_offset
 from ignitetasks.events.event import pack
 from ignitetasks.worker.slots import IDLE, Slots
@@ -73,15 +73,24 @@ class WorkerEvents:
         """Tell that the worker goes."""
         self._beat("worker-offline")
 
+    @property
+    def beats(self) -> bool:
+        """Whether anybody hears of this worker's heart: the feed, or receivers of ``heartbeat_sent``."""
+        return self.enabled or bool(signals.heartbeat_sent.receivers)
+
     def tick(self) -> None:
         """Send a heartbeat when it is due."""
-        if self.enabled and time.monotonic() - self._beaten >= FREQ:
+        if self.beats and time.monotonic() - self._beaten >= FREQ:
             self.heartbeat()
 
     def _beat(self, type: str) -> None:
-        if not self.enabled:
+        if not self.beats:
             return
         self._beaten = time.monotonic()
+        if type == "worker-heartbeat":
+            signals.heartbeat_sent.send(sender=self)
+        if not self.enabled:
+            return
         slots = self._slots
         active = sum(slots.running(index).seq != IDLE for index in range(slots.count))
         processed = sum(slots.counts(index)[0] for index in range(slots.count))

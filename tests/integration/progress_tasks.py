@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ignitetasks import IgniteTasks
+from ignitetasks import IgniteTasks, Ignore
 
 app = IgniteTasks("progress")
 
@@ -40,4 +40,11 @@ def twice(self):
 @app.task(bind=True)
 def wrong(self):
     """Wants what cannot be."""
-    self.update_state(state="SUCCESS")
+    self.update_state(state="REVOKED")
+
+
+@app.task(bind=True)
+def tells_its_end(self, state, meta):
+    """Says how it has ended, and leaves it at that."""
+    self.update_state(state=state, meta=meta)
+    raise Ignore

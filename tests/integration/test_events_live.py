@@ -11,6 +11,7 @@ from support import until
 
 from ignitetasks import group
 from ignitetasks.events import OLDEST
+from ignitetasks.events.event import unpack
 
 PATIENCE = 60
 
@@ -171,6 +172,22 @@ def test_the_calls_of_a_group_are_told_as_sent(app, now):
             break
     assert told == [one.id for one in sent]
     sent.revoke()
+
+
+def test_task_sent_of_many_calls(app, now):
+    app.conf.task_send_sent_event = True
+    try:
+        bulk = suite.add.bulk([(1, 2), (3, 4)], queue="nobody-listens", countdown=60)
+        members = group(suite.add.s(5, 6), suite.add.s(7, 8)).apply_async(queue="nobody-listens", countdown=60)
+    finally:
+        app.conf.task_send_sent_event = False
+    page = app.client.transport.call("events_read", now, 100, 0)[1]
+    told = {event["uuid"]: event for event in map(unpack, (bytes(data) for _, data in page)) if "uuid" in event}
+    sent = [*bulk.ids, *(one.id for one in members)]
+    assert [told[one]["args"].strip("()[]") for one in sent] == ["1, 2", "3, 4", "5, 6", "7, 8"]
+    assert {told[one]["type"] for one in told} == {"task-sent"}
+    bulk.revoke()
+    members.revoke()
 
 
 def test_the_command(command, telling, now):

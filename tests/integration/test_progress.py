@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgpack
 import progress_tasks as tasks
 import pytest
 from support import until
 
 from ignitetasks import InvalidOption
+from ignitetasks.errors import InvalidTaskError
 from ignitetasks.hub import Waiter
 from ignitetasks.message import PROGRESS_STATE, decode_result
 
@@ -73,3 +76,58 @@ def test_a_word_belongs_to_its_execution(talkers, node):
 def test_a_state_that_ends_a_task_is_refused(talkers):
     with pytest.raises(InvalidOption, match="end the task by returning"):
         tasks.wrong.apply_async(queue="talk").get(timeout=30)
+
+
+def listen(sent):
+    async def run():
+        said = [word async for word in sent.progress()]
+        again = [word async for word in sent.progress()]
+        return said, again, await sent
+
+    return asyncio.run(run())
+
+
+def test_a_coroutine_listens_until_the_end(progress_app, talkers):
+    sent = tasks.chatty.apply_async((5_000,), queue="talk")
+    said, again, value_ = listen(sent)
+    assert {word.state for word in said} == {"PROGRESS"}
+    numbers = [word.info for word in said]
+    assert numbers == sorted(set(numbers)) and numbers[-1] == 4_999
+    assert (again, value_) == ([], 5_000)
+
+
+def test_a_coroutine_that_comes_late_hears_where_it_is(progress_app, talkers, node, door):
+    sent = tasks.gated.apply_async((str(door),), queue="talk")
+    until(lambda: node.record(sent.id)["note"] == "SAVING", "the last word is on record")
+
+    async def run():
+        found = []
+        async for word in progress_app.AsyncResult(sent.id).progress():
+            found.append(word)
+            door.touch()
+        return found
+
+    assert asyncio.run(run()) == [("SAVING", {"done": 2})]
+
+
+def test_a_task_that_is_over_says_nothing(progress_app, talkers):
+    sent = tasks.chatty.apply_async((3,), queue="talk")
+    sent.get(timeout=60)
+    assert listen(progress_app.AsyncResult(sent.id)) == ([], [], 3)
+
+
+def test_states_told_from_outside_on_a_real_node(progress_app, talkers, label):
+    found = progress_app.AsyncResult(f"outside of {label}")
+    progress_app.backend.store_result(found.id, {"done": 40}, "PROGRESS")
+    assert (found.state, found.info, found.ready()) == ("PROGRESS", {"done": 40}, False)
+    progress_app.backend.store_result(found.id, [1], "SUCCESS")
+    assert (found.state, found.get(timeout=30)) == ("SUCCESS", [1])
+    with pytest.raises(InvalidTaskError, match="its run alone decides"):
+        progress_app.backend.store_result(found.id, [2], "SUCCESS")
+
+
+def test_a_task_that_tells_its_end_and_asks_to_be_ignored(progress_app, talkers):
+    failed = tasks.tells_its_end.apply_async(("FAILURE", {"exc_type": "ValueError", "exc_message": "no"}), queue="talk")
+    with pytest.raises(ValueError, match="no"):
+        failed.get(timeout=60)
+    assert tasks.tells_its_end.apply_async(("SUCCESS", 5), queue="talk").get(timeout=60) == 5

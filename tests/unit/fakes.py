@@ -176,6 +176,9 @@ class FakeNode:
     def op_ping(self) -> Any:
         return []
 
+    def op_kv_get(self, bucket: str, key: str) -> Any:
+        return None
+
     def op_stop(self) -> Any:
         return []
 

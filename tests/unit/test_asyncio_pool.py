@@ -17,7 +17,7 @@ from ignitetasks.canvas import chord
 from ignitetasks.context import current_request
 from ignitetasks.errors import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from ignitetasks.transport.memory import home_of
-from ignitetasks.worker import aio, asyncrunner, coroutines, limits
+from ignitetasks.worker import aio, asyncrunner, continued, coroutines, limits
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan
 
@@ -368,9 +368,10 @@ def test_tasks_that_something_follows_run_at_the_same_time_and_take_no_threads(a
 
 
 def test_a_task_that_something_follows_can_be_revoked(app, tmp_path):
-    @app.task(name="wait", track_started=True)
+    @app.task(name="wait")
     async def wait() -> None:
         try:
+            (tmp_path / "began").touch()
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             (tmp_path / "cancelled").touch()
@@ -379,8 +380,39 @@ def test_a_task_that_something_follows_can_be_revoked(app, tmp_path):
     with app.local_worker(pool="asyncio"):
         last = (wait.s() | wait.si()).apply_async()
         first = last.parent
-        until(lambda: first.state == "STARTED")
+        until((tmp_path / "began").exists)
         first.revoke(terminate=True)
         until((tmp_path / "cancelled").exists)
         with pytest.raises(TaskRevokedError):
             last.get(timeout=20)
+
+
+def test_a_revoke_that_comes_before_the_coroutine_begins_keeps_it_from_beginning(app, tmp_path, monkeypatch):
+    entered, asked, held = threading.Event(), threading.Event(), threading.Event()
+    begin, revoke = continued.Continued.begin, asyncrunner.Run.revoke
+
+    def begin_later(self):
+        entered.set()
+        held.wait(20)
+        return begin(self)
+
+    def revoke_and_say(self):
+        revoke(self)
+        asked.set()
+
+    monkeypatch.setattr(continued.Continued, "begin", begin_later)
+    monkeypatch.setattr(asyncrunner.Run, "revoke", revoke_and_say)
+
+    @app.task(name="begins")
+    async def begins() -> None:
+        (tmp_path / "began").touch()
+
+    with app.local_worker(pool="asyncio"):
+        last = (begins.s() | begins.si()).apply_async()
+        assert entered.wait(20)
+        last.parent.revoke(terminate=True)
+        assert asked.wait(20)
+        held.set()
+        with pytest.raises(TaskRevokedError):
+            last.get(timeout=20)
+    assert not (tmp_path / "began").exists()

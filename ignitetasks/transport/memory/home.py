@@ -71,6 +71,8 @@ class Home:
         self.expired: dict[str, None] = {}
         self._revoked: dict[str, int] = {}
         self.ended: dict[int, int] = {}
+        #: Queues of which a worker wants, or has wanted, to hear of ends that no child has decided.
+        self.heard: set[str] = set()
         self._dispatch = dispatch
         self._alarms = Alarms()
         self._sweeps = Alarms()
@@ -188,13 +190,29 @@ class Home:
 
     # -- ends ---------------------------------------------------------------------------------------------------
 
-    def fail(self, record: Record, state: int, kind: str, text: str, worker: str | None = None) -> None:
+    def fail(
+        self,
+        record: Record,
+        state: int,
+        kind: str,
+        text: str,
+        worker: str | None = None,
+        *,
+        signal: str | None = None,
+        heard: bool = True,
+    ) -> None:
         """Ends a task by the home's own decision."""
-        outcomes.fail(record, state, kind, text, worker)
-        self.finish(record, by_child=False)
+        outcomes.fail(record, state, kind, text, worker, signal)
+        self.finish(record, by_child=False, heard=heard)
 
-    def finish(self, record: Record, by_child: bool) -> None:
-        """Tells of an end, counts it where somebody waits for it, and sees to what follows."""
+    def finish(self, record: Record, by_child: bool, heard: bool = True) -> None:
+        """Tells of an end, counts it where somebody waits for it, and sees to what follows.
+
+        Args:
+            record: The task.
+            by_child: A child has decided this end.
+            heard: Workers that want to hear of the ends of others do so.
+        """
         self.order.move(record, NOWHERE)
         record.holder = None
         self.ended[record.state] = self.ended.get(record.state, 0) + 1
@@ -205,7 +223,8 @@ class Home:
         if record.call.join_id is not None and not record.counted:
             record.counted = True
             self._count(record.call.join_id)
-        if not by_child and record.flags & CONTINUES:
+        heard = heard and record.queue in self.heard and record.call.task != SETTLE_TASK
+        if not by_child and (heard or record.flags & CONTINUES):
             self._settle(record)
 
     def _count(self, join_id: str) -> None:

@@ -182,6 +182,10 @@ class LaneServer:
                         workers.drain(worker)
                     elif kind == QUEUES:
                         worker.queues = set(frames.unpack(payload))
+                        workers.listens(worker)
+                    elif kind == frames.HEARS:
+                        worker.hears = bool(frames.unpack(payload))
+                        workers.listens(worker)
                     elif kind == frames.CHILD_DIED:
                         index, pid, reason, seq, _ = frames.unpack(payload)
                         workers.child_died(worker, index, pid, reason, seq)

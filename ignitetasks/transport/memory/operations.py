@@ -21,7 +21,7 @@ from ignitetasks.transport.memory.workers import Workers
 _DEAD = frozenset({states.DEAD_CODE, states.REJECTED_CODE})
 _OPERATIONS = frozenset(
     {
-        "ping", "stop", "info", "forget", "revoke", "purge", "dead_list", "dead_retry", "dead_drop", "listening",
+        "ping", "stop", "info", "forget", "revoke", "purge", "end", "dead_list", "dead_retry", "dead_drop", "listening",
         "scan", "metrics", "status", "kv_get", "kv_put", "kv_list", "events_append", "events_read", "control",
         "rates_changed",
     }
@@ -113,7 +113,7 @@ class Operations:
             return record.state
         if record.where == LEASED:
             self._kill(record, signal)
-            self._home.fail(record, states.REVOKED_CODE, records.REVOKED, "revoked while it ran")
+            self._home.fail(record, states.REVOKED_CODE, records.REVOKED, "revoked while it ran", signal=signal)
         else:
             self._home.fail(record, states.REVOKED_CODE, records.REVOKED, "revoked")
         return record.state
@@ -140,9 +140,15 @@ class Operations:
         with self._home.changing():
             for record in list(self._home.records.values()):
                 if record.where in _WAITING and not record.terminal and queue in (None, record.queue):
-                    self._home.fail(record, states.REVOKED_CODE, records.REVOKED, f"purged {where}")
+                    self._home.fail(record, states.REVOKED_CODE, records.REVOKED, f"purged {where}", heard=False)
                     count += 1
         return count
+
+    def end(self, spawn: dict[str, Any]) -> list[Any]:
+        """Makes records of tasks that are born finished; an id that is known is left as it is."""
+        with self._home.changing():
+            self._home.spawn({"end": [one for one in spawn["end"] if one[0] not in self._home.records]})
+        return []
 
     def _dead(self, ids: Sequence[str] | None) -> list[Record]:
         all_records = self._home.records

@@ -70,10 +70,12 @@ def progress(record: Record, name: str, payload: bytes, worker: str) -> None:
     record.worker = worker
 
 
-def fail(record: Record, state: int, kind: str, text: str, worker: str | None = None) -> Next:
+def fail(
+    record: Record, state: int, kind: str, text: str, worker: str | None = None, signal: str | None = None
+) -> Next:
     """Ends a record with a failure that no child reported."""
     record.state, record.note = state, None
-    record.payload = failure_bytes(kind, f"task {record.id} ({record.call.task}): {text}")
+    record.payload = failure_bytes(kind, f"task {record.id} ({record.call.task}): {text}", signal)
     record.ref = False
     record.error_type = kind
     record.worker = worker

@@ -28,14 +28,16 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def failure_bytes(kind: str, text: str) -> bytes:
+def failure_bytes(kind: str, text: str, signal: str | None = None) -> bytes:
     """Returns the bytes of a failure that no child reported.
 
     Args:
         kind: A class of ``ignitetasks.errors``.
         text: The message.
+        signal: Name of the signal that ended the process, if one did.
     """
-    return Failure(kind, "ignitetasks.errors", text, [text], "").encode()
+    state = {"signal": signal} if signal else None
+    return Failure(kind, "ignitetasks.errors", text, [text], "", state).encode()
 
 
 @dataclass(slots=True, eq=False)
@@ -164,6 +166,7 @@ class Worker:
         tasks: Task names it knows; what a child turned out not to know is taken out.
         children: Its children by their numbers.
         totals: Executions that have ended, by task name.
+        hears: It wants to be told of ends that no child has decided.
     """
 
     epoch: int
@@ -179,6 +182,7 @@ class Worker:
     failed: int = 0
     lost: int = 0
     totals: dict[str, int] = field(default_factory=dict)
+    hears: bool = False
 
     @property
     def name(self) -> str:

@@ -54,6 +54,8 @@ class Workers:
         worker = Worker(
             next(self._epochs), peer, info, set(info.get("queues", ())), set(info.get("tasks", ())), started_ms=now_ms()
         )
+        worker.hears = bool(info.get("hears"))
+        self.listens(worker)
         self.all[worker.epoch] = worker
         self._settle_rates()
         self.home.post(peer, frames.WELCOME, {"epoch": worker.epoch})
@@ -73,6 +75,11 @@ class Workers:
             self._stop(child)
         worker.children.append(child)
         return child
+
+    def listens(self, worker: Worker) -> None:
+        """Takes note of what a worker wants to hear, and of which queues."""
+        if worker.hears:
+            self.home.heard |= worker.queues
 
     def drain(self, worker: Worker) -> None:
         """Sends a worker nothing more."""

@@ -10,6 +10,8 @@ import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.HomeApi.ScanPage;
+import org.ignitetasks.protocol.Spawn;
+import org.ignitetasks.protocol.SubmitReader;
 
 /** The operations on records that need no session: looking, forgetting, revoking, dead letters. */
 final class TaskOperations {
@@ -38,6 +40,7 @@ final class TaskOperations {
     table.put("forget", this::forget);
     table.put("revoke", this::revoke);
     table.put("purge", this::purge);
+    table.put("end", this::end);
     table.put("rates_changed", this::ratesChanged);
     table.put("dead_list", this::deadList);
     table.put("dead_retry", this::deadRetry);
@@ -92,6 +95,18 @@ final class TaskOperations {
     String queue = in.nameOrNil("queue");
     in.end();
     out.integer(home.purge(queue));
+  }
+
+  /** Makes records of tasks that are born finished; an id that is known is left as it is. */
+  private void end(RequestReader in, AnswerPacker out) throws IOException {
+    in.array("request", 1);
+    Spawn spawn = new SubmitReader(in, System.currentTimeMillis()).spawn();
+    in.end();
+    if (spawn == null || !spawn.submit().isEmpty() || !spawn.grow().isEmpty()) {
+      throw RequestReader.bad("spawn", "must hold ends and nothing else");
+    }
+    home.bring(spawn);
+    out.array(0);
   }
 
   private void ratesChanged(RequestReader in, AnswerPacker out) throws IOException {

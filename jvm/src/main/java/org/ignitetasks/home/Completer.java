@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TaskRecord;
@@ -158,7 +159,7 @@ final class Completer {
       return step;
     }
     TaskRecord r = step.record();
-    Outcomes.fail(r, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran", null, now);
+    Outcomes.fail(r, TaskState.REVOKED, Failures.REVOKED, Outcomes.WHILE_RUNNING, null, now);
     return step.instead(r, Outcomes.Next.END);
   }
 
@@ -196,11 +197,27 @@ final class Completer {
       TaskState state,
       String errorType,
       String message) {
+    end(
+        claimed,
+        found,
+        (entry, r) -> Outcomes.fail(r, state, errorType, message, null, home.nowMillis()));
+  }
+
+  /** Ends claimed entries as revoked; those that may run, by a signal. */
+  void revoked(List<Entry> claimed, Map<String, TaskRecord> found, String signal) {
+    end(
+        claimed,
+        found,
+        (entry, r) -> Outcomes.revoke(r, entry.sent ? signal : null, home.nowMillis()));
+  }
+
+  private void end(
+      List<Entry> claimed, Map<String, TaskRecord> found, BiConsumer<Entry, TaskRecord> change) {
     List<Step> steps = new ArrayList<>(claimed.size());
     for (Entry entry : claimed) {
       TaskRecord before = entry.record != null ? entry.record : found.get(entry.id);
       TaskRecord record = before.copy();
-      Outcomes.fail(record, state, errorType, message, null, home.nowMillis());
+      change.accept(entry, record);
       steps.add(Step.ofNode(entry, before, record, Outcomes.Next.END, -1));
     }
     perform(steps);

@@ -65,7 +65,8 @@ final class Continuations {
   Plan plan(List<Step> steps) {
     boolean some = false;
     for (Step step : steps) {
-      some |= step.spawn() != null || step.settles() || step.next() == Outcomes.Next.PROMISE;
+      some |=
+          step.spawn() != null || step.settles(home::heard) || step.next() == Outcomes.Next.PROMISE;
     }
     if (!some) {
       return null;
@@ -167,7 +168,7 @@ final class Continuations {
         if (step.spawn() != null) {
           add(step.spawn());
         }
-        if (step.settles()) {
+        if (step.settles(home::heard)) {
           TaskRecord task = SettleTask.after(step.record(), home.nowMillis());
           rows.put(task.id, new Planned(task, null, null));
         }
@@ -206,7 +207,7 @@ final class Continuations {
       long now = home.nowMillis();
       String what = "revoked before it was submitted";
       Outcomes.fail(call, TaskState.REVOKED, Failures.REVOKED, what, null, now);
-      for (TaskRecord task : SettleTask.after(List.of(call), now)) {
+      for (TaskRecord task : SettleTask.after(List.of(call), home::heard, now)) {
         rows.put(task.id, new Planned(task, null, null));
       }
     }

@@ -16,6 +16,7 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.ignitetasks.model.BlobRef;
 import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -173,6 +174,13 @@ final class HomeContext {
     } else if (doubt.before().terminal()) {
       metrics.stored(Locator.partition(entry.id), doubt.before(), -1);
       dead.remove(List.of(entry.id));
+    }
+  }
+
+  /** Says whether a worker wants to hear of an end that no child has decided. */
+  boolean heard(TaskRecord end) {
+    synchronized (lock) {
+      return state.heard(end.queue) && !end.task.equals(SettleTask.NAME);
     }
   }
 

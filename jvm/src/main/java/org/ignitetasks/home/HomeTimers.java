@@ -180,7 +180,8 @@ final class HomeTimers {
                 due.unregistered(),
                 TaskState.FAILURE,
                 Failures.NOT_REGISTERED,
-                "no worker that listens to its queue has a task of this name"));
+                "no worker that listens to its queue has a task of this name",
+                home::heard));
     attempt(() -> recordLeases(due.longRunning()));
     return null;
   }

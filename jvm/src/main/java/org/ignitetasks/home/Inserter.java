@@ -181,7 +181,7 @@ final class Inserter {
       Outcomes.fail(r, TaskState.REVOKED, Failures.REVOKED, what, null, now);
       entries.put(r.id, new Entry(r, r.has(TaskFlags.IGNORE_RESULT) ? null : origin));
     }
-    operations.writeEnds(refused, entries);
+    operations.writeEnds(refused, entries, home::heard);
   }
 
   private List<RecordStore.Run> write(Plan plan) {

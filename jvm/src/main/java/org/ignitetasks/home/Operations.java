@@ -82,6 +82,7 @@ final class Operations {
    * unknown.
    *
    * @param name the queue, or null for all
+   * @param heard says of which ends a worker is told although nothing follows them
    * @return how many were taken
    */
   int endWaiting(
@@ -90,25 +91,31 @@ final class Operations {
       Predicate<Entry> wanted,
       TaskState state,
       String errorType,
-      String message) {
+      String message,
+      Predicate<TaskRecord> heard) {
     return home.unmoved(
         () -> {
           List<Entry> taken;
           synchronized (home.lock) {
             taken = home.state.drain(name, most, wanted);
           }
-          endWaiting(taken, state, errorType, message);
+          endWaiting(taken, state, errorType, message, heard);
           return taken.size();
         });
   }
 
   /** Ends waiting entries that were taken out of the order; in {@link HomeContext#unmoved} only. */
-  void endWaiting(List<Entry> entries, TaskState state, String errorType, String message) {
+  void endWaiting(
+      List<Entry> entries,
+      TaskState state,
+      String errorType,
+      String message,
+      Predicate<TaskRecord> heard) {
     entries.forEach(home::unpark);
     for (int from = 0; from < entries.size(); from += BATCH) {
       List<Entry> part = entries.subList(from, Math.min(entries.size(), from + BATCH));
       try {
-        endPart(part, state, errorType, message);
+        endPart(part, state, errorType, message, heard);
       } catch (RuntimeException e) {
         putBack(entries.subList(from + part.size(), entries.size()));
         throw e;
@@ -116,7 +123,12 @@ final class Operations {
     }
   }
 
-  private void endPart(List<Entry> part, TaskState state, String errorType, String message) {
+  private void endPart(
+      List<Entry> part,
+      TaskState state,
+      String errorType,
+      String message,
+      Predicate<TaskRecord> heard) {
     List<String> ids = part.stream().map(e -> e.id).toList();
     try {
       home.reservations.take(ids);
@@ -145,15 +157,15 @@ final class Operations {
           live.put(r.id, entry);
         }
       }
-      writeEnds(rows, live);
+      writeEnds(rows, live, heard);
     } finally {
       home.reservations.release(ids);
     }
   }
 
   /** Writes the ends of tasks that were taken out of the order, and tells of them. */
-  void writeEnds(List<TaskRecord> rows, Map<String, Entry> entries) {
-    List<TaskRecord> settling = SettleTask.after(rows, home.nowMillis());
+  void writeEnds(List<TaskRecord> rows, Map<String, Entry> entries, Predicate<TaskRecord> heard) {
+    List<TaskRecord> settling = SettleTask.after(rows, heard, home.nowMillis());
     List<Entry> settlers = settling.stream().map(r -> new Entry(r, null)).toList();
     try {
       home.store.write(Stream.concat(rows.stream(), settling.stream()).toList());
@@ -193,7 +205,8 @@ final class Operations {
         Operations::purged,
         TaskState.REVOKED,
         Failures.REVOKED,
-        "purged " + where);
+        "purged " + where,
+        end -> false);
   }
 
   /** What purged tasks leave behind is still to be settled. */

@@ -16,6 +16,8 @@ final class Outcomes {
   /** A worker may vanish this often under a task before the task is held to be the cause. */
   static final int MAX_WORKER_LOSSES = 20;
 
+  static final String WHILE_RUNNING = "revoked while it ran";
+
   private Outcomes() {}
 
   /** What is to be done with an entry after its record was changed. */
@@ -118,11 +120,26 @@ final class Outcomes {
       TaskRecord r, TaskState state, String type, String message, String worker, long now) {
     change(r, state);
     r.note = null;
-    r.payload = Failures.of(type, "task " + r.id + " (" + r.task + "): " + message);
+    r.payload = Failures.of(type, text(r, message));
     r.flag(TaskFlags.RESULT_REF, false);
     r.errorType = type;
     r.worker = worker;
     r.finishedMillis = now;
+  }
+
+  /**
+   * Ends {@code r} as revoked.
+   *
+   * @param signal by which its process is ended; null if it does not run
+   */
+  static void revoke(TaskRecord r, String signal, long now) {
+    String message = signal == null ? "revoked" : WHILE_RUNNING;
+    fail(r, TaskState.REVOKED, Failures.REVOKED, message, null, now);
+    r.payload = Failures.of(Failures.REVOKED, text(r, message), signal);
+  }
+
+  private static String text(TaskRecord r, String message) {
+    return "task " + r.id + " (" + r.task + "): " + message;
   }
 
   private static Next giveBack(TaskRecord r, boolean leaseOnRecord) {

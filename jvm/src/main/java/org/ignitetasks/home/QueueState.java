@@ -46,6 +46,7 @@ final class QueueState {
   private final Map<String, Entry> leases = new HashMap<>();
   private final Map<Long, WorkerSlots> workers = new LinkedHashMap<>();
   private final Map<String, List<WorkerSlots>> listeners = new HashMap<>();
+  private final Set<String> heard = new HashSet<>();
   private long nextFence = 1;
   private long served;
 
@@ -104,6 +105,9 @@ final class QueueState {
     }
     for (String name : info.queues()) {
       listeners.computeIfAbsent(name, key -> new ArrayList<>()).add(worker);
+    }
+    if (info.hears()) {
+      heard.addAll(info.queues());
     }
     rates.settle(workers.values());
   }
@@ -423,6 +427,14 @@ final class QueueState {
   private boolean known(String queue, String task) {
     List<WorkerSlots> here = listeners.getOrDefault(queue, List.of());
     return here.isEmpty() || here.stream().anyMatch(worker -> worker.knows(task));
+  }
+
+  /**
+   * Says whether a worker of this queue has wanted to hear of ends since this home began: one that
+   * dies with its tasks has others after it.
+   */
+  boolean heard(String queue) {
+    return heard.contains(queue);
   }
 
   /** Returns when a delayed task is due or one held by its rate may start, or Long.MAX_VALUE. */

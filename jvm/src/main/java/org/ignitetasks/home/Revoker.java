@@ -109,7 +109,7 @@ final class Revoker {
     }
     endWaiting(taken, rows);
     keepRunning(taken, found);
-    endLeased(taken, found);
+    endLeased(taken, found, signal);
     revokeAhead(unknown);
     return states;
   }
@@ -232,7 +232,7 @@ final class Revoker {
       taken.waiting.values().forEach(home::leftOrder);
     }
     try {
-      operations.writeEnds(rows, entries);
+      operations.writeEnds(rows, entries, home::heard);
     } catch (RuntimeException e) {
       synchronized (home.lock) {
         taken.releaseAll(home);
@@ -315,7 +315,7 @@ final class Revoker {
     markers.forEach(marker -> home.ahead.add(marker.id, due));
   }
 
-  private void endLeased(Taken taken, Map<String, TaskRecord> found) {
+  private void endLeased(Taken taken, Map<String, TaskRecord> found, String signal) {
     List<Entry> leased = new ArrayList<>();
     synchronized (home.lock) {
       for (Entry entry : taken.leased.values()) {
@@ -329,7 +329,7 @@ final class Revoker {
       }
     }
     if (!leased.isEmpty()) {
-      completer.end(leased, found, TaskState.REVOKED, Failures.REVOKED, "revoked while it ran");
+      completer.revoked(leased, found, signal);
     }
     for (Kill kill : taken.kills) {
       try {

@@ -1,5 +1,6 @@
 package org.ignitetasks.home;
 
+import java.util.function.Predicate;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.protocol.Outcome;
@@ -53,8 +54,14 @@ record Step(
     return next != Outcomes.Next.REQUEUE_UNCHANGED && next != Outcomes.Next.AS_FOUND;
   }
 
-  /** Says whether Python must be told of this end by a task of its own. */
-  boolean settles() {
-    return byNode && next == Outcomes.Next.END && record.has(TaskFlags.CONTINUES);
+  /**
+   * Says whether Python must be told of this end by a task of its own.
+   *
+   * @param heard says of which ends a worker wants to hear although nothing follows them
+   */
+  boolean settles(Predicate<TaskRecord> heard) {
+    return byNode
+        && next == Outcomes.Next.END
+        && (record.has(TaskFlags.CONTINUES) || heard.test(record));
   }
 }

@@ -76,7 +76,8 @@ final class Sweeper {
               e -> e.expiresMillis > 0 && e.expiresMillis <= now,
               TaskState.REVOKED,
               Failures.EXPIRED,
-              "expired before it was started");
+              "expired before it was started",
+              home::heard);
     } while (late == BATCH);
   }
 

@@ -20,13 +20,25 @@ public final class Failures {
 
   /** Returns failure bytes for an error class of {@code ignitetasks.errors}. */
   public static byte[] of(String type, String message) {
+    return of(type, message, null);
+  }
+
+  /**
+   * Returns the same.
+   *
+   * @param signal name of the signal that ended the process, an attribute of the exception; or null
+   */
+  public static byte[] of(String type, String message, String signal) {
     try (MessageBufferPacker packer = MessagePack.newDefaultBufferPacker()) {
-      packer.packMapHeader(5);
+      packer.packMapHeader(signal == null ? 5 : 6);
       packer.packString("type").packString(type);
       packer.packString("module").packString("ignitetasks.errors");
       packer.packString("message").packString(message);
       packer.packString("args").packArrayHeader(1).packString(message);
       packer.packString("traceback").packString("");
+      if (signal != null) {
+        packer.packString("state").packMapHeader(1).packString("signal").packString(signal);
+      }
       byte[] map = packer.toByteArray();
       byte[] bytes = new byte[map.length + 1];
       bytes[0] = 'm';

@@ -6,12 +6,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.msgpack.core.MessageBufferPacker;
 import org.msgpack.core.MessagePack;
 
 /**
- * The task by which Python hears that the node itself has ended a task that something follows: it
- * does what the child would have done. Pure.
+ * The task by which Python hears that the node itself has ended a task that something follows, or
+ * of whose end a worker wants to hear: it does what the child would have done. Pure.
  */
 public final class SettleTask {
   /** Its name; every worker knows it. */
@@ -21,11 +22,16 @@ public final class SettleTask {
 
   private SettleTask() {}
 
-  /** Returns what follows these ends, of which no child has spoken. */
-  public static List<TaskRecord> after(List<TaskRecord> ends, long nowMillis) {
+  /**
+   * Returns what follows these ends, of which no child has spoken.
+   *
+   * @param heard says of which ends a worker wants to hear although nothing follows them
+   */
+  public static List<TaskRecord> after(
+      List<TaskRecord> ends, Predicate<TaskRecord> heard, long nowMillis) {
     List<TaskRecord> tasks = new ArrayList<>();
     for (TaskRecord end : ends) {
-      if (end.has(TaskFlags.CONTINUES)) {
+      if (end.has(TaskFlags.CONTINUES) || heard.test(end)) {
         tasks.add(after(end, nowMillis));
       }
     }

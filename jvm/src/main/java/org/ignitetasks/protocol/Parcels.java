@@ -167,7 +167,8 @@ final class Parcels {
       w.pool(),
       w.startedMillis(),
       w.limits().keySet().toArray(new String[0]),
-      w.limits().values().toArray(new String[0])
+      w.limits().values().toArray(new String[0]),
+      w.hears()
     };
   }
 
@@ -184,7 +185,8 @@ final class Parcels {
         (Integer) in[7],
         (String) in[8],
         (Long) in[9],
-        map((String[]) in[10], (String[]) in[11]));
+        map((String[]) in[10], (String[]) in[11]),
+        (Boolean) in[12]);
   }
 
   private static Map<String, String> map(String[] keys, String[] values) {

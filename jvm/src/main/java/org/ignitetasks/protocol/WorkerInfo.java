@@ -9,6 +9,7 @@ import java.util.UUID;
  * reused; node ids are only an address, since a reconnecting client node gets a new one.
  *
  * @param limits how often its tasks may start, as declared in code: "10/m" by task name
+ * @param hears it wants to be told of ends that no child has decided
  */
 public record WorkerInfo(
     long epoch,
@@ -21,17 +22,57 @@ public record WorkerInfo(
     int concurrency,
     String pool,
     long startedMillis,
-    Map<String, String> limits) {
+    Map<String, String> limits,
+    boolean hears) {
   /** Returns the same worker at another address. */
   public WorkerInfo at(UUID other) {
     return new WorkerInfo(
-        epoch, other, name, host, pid, queues, tasks, concurrency, pool, startedMillis, limits);
+        epoch,
+        other,
+        name,
+        host,
+        pid,
+        queues,
+        tasks,
+        concurrency,
+        pool,
+        startedMillis,
+        limits,
+        hears);
   }
 
   /** Returns the same worker listening to other queues. */
   public WorkerInfo listeningTo(List<String> others) {
     return new WorkerInfo(
-        epoch, node, name, host, pid, others, tasks, concurrency, pool, startedMillis, limits);
+        epoch,
+        node,
+        name,
+        host,
+        pid,
+        others,
+        tasks,
+        concurrency,
+        pool,
+        startedMillis,
+        limits,
+        hears);
+  }
+
+  /** Returns the same worker that wants, or does not want, to be told of ends. */
+  public WorkerInfo hearing(boolean ends) {
+    return new WorkerInfo(
+        epoch,
+        node,
+        name,
+        host,
+        pid,
+        queues,
+        tasks,
+        concurrency,
+        pool,
+        startedMillis,
+        limits,
+        ends);
   }
 
   /** Says whether both are lives of one supervisor process, which has one at a time. */

@@ -26,6 +26,7 @@ final class FrameKind {
   static final int BLOB_GET = 33;
   static final int BLOB_END = 34;
   static final int BLOB_DROP = 35;
+  static final int HEARS = 36;
 
   private FrameKind() {}
 }

@@ -42,6 +42,18 @@ record Hello(String token, String role, Map<String, Value> info) {
     return number;
   }
 
+  /** Returns a field that must be true or false where it is given at all. */
+  boolean flag(String name) throws LaneException {
+    Value value = info.get(name);
+    if (value == null) {
+      return false;
+    }
+    if (!value.isBooleanValue()) {
+      throw LaneMessages.malformed("HELLO needs true or false for " + name, null);
+    }
+    return value.asBooleanValue().getBoolean();
+  }
+
   /** Returns a field that must be a text. */
   String text(String name) throws LaneException {
     Value value = info.get(name);

@@ -306,6 +306,11 @@ final class LaneMessages {
         });
   }
 
+  /** Returns what a HEARS frame says. */
+  static boolean hears(byte[] payload) throws LaneException {
+    return unpack(payload, u -> u.unpackBoolean());
+  }
+
   /** Returns failure bytes as Python writes them, for ends that Python cannot report itself. */
   static byte[] failure(String type, String message) {
     byte[] map =

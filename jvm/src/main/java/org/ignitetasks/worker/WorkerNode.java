@@ -216,20 +216,23 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
               session.questions.answered(LaneMessages.controlReply(frame.payload()));
           case FrameKind.HELD -> session.tellHeld(LaneMessages.held(frame.payload()));
           case FrameKind.EVENTS -> events.accept(LaneMessages.events(frame.payload()));
-          case FrameKind.QUEUES -> queuesChanged(session, LaneMessages.queues(frame.payload()));
+          case FrameKind.QUEUES ->
+              changed(session, session.info.listeningTo(LaneMessages.queues(frame.payload())));
+          case FrameKind.HEARS ->
+              changed(session, session.info.hearing(LaneMessages.hears(frame.payload())));
           default -> throw LaneMessages.malformed("kind " + frame.kind() + " from a worker", null);
         }
       }
     }
   }
 
-  private void queuesChanged(WorkerSession session, List<String> queues) throws LaneException {
-    session.info = session.info.listeningTo(queues);
+  private void changed(WorkerSession session, WorkerInfo info) throws LaneException {
+    session.info = info;
     try {
-      home.workerJoined(session.info);
+      home.workerJoined(info);
     } catch (TasksException e) {
-      // Its supervisor starts over, and says hello with these queues.
-      throw new LaneException(e.code(), "the worker's queues cannot change: " + e.getMessage());
+      // Its supervisor starts over, and says hello as it is now.
+      throw new LaneException(e.code(), "the worker cannot change: " + e.getMessage());
     }
   }
 
@@ -246,7 +249,8 @@ public final class WorkerNode implements WorkerApi, AutoCloseable {
         (int) hello.number("concurrency", 1, 65_536),
         hello.text("pool"),
         System.currentTimeMillis(),
-        limits(hello));
+        limits(hello),
+        hello.flag("hears"));
   }
 
   private static Map<String, String> limits(Hello hello) throws LaneException {

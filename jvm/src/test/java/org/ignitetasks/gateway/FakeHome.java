@@ -92,7 +92,9 @@ final class FakeHome implements HomeApi {
   }
 
   @Override
-  public void bring(Spawn spawn) {}
+  public void bring(Spawn spawn) {
+    note("bring " + spawn.end().stream().map(r -> r.id + " " + r.state).toList());
+  }
 
   @Override
   public void ratesChanged() {}

@@ -324,4 +324,19 @@ class OperationsTest {
       assertTrue(TestGateway.eventually(() -> shortLived.gateway.sessionCount() == 0));
     }
   }
+
+  @Test
+  void endsOfTasksThatNobodySentAreBroughtAndNothingElse() throws IOException {
+    List<Object> template =
+        Arrays.asList("t", "q", 0, 0, 0, 0, 3, 0, 0, 60_000, null, null, null, null, null, 0);
+    List<Object> end = Arrays.asList("told", 3, new byte[] {'m', 1}, null, template);
+    assertEquals(List.of(), client.call("end", Map.of("end", List.of(end))).list());
+    assertEquals(List.of("bring [told SUCCESS]"), server.home.calls);
+    Object submit = Map.of("submit", TestGateway.groups(TestGateway.item("a")));
+    assertEquals("BAD_REQUEST", client.call("end", submit).errorCode());
+    assertEquals("BAD_REQUEST", client.call("end", (Object) null).errorCode());
+    List<Object> running = Arrays.asList("told", 1, new byte[] {'m', 1}, null, template);
+    assertEquals("BAD_REQUEST", client.call("end", Map.of("end", List.of(running))).errorCode());
+    assertEquals(1, server.home.calls.size());
+  }
 }

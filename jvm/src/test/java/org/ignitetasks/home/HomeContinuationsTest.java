@@ -20,6 +20,7 @@ import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.WorkerInfo;
 import org.junit.jupiter.api.Test;
 
 /** What outcomes bring with them: written with the outcome or not at all, once whatever comes. */
@@ -423,5 +424,78 @@ class HomeContinuationsTest extends HomeTestBase {
     assertEquals(2, home.purge(null));
     assertEquals(0, home.purge(null));
     settled("a");
+  }
+
+  private void hearing() {
+    WorkerInfo worker = Make.worker(1, List.of("default"), List.of("add", SettleTask.NAME));
+    home.workerJoined(worker.hearing(true));
+  }
+
+  private void heardOf(String id) {
+    Delivery d = next();
+    assertEquals(SettleTask.NAME, d.record().task);
+    assertEquals(id, d.record().parentId);
+    complete(1, success(d));
+  }
+
+  @Test
+  void aWorkerThatWantsToHearIsToldOfEveryEndThatNoChildDecided() {
+    hearing();
+    TaskRecord lost = Make.record("lost");
+    lost.maxDeliveries = 1;
+    complete(1, plain(running(lost), Outcome.LOST));
+    heardOf("lost");
+    running(Make.record("killed"));
+    home.revoke(List.of("killed"), true, "SIGTERM");
+    assertTrue(new String(info("killed").payload).contains("SIGTERM"));
+    heardOf("killed");
+    submit(Make.record("waiting"));
+    home.revoke(List.of("waiting"), true, "SIGTERM");
+    assertFalse(new String(info("waiting").payload).contains("SIGTERM"));
+    heardOf("waiting");
+    TaskRecord late = Make.record("late");
+    late.expiresMillis = System.currentTimeMillis() - 1;
+    submit(late);
+    home.credits(1, 1);
+    heardOf("late");
+    home.revoke(List.of("early"), false, null);
+    submit(Make.record("early"));
+    heardOf("early");
+    checkMemory();
+  }
+
+  @Test
+  void aWorkerThatDiesWithItsTaskHasAnotherToldOfIt() {
+    hearing();
+    TaskRecord poison = Make.record("poison");
+    poison.workerLosses = Outcomes.MAX_WORKER_LOSSES - 1;
+    running(poison);
+    home.workerLeft(1);
+    assertEquals(TaskState.DEAD, state("poison"));
+    known();
+    heardOf("poison");
+  }
+
+  @Test
+  void nobodyIsToldOfWhatWasPurgedOrOfWhatOnlyTells() {
+    hearing();
+    submit(Make.record("purged"));
+    assertEquals(1, home.purge(null));
+    submit(Make.record("revoked"));
+    home.revoke(List.of("revoked"), false, null);
+    String telling = next().record().id;
+    home.revoke(List.of(telling), true, "SIGTERM");
+    assertEquals(List.of(), runAll(1));
+  }
+
+  @Test
+  void nobodyIsToldWhereNobodyWantsToHear() {
+    known();
+    submit(Make.record("waiting"));
+    home.revoke(List.of("waiting"), false, null);
+    hearing();
+    submit(Make.record("later"));
+    home.revoke(List.of("later"), false, null);
+    heardOf("later");
   }
 }

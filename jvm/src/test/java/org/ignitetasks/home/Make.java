@@ -53,7 +53,18 @@ final class Make {
 
   static WorkerInfo worker(long epoch, UUID node, List<String> queues, List<String> tasks) {
     return new WorkerInfo(
-        epoch, node, "worker-" + epoch, "host", 17, queues, tasks, 4, "prefork", 1_000, Map.of());
+        epoch,
+        node,
+        "worker-" + epoch,
+        "host",
+        17,
+        queues,
+        tasks,
+        4,
+        "prefork",
+        1_000,
+        Map.of(),
+        false);
   }
 
   /** Returns all entries that wait, without moving any. */

@@ -30,7 +30,8 @@ class RateLimitsTest {
             4,
             "prefork",
             1_000,
-            limits),
+            limits,
+            false),
         0);
     assertTrue(state.credits(epoch, free, 0));
   }

@@ -149,7 +149,8 @@ class ClusterTest {
               4,
               "p",
               0,
-              Map.of()));
+              Map.of(),
+              false));
       router.credits(epoch, 50);
     }
 

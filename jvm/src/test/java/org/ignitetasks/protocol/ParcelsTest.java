@@ -2,6 +2,7 @@ package org.ignitetasks.protocol;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -90,10 +91,13 @@ class ParcelsTest {
             4,
             "prefork",
             99,
-            Map.of("t", "10/m"));
+            Map.of("t", "10/m"),
+            true);
     assertEquals(worker, Parcels.worker(plain(Parcels.worker(worker))));
 
     assertEquals(List.of("z"), worker.listeningTo(List.of("z")).queues());
+    assertFalse(worker.hearing(false).hears());
+    assertTrue(worker.listeningTo(List.of("z")).hears());
 
     Question question = new Question(5, "ping", new byte[] {1}, List.of("w"), 100);
     Question asked = Parcels.question(plain(Parcels.question(question)));

@@ -1,0 +1,48 @@
+"""What is told of a task from outside its runs: states of programs' own, by id; kept beside the ledger for a while.
+
+A word never changes what becomes of a task: it is shown as long as the task has not ended and says nothing of itself.
+This file must not write to records.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ignitetasks import wire
+from ignitetasks.client import Client
+from ignitetasks.errors import PayloadTooLarge
+from ignitetasks.message import PROGRESS_LIMIT, decode_result, encode_result
+
+_BUCKET: Final = "states"
+
+
+def tell(client: Client, task_id: str, state: str, meta: Any, serializer: str, ttl_seconds: float) -> None:
+    """Says in which state a task is.
+
+    Args:
+        client: The way to the cluster.
+        task_id: Any id, also of a task nobody has sent.
+        state: Its name.
+        meta: What belongs to the state.
+        serializer: How that is encoded.
+        ttl_seconds: How long the word is kept.
+
+    Raises:
+        PayloadTooLarge: The value has more than 64 KiB.
+    """
+    payload = bytes(encode_result(client.codecs, task_id, meta, serializer))
+    if len(payload) > PROGRESS_LIMIT:
+        raise PayloadTooLarge(
+            f"what is told of {task_id} has {len(payload)} bytes, at most {PROGRESS_LIMIT} are kept; "
+            "tell where to find the rest"
+        )
+    client.store(_BUCKET).put(task_id, wire.pack([state, payload]), ttl_seconds=ttl_seconds)
+
+
+def told(client: Client, task_id: str) -> tuple[str, Any] | None:
+    """Returns state and value that were told of a task last, or None."""
+    found = client.store(_BUCKET).get(task_id)
+    if found is None:
+        return None
+    state, payload = wire.unpack(found.value)
+    return str(state), decode_result(client.codecs, task_id, payload)
