@@ -88,7 +88,12 @@ PAGES = (
             "result.sets.GroupResult",
         ),
     ),
-    Page("schedules", "Schedules", ("schedules.schedule", "schedules.crontab", "schedules.solar")),
+    Page(
+        "schedules",
+        "Schedules",
+        ("schedules.schedule", "schedules.crontab", "schedules.solar", "agenda.Agenda", "periodic.ScheduleEntry"),
+    ),
+    Page("encodings", "Encodings of your own", ("encodings.register", "encodings.unregister")),
     Page("remote", "Remote control", ("app.control.Control",)),
     Page("testing", "Testing", ("contrib.testing.worker.start_worker",)),
     Page("context", "Inside a running task", ("context.current_request", "context.Request")),

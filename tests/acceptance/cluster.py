@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
 from pathlib import Path
 
@@ -14,15 +15,22 @@ from ignitetasks.config import Settings
 
 HEAP_MB = 256
 REGION_MB = 128
+# Below what Linux takes for the near end of connections: a node is restarted on its own port.
+_PORTS = range(20_000, 30_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports nobody listens on; asked for together, so that no two are equal."""
+    """Returns ports nobody listens on, none of which the system gives to outgoing connections meanwhile."""
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for port in random.sample(_PORTS, len(_PORTS)):
+            one = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise RuntimeError(f"fewer than {count} free ports between {_PORTS.start} and {_PORTS.stop}")
 
 
 class Cluster:

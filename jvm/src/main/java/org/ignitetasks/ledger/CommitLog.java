@@ -2,8 +2,10 @@ package org.ignitetasks.ledger;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -17,7 +19,7 @@ import java.util.stream.Stream;
 import org.ignitetasks.model.TasksException;
 
 /**
- * Numbered frames in files of fixed number and size, one behind the other: what was awaited is read
+ * Numbered frames in a few files of fixed size, one behind the other: what was awaited is read
  * again after a crash, in the same order, each frame whole or not at all.
  *
  * <p>Frames collect in memory; the first thread that waits for one writes all of them with a single
@@ -29,13 +31,15 @@ import org.ignitetasks.model.TasksException;
  */
 public final class CommitLog implements AutoCloseable {
   private static final Logger LOG = Logger.getLogger("ignitetasks.commit");
-  private static final int SEGMENTS = 4;
-  private static final int SEGMENT_BYTES = 8 << 20;
+  private static final int SEGMENTS = 8;
+  private static final int SEGMENT_BYTES = 4 << 20;
   private static final int DISK_FAILED = 4;
 
   private final int run = new SecureRandom().nextInt();
   final List<LogSegment> segments = new ArrayList<>();
   private final Path folder;
+  private final boolean power;
+  private final int fileBytes;
   private final Runnable diskFailed;
   private final ReentrantLock flushing = new ReentrantLock();
   private final Condition room = flushing.newCondition();
@@ -50,6 +54,7 @@ public final class CommitLog implements AutoCloseable {
   private LogFrames writing = new LogFrames(run);
 
   private LogSegment current;
+  private int mostFiles;
 
   /** Up to this frame all is elsewhere too. */
   private long kept;
@@ -72,20 +77,46 @@ public final class CommitLog implements AutoCloseable {
   }
 
   /**
+   * @param files how many there may be; they are made as they are needed
    * @param diskFailed ends this process: what the kernel could not write it may have dropped, and
    *     only a restart reads what is there
    */
   public CommitLog(Path folder, boolean power, int files, int fileBytes, Runnable diskFailed) {
     this.folder = folder;
+    this.power = power;
+    this.fileBytes = fileBytes;
+    this.mostFiles = files;
     this.diskFailed = diskFailed;
     try {
       Files.createDirectories(folder);
-      for (int i = 0; i < files; i++) {
-        segments.add(new LogSegment(folder.resolve(i + ".log"), power, fileBytes));
-      }
+      do {
+        open();
+      } while (Files.exists(path(segments.size())));
     } catch (IOException e) {
       close();
       throw unusable(folder, e);
+    }
+  }
+
+  private Path path(int number) {
+    return folder.resolve(number + ".log");
+  }
+
+  /** Opens the next file, which is made if it is not there: a small log stays small. */
+  private LogSegment open() throws IOException {
+    LogSegment segment = new LogSegment(path(segments.size()), power, fileBytes);
+    segments.add(segment);
+    if (power) {
+      // A file whose name is lost with the power is lost itself.
+      syncFolder(folder);
+      syncFolder(folder.toAbsolutePath().getParent());
+    }
+    return segment;
+  }
+
+  private static void syncFolder(Path folder) throws IOException {
+    try (FileChannel names = FileChannel.open(folder, StandardOpenOption.READ)) {
+      names.force(true);
     }
   }
 
@@ -223,7 +254,24 @@ public final class CommitLog implements AutoCloseable {
           return segment;
         }
       }
+      LogSegment another = another();
+      if (another != null) {
+        return another;
+      }
       room.awaitUninterruptibly();
+    }
+  }
+
+  private LogSegment another() {
+    if (segments.size() >= mostFiles) {
+      return null;
+    }
+    try {
+      return open();
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, "no room for another file of the log: those that are there do", e);
+      mostFiles = segments.size();
+      return null;
     }
   }
 
@@ -259,9 +307,11 @@ public final class CommitLog implements AutoCloseable {
     flushing.lock();
     try {
       if (kept == appended && appended > 0) {
-        current = free();
+        release();
         writing.clear();
-        current.begin(writing.startingAt(appended + 1), released);
+        // One sector, old or new: in its own file, since nothing is needed any more.
+        LogSegment place = current == null ? segments.get(0) : current;
+        place.begin(writing.startingAt(appended + 1), released);
       }
     } catch (IOException e) {
       LOG.log(Level.INFO, "the log was not marked as empty: it will be read again", e);

@@ -46,20 +46,23 @@ final class LogSegment {
     // "rwd" waits for the disk at each write. A channel would be closed by an interrupt.
     this.file = new RandomAccessFile(path.toFile(), power ? "rwd" : "rw");
     if (file.length() < fileBytes) {
-      fill(path);
+      fill(path, power);
     } else {
       readHead();
     }
   }
 
-  private void fill(Path path) throws IOException {
+  private void fill(Path path, boolean power) throws IOException {
     try (RandomAccessFile quick = new RandomAccessFile(path.toFile(), "rw")) {
       byte[] zeros = new byte[1 << 16];
       for (long at = 0; at < fileBytes; at += zeros.length) {
         quick.seek(at);
         quick.write(zeros, 0, (int) Math.min(zeros.length, fileBytes - at));
       }
-      quick.getFD().sync();
+      if (power) {
+        // Blocks that are on the disk already make each later write one write.
+        quick.getFD().sync();
+      }
     }
   }
 

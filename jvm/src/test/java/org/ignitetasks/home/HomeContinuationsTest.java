@@ -469,7 +469,7 @@ class HomeContinuationsTest extends HomeTestBase {
     hearing();
     TaskRecord poison = Make.record("poison");
     poison.workerLosses = Outcomes.MAX_WORKER_LOSSES - 1;
-    running(poison);
+    complete(1, plain(running(poison), Outcome.STARTED));
     home.workerLeft(1);
     assertEquals(TaskState.DEAD, state("poison"));
     known();

@@ -45,6 +45,7 @@ class HomeHistoryTest extends HomeTestBase {
   private final List<String> broken = java.util.Collections.synchronizedList(new ArrayList<>());
   private final AtomicLong epochs = new AtomicLong();
   private volatile boolean submitting = true;
+  private final AtomicInteger leaving = new AtomicInteger();
   private volatile boolean over;
 
   private interface Step {
@@ -159,9 +160,7 @@ class HomeHistoryTest extends HomeTestBase {
         continue;
       }
       batch.forEach(this::granted);
-      if (submitting && random.nextInt(12) == 0) {
-        long gone = epoch;
-        insist(() -> home.workerLeft(gone));
+      if (leaves(random, epoch)) {
         epoch = epochs.incrementAndGet();
         continue;
       }
@@ -182,6 +181,20 @@ class HomeHistoryTest extends HomeTestBase {
       if (random.nextInt(5) == 0) {
         insist(() -> home.complete(mine, outcomes));
       }
+    }
+  }
+
+  /** What a worker held is nowhere for a moment while it leaves: not running and not waiting. */
+  private boolean leaves(Random random, long epoch) throws InterruptedException {
+    leaving.incrementAndGet();
+    try {
+      if (!submitting || random.nextInt(12) > 0) {
+        return false;
+      }
+      insist(() -> home.workerLeft(epoch));
+      return true;
+    } finally {
+      leaving.decrementAndGet();
     }
   }
 
@@ -285,7 +298,7 @@ class HomeHistoryTest extends HomeTestBase {
     clients.get(2).join(20_000);
     faults.none();
     waitFor("all doubts settled", () -> home.home.doubts.ids(1).isEmpty());
-    waitFor("the rest is run", () -> open() == 0);
+    waitFor("the rest is run", () -> leaving.get() == 0 && open() == 0);
     over = true;
     for (Thread other : others) {
       other.join(10_000);

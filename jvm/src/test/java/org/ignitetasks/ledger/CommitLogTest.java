@@ -81,6 +81,30 @@ class CommitLogTest {
   }
 
   @Test
+  void aSmallLogIsOneFileAndALargeOneNoMoreThanItMay() throws IOException {
+    CommitLog log = log();
+    recovered(log);
+    append(log, 1, 3, 40);
+    assertEquals(1, files());
+    for (int i = 4; i <= 100; i++) {
+      log.append(frame(i, 180));
+      log.await();
+      log.kept(i);
+    }
+    assertEquals(2, files());
+    log.leaveClean();
+    log.close();
+    assertEquals(List.of(), recovered(log()));
+    assertEquals(2, files());
+  }
+
+  private long files() throws IOException {
+    try (Stream<Path> files = Files.list(dir)) {
+      return files.count();
+    }
+  }
+
+  @Test
   void framesThatCollectedGoWithOneWriteAndCountAlone() {
     CommitLog log = log();
     recovered(log);
@@ -194,8 +218,8 @@ class CommitLogTest {
       }
       if (order == 1) {
         Files.move(torn, folder.resolve("x"));
-        Files.move(folder.resolve("2.log"), torn);
-        Files.move(folder.resolve("x"), folder.resolve("2.log"));
+        Files.move(folder.resolve("0.log"), torn);
+        Files.move(folder.resolve("x"), folder.resolve("0.log"));
       }
       CommitLog second = log(folder);
       assertEquals(frames(1, 4, 200), recovered(second));
@@ -267,9 +291,6 @@ class CommitLogTest {
     boolean[] ended = {false};
     CommitLog log = new CommitLog(dir, false, FILES, BYTES, () -> ended[0] = true);
     log.recover(f -> {}, () -> {});
-    try (Stream<Path> files = Files.list(dir)) {
-      assertEquals(FILES, files.count());
-    }
     log.append(frame(1, 10));
     log.segments.forEach(LogSegment::close);
     assertThrows(TasksException.class, log::await);

@@ -67,7 +67,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Three data nodes in one JVM: calls find their homes, and a node that goes away loses nothing. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ClusterTest {
-  private static final int PORT = 48_930;
+  private static final int PORT = 18_930;
   private static final int NODES = 3;
 
   /** Nodes that come and go say much that is of no use here; loggers are weakly held. */
