@@ -56,6 +56,7 @@ def played(node):
 
     def play(name, on=node):
         made.append(PlayedSupervisor(on, name))
+        until(lambda: on.worker_status(name), "it has joined")
         return made[-1]
 
     yield play
@@ -79,7 +80,7 @@ def test_the_answers_come_as_soon_as_all_have_answered(node, played):
 def test_one_that_does_not_answer_is_waited_for_as_long_as_asked(node, played):
     played("quiet").silent = True
     played("loud")
-    assert control(node, "echo", ["quiet", "loud"], timeout_ms=100) == {"loud": b"echo:x"}
+    assert control(node, "echo", ["quiet", "loud"], timeout_ms=2_000) == {"loud": b"echo:x"}
 
 
 def test_nobody_is_waited_for_where_nobody_asks_for_answers(node, played):
@@ -91,10 +92,17 @@ def test_nobody_is_waited_for_where_nobody_asks_for_answers(node, played):
 def test_one_that_goes_is_not_waited_for(node, played):
     supervisor = played("going")
     supervisor.silent = True
-    threading.Thread(target=lambda: until(lambda: supervisor.commands, "asked") and supervisor.close()).start()
+
+    def go():
+        until(lambda: supervisor.commands, "it is asked")
+        supervisor.close()
+
+    going = threading.Thread(target=go)
+    going.start()
     start = time.monotonic()
     assert control(node, "echo", ["going"]) == {}
     assert time.monotonic() - start < 15
+    going.join()
 
 
 def test_queues_change_while_the_worker_lives(app, node, played, label):
@@ -118,6 +126,6 @@ def test_control_works_on_a_node_that_was_killed_and_restarted(tmp_path, played)
         node.start()
         # A command is not repeated after a cut: the first call after the restart is one that may be.
         assert node.status()["workers"] == []
-        assert control(node, "echo", timeout_ms=100) == {}
+        assert control(node, "echo", timeout_ms=2_000) == {}
         played("after", node)
         assert control(node, "echo") == {"after": b"echo:x"}

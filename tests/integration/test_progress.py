@@ -107,7 +107,8 @@ def test_a_coroutine_that_comes_late_hears_where_it_is(progress_app, talkers, no
             door.touch()
         return found
 
-    assert asyncio.run(run()) == [("SAVING", {"done": 2})]
+    # This process has sent it, so earlier words may still have been on their way here.
+    assert asyncio.run(run())[-1] == ("SAVING", {"done": 2})
 
 
 def test_a_task_that_is_over_says_nothing(progress_app, talkers):

@@ -214,31 +214,31 @@ def load_points(text):
 
 @pytest.fixture
 def points():
-    register("points", dump_points, load_points, content_type="application/x-points")
-    yield Codecs(("points", "json"))
-    unregister("points")
+    register("dotted", dump_points, load_points, content_type="application/x-dotted")
+    yield Codecs(("dotted", "json"))
+    unregister("dotted")
 
 
 def test_an_encoding_of_ones_own(points):
     value = {"at": [Point(1, 2), Point(3, 4)], "name": "\u00e4"}
-    data = points.encode(value, "points")
-    assert data.startswith(b"c\x06points")
+    data = points.encode(value, "dotted")
+    assert data.startswith(b"c\x06dotted")
     assert points.decode(data) == value
     assert points.decode(memoryview(data)) == value
     with pytest.raises(SerializationError, match="accept_content"):
         Codecs(("json",)).decode(data)
     with pytest.raises(ConfigurationError, match="accept_content"):
-        Codecs(("json",)).encode(value, "points")
-    with pytest.raises(SerializationError, match=r'value\["at"\]\[1\].*cannot be encoded as points'):
-        points.encode({"at": [Point(1, 2), object()]}, "points")
-    for broken in (data[:3], data[:1], b"c\xff", data[:-2], b"c\x06pointsx"):
+        Codecs(("json",)).encode(value, "dotted")
+    with pytest.raises(SerializationError, match=r'value\["at"\]\[1\].*cannot be encoded as dotted'):
+        points.encode({"at": [Point(1, 2), object()]}, "dotted")
+    for broken in (data[:3], data[:1], b"c\xff", data[:-2], b"c\x06dottedx"):
         with pytest.raises(SerializationError):
             points.decode(broken)
 
 
 def test_what_a_workflow_adds_passes_through_an_encoding_of_ones_own(points):
     value = {"r": [b"\x00\xff", [b"x"]], "args": [Point(1, 2)]}
-    assert points.decode(points.encode(value, "points", "canvas:x"), "canvas:x") == value
+    assert points.decode(points.encode(value, "dotted", "canvas:x"), "canvas:x") == value
 
 
 def test_an_encoding_may_want_bytes_and_be_called_by_its_content_type():
