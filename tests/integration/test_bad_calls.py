@@ -80,7 +80,7 @@ REFUSED = {
     "unknown codec": (
         {"serializer": "xml"},
         InvalidOption,
-        r"serializer must be one of \['msgpack', 'json', 'pickle', 'yaml'\]",
+        r"serializer must be one of \['msgpack', 'json', 'pickle', 'yaml'.*\], not 'xml'",
     ),
     # wrong argument count
     "too few arguments": (
