@@ -211,8 +211,7 @@ class Continuing:
             for chunk in split(groups, client.settings.inline_limit):
                 client.transport.submit(chunk, 1)
             groups = ()
-        for call in self._compiler.published:
-            self._app.published(call)
+        self._app.published(self._compiler.published)
         return make_spawn(groups, self._ends, self._grow)
 
 

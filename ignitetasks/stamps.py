@@ -54,7 +54,7 @@ def revoke(transport: Transport, headers: Stamps) -> None:
 
     def change(old: bytes | None) -> bytes:
         kept = [row for row in _rows(old) if row[2] > now and row[:2] not in [one[:2] for one in new]]
-        return _packed([*kept, *new][-MOST:])
+        return wire.pack([*kept, *new][-MOST:])
 
     Store(transport, BUCKET).update(_KEY, change, STAY_SECONDS)
 
@@ -70,7 +70,7 @@ def forget(transport: Transport, headers: Stamps | None = None) -> None:
     def change(old: bytes | None) -> bytes | None:
         wanted = None if headers is None else {name: several(value) for name, value in headers.items()}
         kept = [row for row in _rows(old) if wanted is not None and row[1] not in wanted.get(row[0], ())]
-        return _packed(kept) if kept else None
+        return wire.pack(kept) if kept else None
 
     Store(transport, BUCKET).update(_KEY, change, STAY_SECONDS)
 
@@ -84,10 +84,6 @@ def revoked(transport: Transport) -> dict[str, list[Any]]:
         if due > now:
             found.setdefault(name, []).append(value)
     return found
-
-
-def _packed(rows: list[list[Any]]) -> bytes:
-    return wire.pack(rows)
 
 
 def _rows(data: bytes | None) -> list[list[Any]]:

@@ -215,9 +215,9 @@ class Dispatching(Registering):
         plan, sent_args, sent_kwargs, body = self._encode(name, args, kwargs, options)
         return sending.send_one(self, plan, sent_args, sent_kwargs, body)
 
-    def published(self, call: Published) -> None:
-        """Tells who wants to hear of it that a call was sent; for what sends canvases."""
-        publishing.tell_sent(self, call)
+    def published(self, calls: Sequence[Published]) -> None:
+        """Tells who wants to hear of it that calls were sent; for what sends canvases."""
+        publishing.tell_sent(self, calls)
 
     def _planned(
         self,

@@ -46,22 +46,7 @@ class Logging:
         """Logs what this process prints from now on."""
         redirect_stdouts_to_logger(logging.getLogger(name), loglevel)
 
-    def redirect_stdouts_to_logger(
-        self,
-        logger: logging.Logger,
-        loglevel: int | str | None = None,
-        stdout: bool = True,
-        stderr: bool = True,
-    ) -> None:
-        """Logs what this process prints from now on with a logger of your choice.
-
-        Args:
-            logger: Takes the lines.
-            loglevel: At which level; None means WARNING.
-            stdout: Standard output, too.
-            stderr: Standard error, too.
-        """
-        redirect_stdouts_to_logger(logger, loglevel, stdout, stderr)
+    redirect_stdouts_to_logger = staticmethod(redirect_stdouts_to_logger)
 
 
 @contextlib.contextmanager

@@ -36,20 +36,21 @@ def send(app: Any, name: str, plan: Plan, args: Sequence[Any], kwargs: Mapping[s
     call = publishing.announce(name, chosen[0], sending.with_ancestry(plan.template), args, kwargs)
     data = sending.encode(client.codecs, name, plan, call.args, call.kwargs)
     handle = sending.send_one(app, plan._replace(template=call.template), call.args, call.kwargs, data, chosen)
-    tell_sent(app, call)
+    tell_sent(app, [call])
     return handle
 
 
-def tell_sent(app: Any, call: Published) -> None:
-    """Tells who wants to hear of it that a call was sent.
+def tell_sent(app: Any, calls: Sequence[Published]) -> None:
+    """Tells who wants to hear of it that calls were sent.
 
     Args:
-        app: Who has sent it.
-        call: The call.
+        app: Who has sent them.
+        calls: The calls.
     """
-    signals.after_task_publish.send(sender=call.task, **call.news)
-    if app.conf.task_send_sent_event:
-        _send_event(app, call)
+    for call in calls:
+        signals.after_task_publish.send(sender=call.task, **call.news)
+    if calls and app.conf.task_send_sent_event:
+        _send_events(app, [_facts_told(call) for call in calls])
 
 
 def hear(**_: Any) -> None:
@@ -79,10 +80,10 @@ def _facts_of(app: Any, template: message.Template, item: message.Item) -> dict[
     return _facts(task_id, template, args, kwargs, {**ancestry, **moments, "retries": 0})
 
 
-def _send_event(app: Any, call: Published) -> None:
+def _facts_told(call: Published) -> dict[str, Any]:
     headers = call.news["headers"]
     more = {key: headers[key] for key in ("root_id", "parent_id", "eta", "expires", "retries")}
-    _send_events(app, [_facts(headers["id"], call.template, headers["argsrepr"], headers["kwargsrepr"], more)])
+    return _facts(headers["id"], call.template, headers["argsrepr"], headers["kwargsrepr"], more)
 
 
 def _facts(task_id: str, template: message.Template, args: Any, kwargs: Any, more: Mapping[str, Any]) -> dict[str, Any]:

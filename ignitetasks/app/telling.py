@@ -5,7 +5,6 @@ Runs in a worker's child, inside the task ``ignitetasks.settle``. This file must
 
 from __future__ import annotations
 
-import signal as signals_of_unix
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from ignitetasks.app.trace import Watch, overridden
 from ignitetasks.context import Request
 from ignitetasks.events import local
 from ignitetasks.failure import Failure
+from ignitetasks.utils.unixsignals import number_of
 
 _log = log.get_logger("task")
 
@@ -71,11 +71,7 @@ def tell_end(app: Any, request: Request, state: int, failure: Failure | None, ho
 
 def _signum(failure: Failure | None) -> int | None:
     name = (failure.state or {}).get("signal") if failure is not None else None
-    return None if name is None else int(getattr(signals_of_unix, _full(str(name)), signals_of_unix.SIGTERM))
-
-
-def _full(name: str) -> str:
-    return name if name.startswith("SIG") else f"SIG{name}"
+    return None if name is None else int(number_of(str(name)))
 
 
 def _send_event(app: Any, request: Request, revoked: bool, failure: Failure | None, hostname: str | None) -> None:

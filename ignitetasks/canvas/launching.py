@@ -34,14 +34,18 @@ _ASKED = 500
 def place_of(flow: Flow, app: Sender) -> int:
     """Returns the locator of a flow's ids: that of its first task."""
     first = first_call(flow)
-    if first is None:
-        return queue_locator(app.settings.default_queue)
-    if first.id:
+    if first is not None and first.id:
         return locator(first.id)
-    return queue_locator(Compiler(app, no_blobs).plan(first)[0].template.queue)
+    return queue_locator(queue_of(flow, app))
 
 
-def no_blobs(name: str, data: Data) -> BlobRef:
+def queue_of(flow: Flow, app: Sender) -> str:
+    """Returns the queue of a flow's first task."""
+    first = first_call(flow)
+    return app.settings.default_queue if first is None else Compiler(app, _no_blobs).plan(first)[0].template.queue
+
+
+def _no_blobs(name: str, data: Data) -> BlobRef:
     """Stands for a store of large values where a call is only looked at."""
     raise AssertionError("a place needs no values")
 
@@ -181,8 +185,7 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
         submitted.add(last.id)
     _refuse_used_steps(flow, app, submitted)
     _submit(app, compiler.groups, handle, submitted, last.id if isinstance(last, Call) else None)
-    for call in compiler.published:
-        app.published(call)
+    app.published(compiler.published)
     return handle
 
 

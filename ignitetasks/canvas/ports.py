@@ -56,8 +56,8 @@ class Sender(Protocol):
     ) -> AsyncResult[Any]:
         """Sends a call by the name of its task."""
 
-    def published(self, call: Published) -> None:
-        """Tells who wants to hear of it that a call was sent."""
+    def published(self, calls: Sequence[Published]) -> None:
+        """Tells who wants to hear of it that calls were sent."""
 
     def bulk(self, signatures: Iterable[Any], *, progress: bool = False) -> ResultList[Any]:
         """Sends many calls."""

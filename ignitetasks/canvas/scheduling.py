@@ -11,9 +11,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks.canvas.compiling import Compiler
 from ignitetasks.canvas.flow import Builder
-from ignitetasks.canvas.launching import no_blobs
+from ignitetasks.canvas.launching import queue_of
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, maybe_signature
 from ignitetasks.canvas.steps import LAUNCH, calls_of, first_call
@@ -85,7 +84,4 @@ def queue_of_launch(app: Sender, kwargs: Mapping[str, Any]) -> str:
         app: Whose routes count.
         kwargs: Those of the entry.
     """
-    first = first_call(Builder().build(kwargs["canvas"]))
-    if first is None:
-        return app.settings.default_queue
-    return Compiler(app, no_blobs).plan(first)[0].template.queue
+    return queue_of(Builder().build(kwargs["canvas"]), app)

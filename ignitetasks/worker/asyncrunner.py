@@ -17,7 +17,6 @@ from ignitetasks import context, errors, message
 from ignitetasks.app import trace
 from ignitetasks.frames import SUCCESS
 from ignitetasks.perprocess import PerProcess
-from ignitetasks.signals import running
 from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
 from ignitetasks.worker.endings import failed
@@ -164,7 +163,7 @@ class AsyncRunner(Runner):
             return run.revoked()
         # The task's context is a copy of its own: nothing has to be left in the end.
         context.enter((execute._make_request, (self, delivery, args, kwargs)))
-        watch = self._watch if self._hooked or (running.receivers and not self._quiet) else None
+        watch = self._watching()
         try:
             began = watch.started(trace.running_request()) if watch is not None else 0.0
             value = await self._within_limits(run, args, kwargs)

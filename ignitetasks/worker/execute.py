@@ -234,7 +234,7 @@ class Runner:
         flags = delivery[FLAGS]
         soft_ms, hard_ms = delivery[SOFT_MS] or self.soft_ms, delivery[HARD_MS] or self.hard_ms
         token = context.enter((_make_request, (self, delivery, args, kwargs)))
-        watch = self._watch if self._hooked or (running.receivers and not self._quiet) else None
+        watch = self._watching()
         try:
             began = watch.started(running_request()) if watch is not None else 0.0
             limited = soft_ms or hard_ms
@@ -260,6 +260,10 @@ class Runner:
         elif asks is not None and asks.asks:
             return continued.with_additions(self, delivery, ending, asks)
         return ending
+
+    def _watching(self) -> Watch | None:
+        """Return who tells of a run; None where nobody wants to hear of it."""
+        return self._watch if self._hooked or (running.receivers and not self._quiet) else None
 
     def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
         if payload is not None and len(payload) > self._inline:

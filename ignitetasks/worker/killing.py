@@ -6,12 +6,12 @@ child is buried.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ignitetasks import frames, log
+from ignitetasks.utils.unixsignals import number_of
 from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.model import ASYNCIO, THREADS, WorkerPlan
@@ -63,7 +63,7 @@ def revoke(children: Children, plan: WorkerPlan, tell: Tell, index: int, pid: in
     if plan.pool == THREADS:
         _logger.warning("revoke ignored", reason="a thread cannot be killed", worker=plan.name, seq=seq)
         return
-    signum = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", signal.SIGTERM)
+    signum = number_of(name)
     killed = children.kill_task(target, seq, family.REVOKED, signum)
     if killed:
         tell(index, seq, "task-revoked", {"terminated": True, "signum": int(signum), "expired": False})

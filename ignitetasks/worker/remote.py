@@ -259,6 +259,28 @@ class Remote:
         raise ValueError(f"a {self.plan.pool} pool has one size")
 
 
+class Controlled:
+    """A worker under remote control: what it is now, also for receivers of signals, whose sender it is."""
+
+    _app: WorkerApp
+    _remote: Remote
+
+    @property
+    def app(self) -> WorkerApp:
+        """The application."""
+        return self._app
+
+    @property
+    def hostname(self) -> str:
+        """The worker's name."""
+        return self._plan.name
+
+    @property
+    def _plan(self) -> WorkerPlan:
+        """What the worker is to be now: remote control changes queues and size."""
+        return self._remote.plan
+
+
 class PoolRemote(Remote):
     """Remote control of a supervisor with children."""
 

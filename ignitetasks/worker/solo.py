@@ -22,7 +22,7 @@ from ignitetasks.worker import lifecycle, node, pools
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
-from ignitetasks.worker.remote import SoloRemote
+from ignitetasks.worker.remote import Controlled, SoloRemote
 from ignitetasks.worker.slots import Slots
 from ignitetasks.worker.workerevents import FREQ
 
@@ -32,7 +32,7 @@ _FAREWELL_SECONDS: Final = 5.0
 _logger = log.get_logger("worker")
 
 
-class SoloWorker:
+class SoloWorker(Controlled):
     """Supervisor and child in one."""
 
     def __init__(
@@ -61,21 +61,6 @@ class SoloWorker:
         self._control, pipe = os.pipe2(os.O_CLOEXEC)
         self._pipe = pipe
         self._remote = SoloRemote(app, plan, self._slots, self, pipe)
-
-    @property
-    def app(self) -> WorkerApp:
-        """The application, for receivers of signals."""
-        return self._app
-
-    @property
-    def hostname(self) -> str:
-        """The worker's name, for receivers of signals."""
-        return self._plan.name
-
-    @property
-    def _plan(self) -> WorkerPlan:
-        """What the worker is now: remote control changes its queues."""
-        return self._remote.plan
 
     def run(self) -> int:
         """Work until a signal or `stop`.

@@ -24,7 +24,7 @@ from ignitetasks.worker import children as family
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
 from ignitetasks.worker.model import NodeAddress, WorkerApp, WorkerPlan
-from ignitetasks.worker.remote import PoolRemote
+from ignitetasks.worker.remote import Controlled, PoolRemote
 from ignitetasks.worker.signals import SignalQueue
 from ignitetasks.worker.slots import IDLE, Health, Slots
 
@@ -42,8 +42,10 @@ _MIN_CAPACITY: Final = 256
 _logger = log.get_logger("worker")
 
 
-class Supervisor:
+class Supervisor(Controlled):
     """Runs one worker with child processes until told to stop."""
+
+    _remote: PoolRemote
 
     def __init__(
         self,
@@ -122,21 +124,6 @@ class Supervisor:
     def wake(self) -> None:
         """Make the loop look at everything at once; safe from any thread."""
         os.eventfd_write(self._notify, 1)
-
-    @property
-    def app(self) -> WorkerApp:
-        """The application, for receivers of signals."""
-        return self._app
-
-    @property
-    def hostname(self) -> str:
-        """The worker's name, for receivers of signals."""
-        return self._plan.name
-
-    @property
-    def _plan(self) -> WorkerPlan:
-        """What the worker is to be now: remote control changes queues and size."""
-        return self._remote.plan
 
     # -- what remote control asks for ---------------------------------------------------------------------------
 

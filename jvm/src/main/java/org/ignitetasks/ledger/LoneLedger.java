@@ -50,6 +50,9 @@ public final class LoneLedger implements Ledger {
     final long seq;
     final byte[] value;
 
+    /** Where it belongs, once somebody has asked: a walk over all partitions asks for each. */
+    int partition = -1;
+
     Row(long seq, byte[] value) {
       this.seq = seq;
       this.value = value;
@@ -193,7 +196,7 @@ public final class LoneLedger implements Ledger {
     Map<String, Row> here = new HashMap<>();
     fresh.forEach(
         (key, row) -> {
-          if (affinity.partition(key) == partition) {
+          if (partitionOf(key, row) == partition) {
             here.put(key, row);
           }
         });
@@ -212,6 +215,13 @@ public final class LoneLedger implements Ledger {
             .filter(row -> !here.containsKey(row.getKey()))
             .map(row -> Map.entry(row.getKey(), row.getValue()));
     return Ledger.walk(Stream.concat(mine, theirs).iterator(), row -> row, cursor::close);
+  }
+
+  private int partitionOf(String key, Row row) {
+    if (row.partition < 0) {
+      row.partition = affinity.partition(key);
+    }
+    return row.partition;
   }
 
   @Override

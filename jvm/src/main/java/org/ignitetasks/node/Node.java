@@ -116,7 +116,7 @@ final class Node {
         new EventLog(
             ignite,
             () -> cache(NodeConfigs.EVENTS),
-            settings.durability.equals("power") ? commits::run : Runnable::run,
+            settings.power() ? commits::run : Runnable::run,
             new Repeats(CALL_MILLIS));
     workers = new WorkerNode(router, ignite.cluster().localNode().id(), events::offer);
     Workers links = new Workers(ignite, workers);
@@ -176,8 +176,7 @@ final class Node {
 
   private BlobStore blobs() {
     if (settings.embedded()) {
-      boolean sync = settings.durability.equals("power");
-      return new FileBlobStore(settings.storeDir().resolve("blobs"), sync);
+      return new FileBlobStore(settings.storeDir().resolve("blobs"), settings.power());
     }
     return new IgniteBlobStore(cache(NodeConfigs.CHUNKS), cache(NodeConfigs.SEALS));
   }
@@ -259,8 +258,7 @@ final class Node {
     if (!settings.embedded()) {
       return new ClusterLedger(ignite, ledger, commit());
     }
-    boolean power = settings.durability.equals("power");
-    CommitLog log = new CommitLog(settings.storeDir().resolve("log"), power);
+    CommitLog log = new CommitLog(settings.storeDir().resolve("log"), settings.power());
     return new LoneLedger(ignite, ledger, commit(), log);
   }
 
@@ -276,7 +274,7 @@ final class Node {
   }
 
   private Commit commit() {
-    return settings.durability.equals("power") ? commits : Commit.PLAIN;
+    return settings.power() ? commits : Commit.PLAIN;
   }
 
   private UUID id() {

@@ -149,7 +149,7 @@ final class NodeConfigs {
         // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process,
         // and
         // of a machine only where another one holds a copy.
-        .setWalMode(s.durability.equals("power") ? WALMode.FSYNC : WALMode.LOG_ONLY)
+        .setWalMode(s.power() ? WALMode.FSYNC : WALMode.LOG_ONLY)
         .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
         .setWalSegments(WAL_SEGMENTS)
         // A checkpoint is forced when a quarter of this has been written since the last one.

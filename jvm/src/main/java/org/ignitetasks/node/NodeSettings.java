@@ -93,6 +93,11 @@ final class NodeSettings {
     return hasData() ? Math.max(0, thinPort) : 0;
   }
 
+  /** Says whether what was acknowledged must survive the loss of power. */
+  boolean power() {
+    return durability.equals("power");
+  }
+
   Path runDir() {
     return Path.of(instanceDir, "run");
   }

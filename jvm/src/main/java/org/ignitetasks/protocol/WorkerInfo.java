@@ -26,47 +26,27 @@ public record WorkerInfo(
     boolean hears) {
   /** Returns the same worker at another address. */
   public WorkerInfo at(UUID other) {
-    return new WorkerInfo(
-        epoch,
-        other,
-        name,
-        host,
-        pid,
-        queues,
-        tasks,
-        concurrency,
-        pool,
-        startedMillis,
-        limits,
-        hears);
+    return with(other, queues, hears);
   }
 
   /** Returns the same worker listening to other queues. */
   public WorkerInfo listeningTo(List<String> others) {
-    return new WorkerInfo(
-        epoch,
-        node,
-        name,
-        host,
-        pid,
-        others,
-        tasks,
-        concurrency,
-        pool,
-        startedMillis,
-        limits,
-        hears);
+    return with(node, others, hears);
   }
 
   /** Returns the same worker that wants, or does not want, to be told of ends. */
   public WorkerInfo hearing(boolean ends) {
+    return with(node, queues, ends);
+  }
+
+  private WorkerInfo with(UUID place, List<String> listened, boolean ends) {
     return new WorkerInfo(
         epoch,
-        node,
+        place,
         name,
         host,
         pid,
-        queues,
+        listened,
         tasks,
         concurrency,
         pool,
