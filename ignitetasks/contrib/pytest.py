@@ -7,6 +7,10 @@ a fixture of its own.
 from __future__ import annotations
 
 from pytest_ignitetasks import (
+    _app_said,
+    _session_app_said,
+    _session_worker_said,
+    _worker_said,
     celery_app,
     celery_class_tasks,
     celery_config,
@@ -36,6 +40,10 @@ from pytest_ignitetasks import (
 )
 
 __all__ = [
+    "_app_said",
+    "_session_app_said",
+    "_session_worker_said",
+    "_worker_said",
     "celery_app",
     "celery_class_tasks",
     "celery_config",

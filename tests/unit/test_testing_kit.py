@@ -81,17 +81,19 @@ class TestInAClass:
 """
 
 
-def run_pytest(folder: Path, *options: str, conftest: str = CONFTEST, suite: str = MOVED) -> str:
+def run_pytest(folder: Path, *options: str, conftest: str = CONFTEST, suite: str = MOVED, **env: str) -> str:
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_moved.py").write_text(suite)
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **env}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100)
     return done.stdout + done.stderr
 
 
-def test_a_suite_of_celery_s_runs_with_its_imports_replaced(tmp_path):
-    said = run_pytest(tmp_path, "--strict-markers", "-W", "error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("named_only", ["", "1"], ids=["installed", "not installed"])
+def test_a_suite_of_celery_s_runs_with_its_imports_replaced(tmp_path, named_only):
+    options = ("--strict-markers", "-W", "error::pytest.PytestUnhandledThreadExceptionWarning")
+    said = run_pytest(tmp_path, *options, PYTEST_DISABLE_PLUGIN_AUTOLOAD=named_only)
     assert "7 passed" in said, said
 
 
