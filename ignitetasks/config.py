@@ -73,7 +73,8 @@ class Settings:
         java: Java command; None means search.
         jar: Path of the node's jar; None means the one in the package.
         log_json: True for JSON log lines, False for text, None decides by the terminal.
-        log_level: Lowest level that is logged.
+        log_level: Lowest level that is logged; None means info, and warning for what is told of each task.
+        log_values: Whether log lines show what tasks returned and raised; None shows it on a terminal only.
         instance: Instance directory to use instead of the usual one (a worker's own JVM).
         node_name: Name of the node; None means made from host and role.
         backups: Copies of each record besides the first; None means 0 embedded, 1 on a cluster.
@@ -107,7 +108,8 @@ class Settings:
     java: str | None = None
     jar: str | None = None
     log_json: bool | None = None
-    log_level: str = "info"
+    log_level: str | None = None
+    log_values: bool | None = None
     instance: Path | None = None
     node_name: str | None = None
     backups: int | None = None
@@ -312,7 +314,8 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "java": _maybe(_TEXT),
     "jar": _maybe(_TEXT),
     "log_json": _one_of(True, False, None),
-    "log_level": _one_of("debug", "info", "warning", "error", "critical"),
+    "log_level": _one_of("debug", "info", "warning", "error", "critical", None),
+    "log_values": _one_of(True, False, None),
     "instance": _maybe(_PATH),
     "node_name": _maybe(_NAME),
     "backups": _maybe(_number(0, 7, whole=True)),
@@ -333,6 +336,7 @@ _KINDS: Mapping[str, type] = {
         int,
     ),
     "log_json": bool,
+    "log_values": bool,
 }  # fmt: skip
 
 

@@ -78,6 +78,19 @@ def get_logger(name: str) -> Logger:
     return Logger(f"{ROOT}.{name}")
 
 
+def fields(event: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a record of the standard library's logging needs to be written as an event.
+
+    Args:
+        event: What happened, in words, without values that users send; the record's message may have these.
+        facts: Keys and values of the line.
+
+    Returns:
+        For the argument ``extra`` of a logger's methods.
+    """
+    return {FIELD: (event, {**_bound.get(), **facts})}
+
+
 def bind(**facts: Any) -> Mapping[str, Any]:
     """Adds facts to every event of this context (thread or coroutine) until `unbind`.
 
@@ -94,13 +107,16 @@ def unbind(before: Mapping[str, Any]) -> None:
     _bound.set(before)
 
 
-def configure(json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> logging.Handler:
+def configure(
+    json: bool | None = None, level: str = "info", stream: TextIO | None = None, values: bool | None = None
+) -> logging.Handler:
     """Sends the package's events to a stream; calling it again replaces what the last call did.
 
     Args:
         json: True for one JSON object per line, False for text, None for text on a terminal and JSON elsewhere.
         level: Lowest level that is written.
         stream: Where to; None means standard error.
+        values: True shows what tasks returned and raised, False leaves it out, None shows it on a terminal only.
 
     Returns:
         The handler, e.g. to remove it again.
@@ -109,7 +125,9 @@ def configure(json: bool | None = None, level: str = "info", stream: TextIO | No
     target = stream or sys.stderr
     terminal = bool(getattr(target, "isatty", lambda: False)())
     handler = logging.StreamHandler(target)
-    handler.setFormatter(formats.Formatter(FIELD, as_json=not terminal if json is None else json, colors=terminal))
+    as_json = not terminal if json is None else json
+    shows = terminal if values is None else values
+    handler.setFormatter(formats.Formatter(FIELD, as_json=as_json, colors=terminal, values=shows))
     root = logging.getLogger(ROOT)
     for old in [one for one in root.handlers if isinstance(one.formatter, formats.Formatter)]:
         root.removeHandler(old)

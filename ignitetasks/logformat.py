@@ -21,9 +21,10 @@ class Formatter(logging.Formatter):
         field: Attribute of a record that has event and facts.
         as_json: True for JSON, False for text.
         colors: Whether text may be coloured.
+        values: Whether lines about tasks show what these returned or raised.
     """
 
-    def __init__(self, field: str, as_json: bool, colors: bool) -> None:
+    def __init__(self, field: str, as_json: bool, colors: bool, values: bool) -> None:
         super().__init__()
         render: Any = (
             structlog.processors.JSONRenderer(default=repr, ensure_ascii=False)
@@ -32,6 +33,7 @@ class Formatter(logging.Formatter):
         )
         self._field = field
         self._as_json = as_json
+        self._values = values
         self._render = render
 
     def format(self, record: logging.LogRecord) -> str:
@@ -46,7 +48,11 @@ class Formatter(logging.Formatter):
         }
         if self._as_json:
             fixed["process"] = record.process
-        if record.exc_info and record.exc_info[0] is not None:
+        # A record with data is about a task (app/tasklog.py): its traceback ends with what the task raised.
+        of_task = hasattr(record, "data") and hasattr(record, self._field)
+        if of_task and self._values:
+            fixed["event"] = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None and (self._values or not of_task):
             fixed["exception"] = self.formatException(record.exc_info)
         # What the program bound with structlog itself, e.g. the id of a web request, belongs to our lines too.
         for key, value in {**structlog.contextvars.get_contextvars(), **facts}.items():

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import context, deferred, errors, message, states
-from ignitetasks.app.trace import Watch
+from ignitetasks.app import tasklog
+from ignitetasks.app.trace import Watch, as_retry
 from ignitetasks.context import Request
 from ignitetasks.envelope import Replaced
 from ignitetasks.failure import ExceptionInfo
@@ -72,7 +73,7 @@ def apply(
             break
         request = _repeated(request, value)
     einfo = ExceptionInfo(value) if isinstance(value, BaseException) and state in states.EXCEPTION_STATES else None
-    if einfo is not None and (conf.task_eager_propagates if throw is None else throw):
+    if einfo is not None and state != states.REJECTED and (conf.task_eager_propagates if throw is None else throw):
         raise einfo.exception
     result: EagerResult[Any] = EagerResult(request.id or "", value, state, einfo and einfo.traceback, name=task.name)
     if task.options.store_eager_result and not request.ignore_result and state in (states.SUCCESS, states.FAILURE):
@@ -155,6 +156,7 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
         except errors.Reject as error:
             watch.report_failure(request, error, ExceptionInfo(error))
             watch.refused(request, states.REJECTED, error)
+            tasklog.rejected(request, error)
             return states.REJECTED, error
         except errors.Ignore as error:
             watch.refused(request, states.IGNORED, error)
@@ -165,9 +167,11 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
         except Exception as error:
             policy = task.options.retry_policy
             if policy.matches(error) and not policy.exhausted(request.retries):
-                watch.retried(request, error)
-                return states.RETRY, error
+                retry = as_retry(error, 0.0)
+                watch.retried(request, retry)
+                return states.RETRY, retry
             watch.failed(request, error)
+            tasklog.failed(request, error, task.options.throws)
             return states.FAILURE, error
         watch.succeeded(request, value, began)
         return states.SUCCESS, value

@@ -7,13 +7,14 @@ raises after a run is logged and changes nothing. This file must not decide how 
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from ignitetasks import context, log, signals, states
+from ignitetasks.app import tasklog
 from ignitetasks.app.hooks import HOOKS, Hooks
 from ignitetasks.context import Request
-from ignitetasks.errors import Ignore
+from ignitetasks.errors import Ignore, Retry
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.frames import REJECT, RETRY
 
@@ -37,12 +38,25 @@ def running_request() -> Request:
     return request
 
 
-def tell(watch: Watch, kind: int, error: BaseException) -> None:
+def as_retry(error: BaseException, seconds: float) -> Retry:
+    """Returns what an error that is repeated by itself would have been, had the task asked for it.
+
+    Args:
+        error: What the run raised.
+        seconds: Until it is run again.
+    """
+    shown = round(max(seconds, 0.0), 1)
+    retry = Retry(exc=error, when=int(shown) if shown.is_integer() else shown)
+    return retry.with_traceback(error.__traceback__)
+
+
+def tell(watch: Watch, kind: int, extra: Any, error: BaseException) -> None:
     """Tells hooks and signals how a run ended that did not return.
 
     Args:
         watch: The task's watch.
         kind: Kind of the outcome, as the node is told it.
+        extra: What the outcome has besides: of a repeat first its time, in milliseconds since the epoch.
         error: What the run raised.
     """
     request = running_request()
@@ -50,7 +64,7 @@ def tell(watch: Watch, kind: int, error: BaseException) -> None:
         # Whatever end it has told of itself: its hooks are not called.
         watch.refused(request, states.IGNORED, error)
     elif kind == RETRY:
-        watch.retried(request, error)
+        watch.retried(request, error if isinstance(error, Retry) else as_retry(error, extra[0] / 1000 - time()))
     elif kind == REJECT:
         if not getattr(error, "requeue", False):
             watch.report_failure(request, error, ExceptionInfo(error))
@@ -79,7 +93,7 @@ class Watch:
     @property
     def wanted(self) -> bool:
         """Whether anything of this task wants to know of each run, apart from signals."""
-        return bool(self.hooks) or _log.tells_debug
+        return bool(self.hooks)
 
     def started(self, request: Request) -> float:
         """Tells that a run begins; returns when, on the monotonic clock.
@@ -88,11 +102,12 @@ class Watch:
             BaseException: What ``before_start`` raised; the run must not take place.
         """
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
-        if not self._eager and signals.task_received.receivers:
-            signals.task_received.send(sender=request.hostname, request=request)
+        if not self._eager:
+            tasklog.received(request)
+            if signals.task_received.receivers:
+                signals.task_received.send(sender=request.hostname, request=request)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
-        _log.debug("task started", task=task.name, task_id=task_id)
         began = monotonic()
         if "before_start" in self.hooks:
             task.before_start(task_id, args, kwargs)
@@ -101,11 +116,12 @@ class Watch:
     def succeeded(self, request: Request, value: Any, began: float) -> None:
         """Tells that a run returned."""
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
-        _log.debug("task succeeded", task=task.name, task_id=task_id, seconds=monotonic() - began)
+        runtime = monotonic() - began
         if "on_success" in self.hooks:
             self._call(request, task.on_success, value, task_id, args, kwargs)
         if signals.task_success.receivers:
-            signals.task_success.send(sender=task, result=value, runtime=monotonic() - began)
+            signals.task_success.send(sender=task, result=value, runtime=runtime)
+        tasklog.succeeded(task, request, value, runtime)
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.SUCCESS, value, task_id, args, kwargs, None)
         self._over(request, states.SUCCESS, value)
@@ -138,24 +154,27 @@ class Watch:
                 einfo=einfo,
             )
 
-    def retried(self, request: Request, reason: BaseException) -> None:
+    def retried(self, request: Request, reason: Retry) -> None:
         """Tells that a run asked to be repeated.
 
         Args:
             request: The run's request.
-            reason: What it raised: a ``Retry``, or an error that is repeated by itself.
+            reason: When it is repeated, and why.
         """
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
-        cause = getattr(reason, "exc", None) or reason
+        cause = reason.exc or reason
         einfo = ExceptionInfo(reason)
         if "on_retry" in self.hooks:
             self._call(request, task.on_retry, cause, task_id, args, kwargs, einfo)
         if signals.task_retry.receivers:
             signals.task_retry.send(sender=task, request=request, reason=reason, einfo=einfo)
+        tasklog.retried(request, reason)
         self._over(request, states.RETRY, reason)
 
     def refused(self, request: Request, state: str, error: BaseException) -> None:
         """Tells that a run ended by ``Ignore`` or ``Reject``."""
+        if state == states.IGNORED:
+            tasklog.ignored(request)
         self._over(request, state, error)
 
     def _over(self, request: Request, state: str, value: Any) -> None:

@@ -46,7 +46,7 @@ def beat(
     app = app_of(context, place, **where)
     settings = app.settings
     as_json = settings.log_json if log_json is None else log_json
-    lifecycle.set_up_logging(app, loglevel or settings.log_level, as_json, None)
+    lifecycle.set_up_logging(app, loglevel, as_json, None)
     for option, value in (("--schedule", schedule), ("--scheduler", scheduler)):
         if value:
             click.echo(f"{option} {value} has no effect: entries and runs are in the cluster", err=True)

@@ -16,9 +16,9 @@ import click
 
 from ignitetasks.errors import ConfigurationError
 
-_TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\S+) \[(\w+) *\] (.*?) *\[([\w.-]+)\](?: (.*))?$")
+_TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\S+) \[(\w+) *\] (.*?) +\[([\w.-]+)\](?: (.*))?$")
 _FACT = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
-_FAILED = ("task failed", "task raised what it may raise")
+_FAILED = re.compile(r"Task \S+ raised (un)?expected\b")
 _files = click.argument("files", nargs=-1, type=click.Path(allow_dash=True))
 
 
@@ -92,7 +92,7 @@ def stats(files: tuple[str, ...]) -> int:
     deaths: Counter[str] = Counter()
     for one in _entries(files):
         levels[one.level] += 1
-        if one.event in _FAILED:
+        if _FAILED.match(one.event):
             tasks[str(one.facts.get("task"))] += 1
             kinds[str(one.facts.get("error"))] += 1
         elif one.event == "child died":
@@ -113,7 +113,7 @@ def stats(files: tuple[str, ...]) -> int:
 @_files
 def errors(files: tuple[str, ...]) -> int:
     """Print the lines of tasks that failed."""
-    return _print(one for one in _entries(files) if one.event in _FAILED)
+    return _print(one for one in _entries(files) if _FAILED.match(one.event))
 
 
 @logtool.command()
@@ -131,7 +131,7 @@ def traces(files: tuple[str, ...]) -> int:
 @_files
 def debug(files: tuple[str, ...]) -> int:
     """Print all other lines."""
-    return _print(one for one in _entries(files) if one.event not in _FAILED and not _traced(one))
+    return _print(one for one in _entries(files) if not _FAILED.match(one.event) and not _traced(one))
 
 
 @logtool.command()

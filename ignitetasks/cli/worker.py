@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
-from ignitetasks import deferred, log
+from ignitetasks import deferred
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options, names_option
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.worker import lifecycle
 
 _LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
 _POOLS = {"processes": "prefork", "thread": "threads"}
@@ -149,7 +150,6 @@ def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     app.configure(**where)
     if given["name"]:
         given["name"] = daemon.expand(given["name"])
-    given["loglevel"] = given["loglevel"] or app.settings.log_level
     given["log_json"] = app.settings.log_json if given["log_json"] is None else given["log_json"]
     given["queues"] = _queues(app, given.pop("queues"), given.pop("exclude_queues"))
     if given.pop("purge"):
@@ -226,7 +226,9 @@ def _serve(app: Any, given: dict[str, Any], service: dict[str, Any], useless: li
         for option in useless:
             click.echo(f"--{option.replace('_', '-')} has no effect: {_NO_EFFECT[option]}", err=True)
         if given.pop("beat"):
-            beat = EmbeddedService(app, lambda: log.configure(given["log_json"], given["loglevel"], stream))
+            beat = EmbeddedService(
+                app, lambda: lifecycle.set_up_logging(app, given["loglevel"], given["log_json"], stream)
+            )
             beat.start()
         code: int = deferred.load("worker_main").run_worker(app, log_stream=stream, **given)
         return code

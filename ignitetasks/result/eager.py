@@ -13,6 +13,8 @@ from ignitetasks.result.handle import AsyncResult
 R = TypeVar("R")
 
 _NO_ID = "-"
+#: A task that refuses its message has nobody to tell so but its caller, who sees the state.
+_RAISED = states.PROPAGATE_STATES - {states.REJECTED}
 
 
 class EagerResult(AsyncResult[R]):
@@ -41,12 +43,13 @@ class EagerResult(AsyncResult[R]):
     def get(  # type: ignore[override]
         self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True, **_: Any
     ) -> R:
-        """Returns the result, or raises the exception."""
+        """Returns the result, or raises the exception; None where the task refused its message or was ignored."""
         if disable_sync_subtasks:
             assert_will_not_block()
-        if self._state in states.PROPAGATE_STATES and propagate:
+        if self._state in _RAISED and propagate:
             raise self._value if isinstance(self._value, BaseException) else Exception(self._value)
-        return self._value  # type: ignore[no-any-return]
+        value: Any = self._value if self._state == states.SUCCESS or self._state in _RAISED else None
+        return value  # type: ignore[no-any-return]
 
     wait = get  # type: ignore[assignment]
 
@@ -104,7 +107,7 @@ class EagerResult(AsyncResult[R]):
 
     def maybe_throw(self, propagate: bool = True, callback: Callable[[str, Any], Any] | None = None) -> Any:
         """Raises the exception of a task that failed; else returns its result."""
-        if self._state in states.PROPAGATE_STATES and propagate:
+        if self._state in _RAISED and propagate:
             raise self._value
         if callback is not None:
             callback(self.id, self._value)

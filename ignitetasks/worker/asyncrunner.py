@@ -174,7 +174,7 @@ class AsyncRunner(Runner):
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:
-                trace.tell(watch, ending[0], error)
+                trace.tell(watch, ending[0], ending[3], error)
             if ending[0] == SUCCESS and keep is not None:
                 keep += (continued.told_value(), context.made_request())
             return ending

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ignitetasks import frames
+from ignitetasks.app import tasklog
 from ignitetasks.events import local
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import max_rss_kib
@@ -155,6 +156,7 @@ class ChildBase:
         if self._heard != self._shared[TOLD_AT]:
             # A change that was made before these were sent holds for them.
             self.hear()
+        self.executor.talks = tasklog.heard()
         if self._overrides is not None:
             self._overrides.apply(deliveries)
         if self._events is not None:

@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ignitetasks import context, envelope, errors, message, signals, states
+from ignitetasks.app import tasklog
 from ignitetasks.app.trace import Watch, running_request, tell
 from ignitetasks.context import Request
 from ignitetasks.failure import failure_of
 from ignitetasks.frames import FAILURE, IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
-from ignitetasks.message import BlobRef, TaskOptions
+from ignitetasks.message import BlobRef
 from ignitetasks.result import AsyncResult, GroupResult
-from ignitetasks.retry import RetryPolicy
 from ignitetasks.serializers import PLAIN, Codecs, Data, compress
 from ignitetasks.signals import running
 from ignitetasks.worker import continued
 from ignitetasks.worker.coroutines import bridged, is_coroutine
-from ignitetasks.worker.endings import capture, failed, log_failure, type_name
+from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit, over
 from ignitetasks.worker.model import (
     ATTEMPT,
@@ -32,7 +32,6 @@ from ignitetasks.worker.model import (
     FLAGS,
     HARD_MS,
     ID,
-    OPTIONS,
     SEQ,
     SOFT_MS,
     TASK,
@@ -42,7 +41,7 @@ from ignitetasks.worker.model import (
     ExecutorSettings,
     RunnableTask,
 )
-from ignitetasks.worker.seeing import request_of
+from ignitetasks.worker.seeing import options_of, request_of
 
 _IGNORED: Final[Ending] = (IGNORE, None, 0, None, None)
 #: Latest time a retry may be set to, in milliseconds since the epoch (the end of the year 9999).
@@ -88,6 +87,8 @@ class Executor:
         self.make_runner: type[Runner] = Runner
         #: What runners tell events to, while these are on; see reporting.py.
         self.events: Any = None
+        #: Whether the log tells of every run. Looked up for each batch of deliveries: a level may change at any time.
+        self.talks = tasklog.heard()
 
     def use_runners(self, kind: type[Runner]) -> None:
         """Run tasks with another kind of runner from now on.
@@ -210,6 +211,7 @@ class Runner:
             raise
         except BaseException as error:
             signals.task_rejected.send(sender=self._executor.settings.hostname, message=None, exc=error)
+            tasklog.failed(self.request(delivery, [], {}), error, ())
             return failed(error)
         return self.execute(delivery, args, kwargs)
 
@@ -248,7 +250,7 @@ class Runner:
         except BaseException as error:
             ending = self._ended_by(error, delivery)
             if watch is not None:
-                tell(watch, ending[0], error)
+                tell(watch, ending[0], ending[3], error)
             if ending[0] == SUCCESS and keep is not None:
                 keep += (continued.told_value(), context.made_request())
             return ending
@@ -263,7 +265,9 @@ class Runner:
 
     def _watching(self) -> Watch | None:
         """Return who tells of a run; None where nobody wants to hear of it."""
-        return self._watch if self._hooked or (running.receivers and not self._quiet) else None
+        if self._hooked or ((running.receivers or self._executor.talks) and not self._quiet):
+            return self._watch
+        return None
 
     def _success(self, payload: Data | None, delivery: Delivery) -> Ending:
         if payload is not None and len(payload) > self._inline:
@@ -352,13 +356,14 @@ class Runner:
             if isinstance(error, errors.Ignore):
                 return self._ignored(delivery)
             if isinstance(error, errors.Reject):
+                tasklog.rejected(running_request(), error)
                 return REJECT, capture(error), 0, bool(error.requeue), None
-            policy = self._policy(delivery)
+            policy = options_of(self.task, delivery).retry_policy
             if policy.matches(error):
                 pause = policy.next_delay(delivery[ATTEMPT])
                 if pause is not None:
                     return self._again(error, delivery, self._now_ms() + int(pause * 1000))
-            log_failure(self._name, delivery[ID], error, self.task.options.throws)
+            tasklog.failed(running_request(), error, self.task.options.throws)
             return failed(error)
         except (errors.NotConnected, WorkerShutdown):
             raise
@@ -377,15 +382,6 @@ class Runner:
             failure = failure_of(meta)
             return FAILURE, failure.encode(), 0, failure.type_name, None
         return self._success(self._encode(meta, delivery), delivery)
-
-    def _policy(self, delivery: Delivery) -> RetryPolicy:
-        options = self.task.options
-        if delivery[OPTIONS]:
-            overrides = message.decode_call_options(delivery[OPTIONS])[1]
-            known = {name: value for name, value in overrides.items() if name in TaskOptions.__dataclass_fields__}
-            if known:
-                options = options.evolve(**known)
-        return options.retry_policy
 
     def _retry(self, retry: errors.Retry, delivery: Delivery) -> Ending:
         cause = retry.exc if isinstance(retry.exc, BaseException) else retry

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from ignitetasks import _state, log, signals
+from ignitetasks.app import tasklog
 from ignitetasks.app.log import TaskFormatter
 from ignitetasks.utils.log import TASK_LOGGER, mlevel
 
@@ -91,22 +92,26 @@ def child_ended() -> None:
     signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
 
 
-def set_up_logging(app: Any, level: str, json: bool | None, stream: TextIO | None) -> None:
+def set_up_logging(app: Any, level: str | None, json: bool | None, stream: TextIO | None) -> None:
     """Set up the log of a worker or a beat, unless ``setup_logging`` has receivers, which then do it.
 
     Args:
         app: The application.
-        level: Lowest level that is logged.
+        level: Lowest level that is logged; None for that of the settings, and where these say nothing for info, with
+            warning for what is told of each task.
         json: True for JSON lines, False for text, None to decide by the terminal.
         stream: Where to; None for standard error.
     """
+    chosen = level or app.settings.log_level
+    level = chosen or "info"
     conf = getattr(app, "conf", None)
     layout, task_layout, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
     news = {"loglevel": mlevel(level), "logfile": None, "format": layout, "colorize": color}
     if signals.setup_logging.receivers:
         signals.setup_logging.send(sender=None, **news)
         return
-    handler = log.configure(json=json, level=level, stream=stream)
+    handler = log.configure(json=json, level=level, stream=stream, values=app.settings.log_values)
+    tasklog.set_level(logging.NOTSET if chosen else logging.WARNING)
     if layout:
         handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
     root = logging.getLogger()

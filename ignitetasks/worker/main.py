@@ -138,7 +138,7 @@ def run_worker(
     prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
-    loglevel: str = "info",
+    loglevel: str | None = None,
     log_json: bool | None = None,
     log_stream: TextIO | None = None,
 ) -> int:
@@ -160,7 +160,7 @@ def run_worker(
         prefetch_multiplier: See `make_plan`.
         autoscale: See `make_plan`.
         events: See `make_plan`.
-        loglevel: Lowest level that is logged.
+        loglevel: Lowest level that is logged; None for that of the settings.
         log_json: True for JSON lines, False for text, None to decide by the terminal.
         log_stream: Where to log; None for standard error.
 

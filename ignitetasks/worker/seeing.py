@@ -7,6 +7,7 @@ from typing import Any
 
 from ignitetasks import continuing, envelope, message
 from ignitetasks.context import Request
+from ignitetasks.message import TaskOptions
 from ignitetasks.serializers import Codecs
 from ignitetasks.worker.model import (
     ATTEMPT,
@@ -88,6 +89,23 @@ def request_of(
         owner=task,
         **continuing.ties_of(getattr(task, "app", None), delivery[ID], canvas),
     )
+
+
+def options_of(task: RunnableTask, delivery: Delivery) -> TaskOptions:
+    """Return a task's options with what the call says otherwise.
+
+    Args:
+        task: The task.
+        delivery: As it came from the node.
+
+    Returns:
+        The options.
+    """
+    if not delivery[OPTIONS]:
+        return task.options
+    overrides = message.decode_call_options(delivery[OPTIONS])[1]
+    known = {name: value for name, value in overrides.items() if name in TaskOptions.__dataclass_fields__}
+    return task.options.evolve(**known) if known else task.options
 
 
 def _moment(milliseconds: int) -> datetime | None:

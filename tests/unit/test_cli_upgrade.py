@@ -9,7 +9,9 @@ import logging
 import pytest
 
 from ignitetasks import log
+from ignitetasks.app import tasklog
 from ignitetasks.cli.main import main
+from ignitetasks.context import Request
 from ignitetasks.migration.upgrade import rename_settings
 
 OLD = """# settings of a shop
@@ -70,8 +72,8 @@ def logged(request, tmp_path):
     before = list(root.handlers), root.level, root.propagate
     log.configure(json=request.param, level="info", stream=stream)
     task, worker = log.get_logger("task"), log.get_logger("worker")
-    task.error("task failed", task="shop.pay", task_id="id-1", error="ValueError", place="/a b/c.py:3")
-    task.error("task failed", task="shop.pay", task_id="id-2", error="KeyError", place="/c.py:4")
+    for number, error in enumerate([ValueError("no"), KeyError("gone")]):
+        tasklog.failed(Request(id=f"id-{number}", task="shop.pay"), error, ())
     worker.info("worker became ready", worker="w1")
     worker.warning("child died", reason="exit", seq=3, child_pid=1, detail="signal SIGKILL")
     try:
@@ -95,10 +97,10 @@ def test_a_log_is_counted(logged, capsys):
 
 def test_lines_of_a_log_are_picked_out(logged, capsys):
     main(["logtool", "errors", logged])
-    assert capsys.readouterr().out.count("task failed") == 2
+    assert capsys.readouterr().out.count("Task shop.pay[id-") == 2
     main(["logtool", "traces", logged])
     text = capsys.readouterr().out
-    assert "the hook's own fault" in text and "task failed" not in text
+    assert "the hook's own fault" in text and "unexpected" not in text
     main(["logtool", "debug", logged])
     text = capsys.readouterr().out
     assert "worker became ready" in text and "child died" in text and "failed" not in text

@@ -124,7 +124,8 @@ def test_predicates(app, error, state):
     def refuse():
         raise error
 
-    assert app.task(refuse).apply().state == state
+    result = app.task(refuse).apply(throw=True)
+    assert (result.state, result.get(), result.maybe_throw(), result.result) == (state, None, error, error)
 
 
 def test_throw(app):

@@ -14,6 +14,8 @@ from worker_app import PlainApp, make_app
 from ignitetasks import errors, frames
 from ignitetasks.context import current_request
 from ignitetasks.failure import Failure
+from ignitetasks.log import FIELD
+from ignitetasks.logformat import Formatter
 from ignitetasks.message import (
     BODY_REF,
     IGNORE_RESULT,
@@ -409,17 +411,12 @@ def test_the_log_tells_the_way_to_an_error_and_no_values(bench, caplog):
         inner(secret)
 
     run = bench.define(outer)
-    caplog.set_level("ERROR", "ignitetasks.task")
+    caplog.set_level("ERROR", "ignitetasks")
     run("s3cret")
-    (line,) = caplog.messages
+    (record,) = caplog.records
+    line = Formatter(FIELD, as_json=False, colors=False, values=False).format(record)
     way = r"via='test_worker_execute\.py:\d+ outer > test_worker_execute\.py:\d+ inner'"
-    assert re.search(way, line) and "error='ValueError'" in line and "s3cret" not in line
-
-
-def test_debug_tells_of_each_run(tmp_path, caplog):
-    caplog.set_level("DEBUG", "ignitetasks.task")
-    Bench(make_app(tmp_path)).run("add", 2, 3)
-    assert [line.partition(" task=")[0] for line in caplog.messages] == ["task started", "task succeeded"]
+    assert re.search(way, line) and "error=ValueError" in line and "s3cret" not in line
 
 
 def test_the_request_shows_its_arguments_as_text(bench):

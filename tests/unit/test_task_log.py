@@ -1,0 +1,170 @@
+"""What the log says of each task: Celery's words, with the facts as keys, and values only where they may be seen."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from ignitetasks import IgniteTasks, Ignore, Reject, log
+from ignitetasks.app import tasklog
+from ignitetasks.contrib.testing.worker import start_worker
+from ignitetasks.worker import lifecycle
+
+LIMIT = 30.0
+
+
+@pytest.fixture
+def app():
+    app = IgniteTasks("logging", transport="memory", set_as_current=False)
+
+    @app.task(name="add")
+    def add(x, y):
+        return x + y
+
+    @app.task(name="fail", throws=(KeyError,))
+    def fail(word):
+        raise KeyError(word) if word == "known" else ValueError(word)
+
+    @app.task(name="again", bind=True, max_retries=1)
+    def again(self):
+        if not self.request.retries:
+            raise self.retry(exc=OSError("busy"), countdown=0)
+
+    @app.task(name="by_itself", bind=True, autoretry_for=(OSError,), default_retry_delay=0, max_retries=1)
+    def by_itself(self):
+        if not self.request.retries:
+            raise OSError("busy")
+
+    @app.task(name="refuse")
+    def refuse(how):
+        raise Reject("50% no") if how == "reject" else Ignore()
+
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def own_logger():
+    """Whatever sets up logging for a program is taken back."""
+    root = logging.getLogger(log.ROOT)
+    before = root.level, list(root.handlers), root.propagate
+    everybody = logging.getLogger()
+    others = everybody.level, list(everybody.handlers)
+    yield root
+    root.level, root.handlers[:], root.propagate = before
+    root.setLevel(before[0])
+    everybody.setLevel(others[0])
+    everybody.handlers[:] = others[1]
+    tasklog.set_level(logging.NOTSET)
+
+
+def said(caplog, task_id):
+    return [
+        (record.name.removeprefix("ignitetasks."), record.levelname, record.getMessage().replace(task_id, "ID"))
+        for record in caplog.records
+        if f"[{task_id}]" in record.getMessage()
+    ]
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "asyncio"])
+def test_each_run_is_told_of(app, caplog, pool):
+    caplog.set_level(logging.INFO)
+    with start_worker(app, pool=pool):
+        calls = {
+            "add": app.tasks["add"].delay(2, 2),
+            "fail": app.tasks["fail"].delay("boom"),
+            "known": app.tasks["fail"].delay("known"),
+            "again": app.tasks["again"].delay(),
+            "by_itself": app.tasks["by_itself"].delay(),
+            "ignore": app.tasks["refuse"].delay("ignore"),
+            "reject": app.tasks["refuse"].delay("reject"),
+        }
+        for sent in calls.values():
+            sent.get(timeout=LIMIT, propagate=False)
+    told = {name: said(caplog, sent.id) for name, sent in calls.items()}
+    received = ("worker.strategy", "INFO")
+    assert told["add"][0] == (*received, "Task add[ID] received")
+    name, level, text = told["add"][1]
+    assert (name, level) == ("app.trace", "INFO") and text.startswith("Task add[ID] succeeded in 0.")
+    assert text.endswith("s: 4") and len(told["add"]) == 2
+    assert told["fail"][1:] == [("app.trace", "ERROR", "Task fail[ID] raised unexpected: ValueError('boom')")]
+    assert told["known"][1:] == [("app.trace", "INFO", "Task fail[ID] raised expected: KeyError('known')")]
+    assert told["again"][1] == ("app.trace", "INFO", "Task again[ID] retry: Retry in 0s: OSError('busy')")
+    assert told["by_itself"][1] == ("app.trace", "INFO", "Task by_itself[ID] retry: Retry in 0s: OSError('busy')")
+    assert [one[2].partition(" in ")[0] for one in told["again"][2:]] == [
+        "Task again[ID] received",
+        "Task again[ID] succeeded",
+    ]
+    assert told["ignore"][1:] == [("app.trace", "INFO", "Task refuse[ID] ignored")]
+    assert told["reject"][1][:2] == ("app.trace", "WARNING") and "rejected: Reject(" in told["reject"][1][2]
+    (failure,) = [one for one in caplog.records if "raised unexpected" in one.getMessage()]
+    assert failure.exc_info and failure.exc_info[0] is ValueError
+    assert failure.data["id"] == calls["fail"].id and failure.data["exc"] == "ValueError('boom')"
+
+
+def test_a_level_may_change_while_the_worker_runs(app, caplog):
+    with start_worker(app):
+        caplog.set_level(logging.WARNING)
+        quiet = app.tasks["add"].delay(1, 1)
+        quiet.get(timeout=LIMIT)
+        caplog.set_level(logging.INFO, "ignitetasks.app.trace")
+        heard = app.tasks["add"].delay(1, 1)
+        heard.get(timeout=LIMIT)
+    assert said(caplog, quiet.id) == []
+    assert [one[0] for one in said(caplog, heard.id)] == ["app.trace"]
+
+
+def test_eager_runs_are_told_of_too(app, caplog):
+    caplog.set_level(logging.INFO)
+    done = app.tasks["add"].apply((1, 2))
+    lost = app.tasks["fail"].apply(("boom",))
+    assert [one[2].partition(" in ")[0] for one in said(caplog, done.id)] == ["Task add[ID] succeeded"]
+    assert [one[2] for one in said(caplog, lost.id)] == ["Task fail[ID] raised unexpected: ValueError('boom')"]
+
+
+def test_a_shadow_is_the_name_that_is_shown(app, caplog):
+    caplog.set_level(logging.INFO)
+    with start_worker(app):
+        sent = app.tasks["add"].apply_async((1, 2), shadow="sum")
+        sent.get(timeout=LIMIT)
+    assert said(caplog, sent.id)[0][2] == "Task sum[ID] received"
+
+
+@pytest.mark.parametrize(("values", "shown"), [(False, False), (True, True), (None, False)])
+def test_values_are_in_a_file_only_where_that_is_wanted(app, own_logger, values, shown):
+    stream = io.StringIO()
+    log.configure(json=True, level="info", stream=stream, values=values)
+    done = app.tasks["add"].apply((40, 2))
+    app.tasks["fail"].apply(("s3cret",))
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["task"], first["task_id"], first["logger"]) == ("add", done.id, "ignitetasks.app.trace")
+    assert first["runtime"] < LIMIT and first["event"].startswith(f"Task add[{done.id}] succeeded in ")
+    assert first["event"].endswith("s: 42" if shown else "s")
+    assert second["error"] == "ValueError" and second["place"] and "raised unexpected: ValueError" in second["event"]
+    assert ("s3cret" in stream.getvalue()) is shown and ("exception" in second) is shown
+
+
+@pytest.mark.parametrize(
+    ("level", "configured", "talks"),
+    [(None, None, False), ("info", None, True), (None, "info", True), ("warning", None, False)],
+)
+def test_a_worker_tells_of_runs_when_it_is_asked_to(app, own_logger, level, configured, talks):
+    app.configure(log_level=configured)
+    stream = io.StringIO()
+    lifecycle.set_up_logging(app, level, True, stream)
+    assert tasklog.heard() is talks
+    app.tasks["add"].apply((1, 1))
+    app.tasks["fail"].apply(("boom",))
+    assert ("succeeded" in stream.getvalue()) is talks and "raised unexpected" in stream.getvalue()
+
+
+def test_a_layout_of_ones_own_has_all_words(app, own_logger):
+    app.conf.worker_log_format = "%(levelname)s %(message)s"
+    stream = io.StringIO()
+    lifecycle.set_up_logging(app, "info", None, stream)
+    done = app.tasks["add"].apply((1, 1))
+    assert stream.getvalue().startswith(f"INFO Task add[{done.id}] succeeded in ")
+    assert stream.getvalue().endswith("s: 2\n")
