@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ignitetasks import envelope, frames, log, states
+from ignitetasks import context, envelope, frames, log, states
+from ignitetasks.canvas.asking import ask, own_ways
 from ignitetasks.canvas.compiling import Compiler, Line, PutBlob
 from ignitetasks.canvas.flow import Builder
 from ignitetasks.canvas.launching import name_links, split
 from ignitetasks.canvas.naming import name_flow
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import maybe_signature
-from ignitetasks.canvas.steps import Call, Fan, Flow, calls_of, close
+from ignitetasks.canvas.steps import Call, Fan, Flow, calls_of, close, put_in_front
 from ignitetasks.context import Request
 from ignitetasks.errors import ChordError, ConfigurationError
 from ignitetasks.failure import Failure, safe_text
@@ -78,6 +79,7 @@ class Continuing:
         self._compiler = Compiler(app, put_blob, task.root_id, task.id)
         self._ends: list[End] = []
         self._grow: list[tuple[str, int]] = []
+        self._request: Request | None = None
 
     def header(self) -> list[Any] | None:
         """Returns the results of the tasks it waited for, or None where it waited for none.
@@ -92,10 +94,11 @@ class Continuing:
 
     def succeeded(self, value: Any, request: Request | None = None) -> Spawn | None:
         """Says what follows a result."""
-        canvas = self._task.canvas
+        canvas, self._request = self._task.canvas, request
         line, place = self._rest()
         if place < len(line):
-            self._compiler.start(line, place, (value,), canvas.get("J"), self._task.id)
+            args = self._ask([line.step(index) for index in range(place, min(place + 2, len(line)))], (value,))
+            self._compiler.start(line, place, args, canvas.get("J"), self._task.id)
         for link in canvas.get("l", ()):
             self._follow(link, (value,))
         if request is not None:
@@ -105,6 +108,7 @@ class Continuing:
 
     def failed(self, state: int, payload: bytes | None, error_type: str | None, request: Request) -> Spawn | None:
         """Says what follows any other end: errbacks, and the same end for what will never run."""
+        self._request = request
         if state in _TOLD and self._task.canvas.get("e"):
             self._call_errbacks(payload, request)
         line, place = self._rest()
@@ -125,6 +129,7 @@ class Continuing:
             call.errbacks = [*call.errbacks, *canvas.get("e", ())]
             call.nesting = canvas.get("n", 0) + 1
         self._name(flow)
+        self._ask(flow)
         line, place = self._rest()
         whole: Flow = [*flow, *(line.step(index) for index in range(place, len(line)))]
         self._compiler.start(self._line(whole), 0, (), canvas.get("J"), task.parent_id)
@@ -144,10 +149,24 @@ class Continuing:
         name_flow(flow, place)
         name_links(flow, self._app, place)
 
+    def _ask(self, flow: Flow, args: Sequence[Any] = ()) -> Sequence[Any]:
+        """Asks tasks that are sent their own way what is sent; returns arguments that are still to be put in front."""
+        if not own_ways(flow, self._app):
+            return args
+        put_in_front(flow, args, {})
+        token = context.enter(self._request)
+        try:
+            ask(flow, self._app, self._task.root_id, self._task.id)
+        finally:
+            context.leave(token)
+        name_links(flow, self._app, locator(self._task.id))
+        return ()
+
     def _follow(self, sig: Any, args: Sequence[Any]) -> None:
         flow = Builder().build(sig, place="link")
         if flow:
             self._name(flow)
+            args = self._ask(flow, args)
             self._compiler.start(self._line(flow), 0, args, None, self._task.id)
 
     def _add_members(self, sigs: Sequence[Any]) -> None:
@@ -159,6 +178,7 @@ class Continuing:
             for call in calls_of(flow):
                 call.chosen = False
             self._name(flow)
+            self._ask(flow)
             self._compiler.start(self._line(flow), 0, (), join, self._task.id)
         if sigs and join is not None:
             self._grow.append((join, len(sigs)))

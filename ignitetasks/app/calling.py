@@ -15,7 +15,7 @@ from ignitetasks.app.arity import Arity, as_call
 from ignitetasks.app.attributes import Attributes
 from ignitetasks.app.composing import Composing, is_tied
 from ignitetasks.bulk import Call, send_bulk
-from ignitetasks.canvas import Signature, launching
+from ignitetasks.canvas import Signature, asking, launching
 from ignitetasks.errors import ArgumentError, InvalidOption, RequestError
 from ignitetasks.ids import Key
 from ignitetasks.options import Plan
@@ -160,6 +160,9 @@ class Calls(Attributes, Composing[P, R]):
         }  # fmt: skip
         call = {name: value for name, value in call.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
+        part_of_canvas: AsyncResult[R] | None = asking.answered(self, args, kwargs, call)
+        if part_of_canvas is not None:
+            return part_of_canvas
         app = self.app
         if app.eager:
             self._check(args, kwargs)
@@ -167,7 +170,9 @@ class Calls(Attributes, Composing[P, R]):
         if not call and app.plain:
             return self._send(self._plan or self._default_plan(), args, kwargs)
         if is_tied(call):
-            tied: AsyncResult[R] = launching.launch(self.signature(list(args), kwargs, call), app, (), {}, {})
+            tied: AsyncResult[R] = launching.launch(
+                self.signature(list(args), kwargs, call), app, (), {}, {}, asked=True
+            )
             return tied
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ignitetasks.canvas import launching
+from ignitetasks.canvas import launching, streaming
 from ignitetasks.canvas.chains import distinct
 from ignitetasks.canvas.flow import Builder
 from ignitetasks.canvas.groups import group
+from ignitetasks.canvas.members import Members, listed
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, as_list, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
@@ -17,20 +19,20 @@ from ignitetasks.errors import RequestError
 
 
 def _header(tasks: Any, app: Sender | None) -> Any:
-    """Returns a header as it is kept: a list of calls, or one that is still to be generated."""
+    """Returns a header as it is kept: a group, or calls in a list or still to be generated."""
     if isinstance(tasks, Mapping):
         tasks = maybe_signature(tasks, app=app)
     if isinstance(tasks, group):
         return tasks
     if isinstance(tasks, Signature):
         return tasks.kwargs["tasks"] if tasks.subtask_type == "chain" else [tasks]
-    return [_call(one, app) for one in tasks or ()]
+    return listed(() if tasks is None else tasks, partial(_call, app=app))
 
 
 def _call(one: Any, app: Sender | None) -> Any:
     """Returns the signature of what stands in a header; a task stands for a call without arguments of its own."""
     known = isinstance(one, Mapping) or not hasattr(one, "name")
-    return maybe_signature(one, app=app) if known else Signature(one, app=app)
+    return maybe_signature(one, app=app, clone=True) if known else Signature(one, app=app)
 
 
 @Signature.register_type()
@@ -76,9 +78,12 @@ class chord(Signature[Any]):
     def from_dict(cls, d: Mapping[str, Any], app: Sender | None = None) -> Any:
         """Makes a chord of its map."""
         inner = d["kwargs"]
-        made = cls(
-            inner.get("header"), inner.get("body"), args=d.get("args") or (), kwargs=inner.get("kwargs"), app=app
-        )
+        header = inner.get("header")
+        made = cls((), inner.get("body"), args=d.get("args") or (), kwargs=inner.get("kwargs"), app=app)
+        if isinstance(header, Mapping):
+            made.kwargs["header"] = _header(header, app)
+        else:
+            made.kwargs["header"] = listed(() if header is None else header, partial(maybe_signature, app=app))
         made["options"], made["immutable"] = d.get("options") or {}, bool(d.get("immutable"))
         return made
 
@@ -108,7 +113,7 @@ class chord(Signature[Any]):
             target = self._with_body(maybe_signature(body, app=self._app))
         if target.body is None:
             raise RequestError("a chord needs a body: chord(header, body), or chord(header)(body)")
-        return launching.launch(target, target.app, args or (), given, options)
+        return streaming.launch(target, target.app, args or (), given, options)
 
     def _with_body(self, body: Any) -> Any:
         made = Signature.from_dict({**self, "kwargs": {**self.kwargs, "body": body}}, app=self._app)
@@ -147,7 +152,7 @@ class chord(Signature[Any]):
         if isinstance(header, group):
             copy.kwargs["header"] = header.clone()
         else:
-            copy.kwargs["header"] = [maybe_signature(one, clone=True) for one in header]
+            copy.kwargs["header"] = listed(header, partial(maybe_signature, clone=True))
         return copy
 
     def _make_distinct(self) -> None:
@@ -207,6 +212,12 @@ class chord(Signature[Any]):
         fan = Builder().build(group(self.tasks))
         return sum(len(step.members) for step in fan if not hasattr(step, "task")) if fan else len(list(calls_of(fan)))
 
+    def items(self) -> Any:
+        """Returns its keys and values; who asks for them, such as an encoder, gets all its calls."""
+        if isinstance(self.kwargs["header"], Members):
+            self.kwargs["header"] = list(self.kwargs["header"])
+        return super().items()
+
     def _own_app(self) -> Any:
         if self._app is not None:
             return self._app
@@ -218,8 +229,8 @@ class chord(Signature[Any]):
 
     def __repr__(self) -> str:
         if self.body is None:
-            return f"<chord without body: {list(self.tasks)!r}>"
-        return f"%{self.body!r}({list(self.tasks)!r})"
+            return f"<chord without body: {self.tasks!r}>"
+        return f"%{self.body!r}({self.tasks!r})"
 
 
 _chord = chord

@@ -106,6 +106,11 @@ def _whole(call: Call, args: Sequence[Any]) -> Sequence[Any]:
     return (*args, *call.args) if args and not call.immutable else call.args
 
 
+def _is_withheld(flow: Flow) -> bool:
+    first = flow[0]
+    return isinstance(first, Call) and first.withheld
+
+
 class Compiler:
     """Collects the groups of one submit.
 
@@ -123,7 +128,7 @@ class Compiler:
     def __init__(
         self, app: Sender, put_blob: PutBlob, root_id: str | None = None, parent_id: str | None = None
     ) -> None:
-        self._app = app
+        self.app = app
         self._put_blob = put_blob
         self.root_id = root_id
         self.parent_id = parent_id
@@ -136,14 +141,14 @@ class Compiler:
     @property
     def codecs(self) -> Codecs:
         """The process's encodings."""
-        return self._app.client.codecs
+        return self.app.client.codecs
 
     def plan(self, call: Call) -> tuple[Plan, dict[str, Any]]:
         """Returns how a call is sent, and its stamps."""
-        if not call.options and self._app.plain:
+        if not call.options and self.app.plain:
             known = self._plans.get(call.task)
             if known is None:
-                known = self._plans[call.task] = self._app.plan(call.task, self._task_options(call.task), {})
+                known = self._plans[call.task] = self.app.plan(call.task, self._task_options(call.task), {})
             return known, {}
         options = dict(call.options)
         if options.get("idempotency_key") is not None:
@@ -154,10 +159,10 @@ class Compiler:
         names = options.pop("stamped_headers", None) or ()
         stamps = {name: options.pop(name) for name in names if name in options}
         chosen = self._task_options(call.task)
-        return self._app.plan(call.task, chosen, options, call.args, call.kwargs), stamps
+        return self.app.plan(call.task, chosen, options, call.args, call.kwargs), stamps
 
     def _task_options(self, name: str) -> TaskOptions:
-        task = self._app.tasks.get(name)
+        task = self.app.tasks.get(name)
         found: TaskOptions = task.options if task is not None else _PLAIN_OPTIONS
         return found
 
@@ -185,16 +190,40 @@ class Compiler:
         if index + 1 == len(line):
             self._fan(step, args, None, parent)
             return
-        body = line.step(index + 1)
-        assert isinstance(body, Call)  # noqa: S101  # what follows a fan is a call
-        header = [member[-1].id for member in step.members]
         # First what waits, then whom it waits for: a count is never told of before it is known.
-        self.call(body, line, index + 2, (), join, header[-1] if header else parent, header)
+        body = self.body(line, index, join, parent)
         self._fan(step, args, body.id, parent)
+
+    def body(self, line: Line, index: int, join: str | None, parent: str | None) -> Call:
+        """Adds the call that waits for a group, and returns it.
+
+        Args:
+            line: The flow.
+            index: Which step the group is.
+            join: The task that waits for the flow's end.
+            parent: The task before the group.
+        """
+        fan, body = line.step(index), line.step(index + 1)
+        assert isinstance(fan, Fan) and isinstance(body, Call)  # noqa: S101  # what follows a fan is a call
+        header = [member[-1].id for member in fan.members if not _is_withheld(member)]
+        self.call(body, line, index + 2, (), join, header[-1] if header else parent, header)
+        return body
+
+    def members(self, fan: Fan, join: str | None, parent: str | None) -> None:
+        """Adds what the members of a group start with.
+
+        Args:
+            fan: The group.
+            join: The task that waits for them.
+            parent: The task before it.
+        """
+        self._fan(fan, (), join, parent)
 
     def _fan(self, fan: Fan, args: Sequence[Any], join: str | None, parent: str | None) -> None:
         for member in fan.members:
             call = member[0]
+            if _is_withheld(member):
+                continue
             if len(member) == 1 and isinstance(call, Call):
                 if self._is_plain(call):
                     self._plain_member(call, args, join, parent)
@@ -210,7 +239,7 @@ class Compiler:
     def _is_plain(self, call: Call) -> bool:
         """Tells whether a member of a group differs from the others only by its id and its arguments."""
         special = call.options or call.links or call.errbacks or call.chosen or call.nesting
-        return self._app.plain and not special and not self._announces
+        return self.app.plain and not special and not self._announces
 
     def _plain_member(self, call: Call, args: Sequence[Any], join: str | None, parent: str | None) -> None:
         # Members that follow one another have ids that do, so that one number says the place of each.
@@ -251,6 +280,8 @@ class Compiler:
             parent: The task before it.
             waits_for: The tasks whose results it takes, or None where it waits for none.
         """
+        if call.withheld:
+            return
         plan, stamps = self.plan(call)
         canvas = line.carry(following, self._put_blob)
         ends = following >= len(line)
@@ -301,7 +332,7 @@ class Compiler:
         return encode(self.codecs, task, plan, args, kwargs)
 
     def _add(self, template: Template, call: Call, body: Data) -> None:
-        settings = self._app.settings
+        settings = self.app.settings
         mark = None
         if call.chosen:
             mark = fingerprint(call.task, body)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from ignitetasks.canvas import launching
+from ignitetasks.canvas import streaming
 from ignitetasks.canvas.chains import distinct
+from ignitetasks.canvas.members import Members, is_one, listed
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
@@ -19,7 +21,8 @@ class group(Signature[Any]):
     """Calls side by side; its handle is a `GroupResult`, its result the list of theirs.
 
     Args:
-        *tasks: The calls, or one iterable of them, which may be a generator.
+        *tasks: The calls, or one iterable of them. An iterator is read when the group is looked at or sent; calls
+            that take their time to be generated are sent meanwhile.
         **options: Options of every call.
     """
 
@@ -33,13 +36,13 @@ class group(Signature[Any]):
                 given = given.tasks
             elif isinstance(given, Mapping):
                 given = [maybe_signature(given, clone=True)]
-        members = [maybe_signature(one) for one in given]
+        members = listed(given, maybe_signature)
         super().__init__("ignitetasks.group", (), {"tasks": members}, options, subtask_type="group", app=app)
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any], app: Sender | None = None) -> Any:
         """Makes a group of its map."""
-        made = cls((maybe_signature(one, app=app) for one in d["kwargs"]["tasks"]), app=app)
+        made = cls(listed(d["kwargs"]["tasks"], partial(maybe_signature, app=app)), app=app)
         made["options"] = d.get("options") or {}
         made["args"], made["immutable"] = tuple(d.get("args") or ()), bool(d.get("immutable"))
         return made
@@ -47,7 +50,7 @@ class group(Signature[Any]):
     @staticmethod
     def unroll(sig: Any) -> Any:
         """Returns the only member of a group of one, else what it is given."""
-        if isinstance(sig, group) and len(sig.tasks) == 1:
+        if isinstance(sig, group) and is_one(sig.tasks):
             return maybe_signature(sig.tasks[0])
         return sig
 
@@ -66,7 +69,7 @@ class group(Signature[Any]):
         for name in ("link", "link_error"):
             if options.get(name) is not None:
                 raise TypeError(f"Cannot add {name} to a group: use a chord, or add it to the calls")
-        sent = launching.launch(self, self.app, args or (), kwargs or {}, options)
+        sent = streaming.launch(self, self.app, args or (), kwargs or {}, options)
         # A group whose only member ends in a group is that group.
         return sent[0] if len(sent) == 1 and isinstance(sent[0], GroupResult) else sent
 
@@ -90,7 +93,7 @@ class group(Signature[Any]):
     def clone(self, *args: Any, **kwargs: Any) -> Any:
         """Returns a copy, its calls copied too."""
         copy = super().clone(*args, **kwargs)
-        copy.kwargs["tasks"] = [maybe_signature(one, clone=True) for one in self.tasks]
+        copy.kwargs["tasks"] = listed(self.tasks, partial(maybe_signature, clone=True))
         return copy
 
     def _make_distinct(self) -> None:
@@ -122,7 +125,7 @@ class group(Signature[Any]):
     def __or__(self, other: Any) -> Any:
         if not isinstance(other, Signature):
             return NotImplemented
-        if isinstance(other, group) and not other.tasks:
+        if isinstance(other, group) and isinstance(other.tasks, (list, tuple)) and not other.tasks:
             return self
         return Signature.TYPES["chord"](self, other, app=self._app)
 
@@ -138,6 +141,12 @@ class group(Signature[Any]):
             visitor.on_group_end(self, **headers)
         return self
 
+    def items(self) -> Any:
+        """Returns its keys and values; who asks for them, such as an encoder, gets all its calls."""
+        if isinstance(self.tasks, Members):
+            self.tasks = list(self.tasks)
+        return super().items()
+
     def _own_app(self) -> Any:
         tasks = self.tasks
         if self._app is not None or not tasks:
@@ -145,4 +154,6 @@ class group(Signature[Any]):
         return tasks[0]._own_app() if isinstance(tasks[0], Signature) else None
 
     def __repr__(self) -> str:
-        return f"group({list(self.tasks)!r})" if self.tasks else "group(<empty>)"
+        tasks = self.tasks
+        unread = isinstance(tasks, Members) and not tasks.complete
+        return f"group({tasks!r})" if unread or tasks else "group(<empty>)"

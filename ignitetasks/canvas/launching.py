@@ -10,6 +10,7 @@ from typing import Any
 
 from ignitetasks import context, metrics
 from ignitetasks.bulk import CHUNK_BYTES, CHUNK_GROUPS, CHUNK_ITEMS
+from ignitetasks.canvas.asking import ask
 from ignitetasks.canvas.compiling import Compiler, Line
 from ignitetasks.canvas.flow import Builder
 from ignitetasks.canvas.naming import handle_of, keep_ids, name_flow
@@ -114,7 +115,14 @@ def freeze_as(sig: Any, app: Sender, task_id: str) -> Any:
     return handle_of(flow, app)
 
 
-def launch(sig: Any, app: Sender, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+def launch(
+    sig: Any,
+    app: Sender,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    asked: bool = False,
+) -> Any:
     """Sends a canvas; when it returns, all that starts it is durable.
 
     Args:
@@ -123,32 +131,46 @@ def launch(sig: Any, app: Sender, args: Sequence[Any], kwargs: Mapping[str, Any]
         args: Put in front of the arguments of its first calls.
         kwargs: Added to theirs.
         options: Options of this sending.
+        asked: True where it is one call, whose task has been asked already.
 
     Returns:
         The handle of its end.
     """
-    given = {name: value for name, value in options.items() if value is not None}
     if app.eager:
         with allow_join_result():
-            return sig.apply(args, kwargs, **given)
+            return sig.apply(args, kwargs, **_given(options))
+    given, root, parent = tied_to_task(sig, options)
+    flow = Builder().build(sig, given)
+    if args or kwargs:
+        put_in_front(flow, args, kwargs)
+    return note_sent(send(flow, app, root, parent, asked))
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def tied_to_task(sig: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, str | None]:
+    """Returns the options of a sending, the first task of the workflow it belongs to, and the task that sends it."""
+    given = _given(options)
     request = context.current_request()
     for name in ("root_id", "parent_id"):
         if sig["options"].get(name):
             given.setdefault(name, sig["options"][name])
     given.setdefault("root_id", request.root_id or request.id if request is not None else None)
     given.setdefault("parent_id", request.id if request is not None else None)
-    root, parent = given.pop("root_id"), given.pop("parent_id")
-    flow = Builder().build(sig, given)
-    if args or kwargs:
-        put_in_front(flow, args, kwargs)
-    sent = send(flow, app, root, parent)
-    if request is not None and sent is not None:
+    return given, given.pop("root_id"), given.pop("parent_id")
+
+
+def note_sent(sent: Any) -> Any:
+    """Notes what was sent as children of the running task, if there is one; returns it."""
+    if sent is not None and context.current_request() is not None:
         for one in sent.results if isinstance(sent, GroupResult) else (sent,):
             note_child(one)
     return sent
 
 
-def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = None) -> Any:
+def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = None, asked: bool = False) -> Any:
     """Sends a flow and returns the handle of its end.
 
     Args:
@@ -156,28 +178,26 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
         app: Who sends.
         root: First task of the workflow it belongs to; None where it is one.
         parent: The task that sends it.
+        asked: True where the task of its first call has been asked already.
     """
     place = place_of(flow, app)
     name_flow(flow, place)
-    name_links(flow, app, place)
-    handle = handle_of(flow, app)
-    if first_call(flow) is None:
+    handle, head = handle_of(flow, app), first_call(flow)
+    if head is None:
         return handle
-    _check(flow, app)
-    transport = app.client.transport
     first = flow[0]
-    compiler = Compiler(
-        app,
-        lambda name, data: transport.put_blob(name, data, _BLOB_TTL_MS),
-        root or (first.id if isinstance(first, Call) or len(flow) > 1 else None),
-        parent,
-    )
-    if compiler.root_id is not None and not isinstance(first, Call):
-        head = first_call(flow)
-        compiler.root_id = root or (head.id if head is not None else None)
+    if isinstance(first, Call) or len(flow) > 1:
+        root = root or head.id
+    if not asked:
+        ask(flow, app, root, parent)
+    name_links(flow, app, place)
+    check(flow, app)
+    compiler = compiler_for(app, root, parent)
     serializer = compiler.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
     line = Line(app.client.codecs, flow, serializer=serializer)
     compiler.start(line, parent=parent)
+    if not compiler.groups:
+        return handle
     last = flow[-1]
     submitted = {item[0] for group in compiler.groups for item in group.items}
     if isinstance(last, Call) and last.id not in submitted:
@@ -189,7 +209,19 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
     return handle
 
 
-def _check(flow: Flow, app: Sender) -> None:
+def compiler_for(app: Sender, root: str | None, parent: str | None) -> Compiler:
+    """Returns a compiler for one submit of a client."""
+    transport = app.client.transport
+    return Compiler(app, lambda name, data: transport.put_blob(name, data, _BLOB_TTL_MS), root, parent)
+
+
+def submit(compiler: Compiler) -> None:
+    """Submits what a compiler has collected of a canvas whose handle comes later, and tells of it."""
+    _submit(compiler.app, compiler.groups, None, set(), None)
+    compiler.app.published(compiler.published)
+
+
+def check(flow: Flow, app: Sender) -> None:
     """Checks the arguments of those calls whose arguments are all known."""
     step = flow[0]
     if isinstance(step, Call):
@@ -198,7 +230,7 @@ def _check(flow: Flow, app: Sender) -> None:
             task._check(step.args, step.kwargs)
         return
     for member in step.members:
-        _check(member, app)
+        check(member, app)
 
 
 def _refuse_used_steps(flow: Flow, app: Sender, submitted: set[str]) -> None:

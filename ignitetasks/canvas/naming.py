@@ -26,22 +26,33 @@ def name_flow(flow: Flow, place: int) -> None:
         if not step.id:
             step.id = new_ids_near(1, place)[0]
         if isinstance(step, Fan):
-            after = flow[index + 1] if index + 1 < len(flow) else None
-            if isinstance(after, Call):
-                after.id = after.id or new_ids_near(1, place)[0]
-                _name_joined(step, locator(after.id))
-            else:
-                _name_members(step, place)
+            name_fan(step, flow[index + 1] if index + 1 < len(flow) else None, place)
 
 
-def _name_members(fan: Fan, place: int) -> None:
+def name_fan(fan: Fan, after: Any, place: int, start: int = 0) -> None:
+    """Gives ids to the members of a group.
+
+    Args:
+        fan: Changed in place.
+        after: What follows it, or None.
+        place: Locator of the ids.
+        start: The place of its first member in the whole group.
+    """
+    if isinstance(after, Call):
+        after.id = after.id or new_ids_near(1, place)[0]
+        _name_joined(fan, locator(after.id), start)
+    else:
+        _name_members(fan, place, start)
+
+
+def _name_members(fan: Fan, place: int, start: int) -> None:
     single = [
         member[0] for member in fan.members if len(member) == 1 and isinstance(member[0], Call) and not member[0].id
     ]
     # One stretch of counted ids: the node keeps such a stretch in one row, and a list of them is short.
     for call, task_id in zip(single, new_ids_near(len(single), place) if single else (), strict=True):
         call.id = task_id
-    for index, member in enumerate(fan.members):
+    for index, member in enumerate(fan.members, start):
         if len(member) == 1 and isinstance(member[0], Call):
             call = member[0]
             call.group_id, call.group_index = call.group_id or fan.id, index
@@ -54,9 +65,9 @@ def _name_members(fan: Fan, place: int) -> None:
             last.group_index = index
 
 
-def _name_joined(fan: Fan, place: int) -> None:
+def _name_joined(fan: Fan, place: int, start: int) -> None:
     """Names the members of a group that a task waits for; who has an id of another home gets a relay here."""
-    _name_members(fan, place)
+    _name_members(fan, place, start)
     for member in fan.members:
         if locator(member[-1].id) != place:
             member.append(Call(GATHER, id=new_ids_near(1, place)[0]))

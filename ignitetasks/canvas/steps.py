@@ -35,12 +35,13 @@ class Call:
         group_index: Its place in the group, or None.
         nesting: How many replacements led to it.
         promised: True when its id is known to the node already, which waits for its call.
+        withheld: True when its task was asked and has not sent it.
         source: The map it was made of, where `Builder` made it.
     """
 
     __slots__ = (
         "args", "chosen", "errbacks", "group_id", "group_index", "id", "immutable", "kwargs", "links", "nesting",
-        "options", "promised", "source", "task",
+        "options", "promised", "source", "task", "withheld",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class Call:
         self.group_index: int | None = None
         self.nesting = 0
         self.promised = False
+        self.withheld = False
         self.source = source
 
     def pack(self) -> list[Any]:

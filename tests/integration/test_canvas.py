@@ -7,14 +7,16 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support.canvas_tasks import add_tasks
 from support.expressions import canvas_of, expressions, value_of
+from support.polling import until
 
 from ignitetasks import IgniteTasks
-from ignitetasks.canvas import chain, chord, group
+from ignitetasks.canvas import chain, chord, group, streaming
 from ignitetasks.errors import ChordError, TaskRevokedError, WorkerLostError
 from ignitetasks.result import AsyncResult, GroupResult
 
@@ -29,6 +31,11 @@ def t(node):
     @app.task(name="pid")
     def pid(*args):
         return os.getpid()
+
+    @app.task(name="touch")
+    def touch(path):
+        Path(path).touch()
+        return 1
 
     @app.task(name="dies", max_deliveries=1)
     def dies(*args):
@@ -53,6 +60,22 @@ def test_words(t):
     assert run(group([t.add.s(1, 1), t.add.s(2, 2)]) | group([t.tsum.s(), t.tsum.s()]) | t.tsum.s()) == 12
     assert run(t.identity.map([1, 2])) == [1, 2] and run(t.add.starmap([(1, 2)])) == [3]
     assert run(t.add.chunks([(1, 1), (2, 2), (3, 3)], 2)) == [[2, 4], [6]]
+
+
+@pytest.mark.parametrize("body", [True, False])
+def test_calls_run_while_others_are_generated(t, tmp_path, monkeypatch, body):
+    t, app = t
+    monkeypatch.setattr(streaming, "_PAUSE_S", -1.0)
+    touch = app.tasks["touch"]
+
+    def calls():
+        yield touch.s(str(tmp_path / "first"))
+        yield touch.s(str(tmp_path / "second"))
+        until((tmp_path / "first").exists, timeout=LIMIT)
+        yield touch.s(str(tmp_path / "third"))
+
+    canvas = chord(calls(), t.tsum.s()) if body else group(calls())
+    assert canvas.apply_async().get(timeout=LIMIT) == (3 if body else [1, 1, 1])
 
 
 def test_replacing_and_adding(t):
