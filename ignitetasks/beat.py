@@ -20,6 +20,7 @@ from typing import Any
 
 from ignitetasks import log, periodic, signals
 from ignitetasks.agenda import Agenda
+from ignitetasks.beatkeeper import FIRST_PAUSE, Keeper
 from ignitetasks.errors import IdempotencyConflict, IgniteTasksError, RequestError, ScheduleError
 from ignitetasks.periodic import LazyCall, ScheduleEntry
 from ignitetasks.ticks import BeatApp, queue_of, run_now, send, wall_clock
@@ -386,19 +387,25 @@ class Service:
 
 
 class EmbeddedService:
-    """A beat in a process of a worker's own, which ends with the worker: ``worker -B``.
+    """A beat in a process of its own: ends with its worker, is started again when it dies (``worker -B``).
 
     Args:
         app: The application.
         prepare: Called in the new process first, e.g. to configure its log.
         max_interval: As for `Service`.
+        first_pause: Seconds before the first restart of a beat that has died; each further one waits longer.
     """
 
     def __init__(
-        self, app: BeatApp, prepare: Callable[[], Any] = lambda: None, max_interval: float | None = None
+        self,
+        app: BeatApp,
+        prepare: Callable[[], Any] = lambda: None,
+        max_interval: float | None = None,
+        first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._service = Service(app, max_interval)
         self._prepare = prepare
+        self._first_pause = first_pause
         # Forked, so that an application that was made in a script need not be found again.
         self._process = multiprocessing.get_context("fork").Process(target=self._run, name="beat", daemon=True)
 
@@ -409,8 +416,11 @@ class EmbeddedService:
     def _run(self) -> None:
         # Ctrl-C goes to all processes of a terminal; the worker says when it is over.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: self._service.stop())
         self._prepare()
+        Keeper(self._work, self._first_pause).run()
+
+    def _work(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self._service.stop())
         self._service.start(embedded_process=True)
 
     def stop(self) -> None:

@@ -22,8 +22,9 @@ before_task_publish = Signal(
 )
 after_task_publish = Signal(name="after_task_publish", providing_args={"body", "exchange", "routing_key", "headers"})
 
+# In the worker's parent process, before a task begins.
+task_received = Signal(name="task_received", providing_args={"request"})
 # In the process that runs it.
-task_received = Signal(name="task_received", providing_args={"request"}, group=running)
 task_prerun = Signal(name="task_prerun", providing_args={"task_id", "task", "args", "kwargs"}, group=running)
 task_postrun = Signal(
     name="task_postrun",

@@ -104,8 +104,6 @@ class Watch:
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
         if not self._eager:
             tasklog.received(request)
-            if signals.task_received.receivers:
-                signals.task_received.send(sender=request.hostname, request=request)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
         began = monotonic()

@@ -82,6 +82,7 @@ class Signal:
         self._replay = replay
         self._last: tuple[Any, dict[str, Any]] | None = None
         self._lock = threading.RLock()
+        self._watchers: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"<Signal: {self.name} providing_args={sorted(self.providing_args)!r}>"
@@ -148,6 +149,20 @@ class Signal:
             self._replace(kept)
         return found
 
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has a function called after each change of the receivers, in the thread that makes it.
+
+        Args:
+            changed: The function.
+        """
+        with self._lock:
+            self._watchers = [*self._watchers, changed]
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Takes back what `watch` asked for; harmless when repeated."""
+        with self._lock:
+            self._watchers = [one for one in self._watchers if one != changed]
+
     def has_listeners(self, sender: Any = None) -> bool:
         """Tells whether anybody would hear of news of a sender."""
         return bool(self.receivers) and bool(self._receivers_of(sender))
@@ -196,3 +211,5 @@ class Signal:
         if self._group is not None:
             self._group.receivers += len(receivers) - len(self.receivers)
         self.receivers = receivers
+        for changed in self._watchers:
+            changed()

@@ -134,6 +134,7 @@ class AsyncRunner(Runner):
             NotConnected: The node went away while a large value was fetched or stored.
         """
         delivery = run.delivery
+        self.announce(delivery)
         flags = delivery[FLAGS]
         if flags & message.CONTINUES:
             one = continued.Continued(self, delivery)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ignitetasks import frames
 from ignitetasks.app import tasklog
 from ignitetasks.events import local
+from ignitetasks.worker.announcing import Herald
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import max_rss_kib
 from ignitetasks.worker.model import Delivery
@@ -44,6 +45,7 @@ class ChildPort:
         max_tasks: Executions after which the child is replaced; 0 for no limit.
         max_memory_kib: Resident size after which it is replaced; 0 for no limit.
         changes: What remote control has changed before this child; see `ChildBase.told`.
+        herald: Tells of each task that is taken up, while that is wanted; None for nobody.
     """
 
     index: int
@@ -53,6 +55,7 @@ class ChildPort:
     max_tasks: int = 0
     max_memory_kib: int = 0
     changes: Mapping[str, Any] = field(default_factory=dict)
+    herald: Herald | None = None
 
 
 def flush_streams() -> None:
@@ -157,6 +160,8 @@ class ChildBase:
             # A change that was made before these were sent holds for them.
             self.hear()
         self.executor.talks = tasklog.heard()
+        herald = self.port.herald
+        self.executor.announce = herald.tell if herald is not None and herald.wanted else None
         if self._overrides is not None:
             self._overrides.apply(deliveries)
         if self._events is not None:

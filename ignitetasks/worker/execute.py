@@ -89,6 +89,8 @@ class Executor:
         self.events: Any = None
         #: Whether the log tells of every run. Looked up for each batch of deliveries: a level may change at any time.
         self.talks = tasklog.heard()
+        #: Tells of each delivery before it is run; None while nobody wants to hear of it. See announcing.py.
+        self.announce: Callable[[Delivery], None] | None = None
 
     def use_runners(self, kind: type[Runner]) -> None:
         """Run tasks with another kind of runner from now on.
@@ -199,6 +201,7 @@ class Runner:
             NotConnected: The node went away while a large value was fetched or stored.
             WorkerShutdown: The worker stops at once.
         """
+        self.announce(delivery)
         flags = delivery[FLAGS]
         if flags & message.CONTINUES:
             return continued.run(self, delivery)
@@ -214,6 +217,12 @@ class Runner:
             tasklog.failed(self.request(delivery, [], {}), error, ())
             return failed(error)
         return self.execute(delivery, args, kwargs)
+
+    def announce(self, delivery: Delivery) -> None:
+        """Tell who wants to hear of it that a delivery is about to be run."""
+        announce = self._executor.announce
+        if announce is not None and not self._quiet:
+            announce(delivery)
 
     def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
         """Decode the positional and keyword arguments of a delivery."""
@@ -418,20 +427,6 @@ class Runner:
 
     def _now_ms(self) -> int:
         return int(self._executor.clock() * 1000)
-
-
-def execute(delivery: Delivery, executor: Executor) -> Ending | None:
-    """Run one delivery of any task.
-
-    Args:
-        delivery: As it came from the node.
-        executor: The child's executor.
-
-    Returns:
-        How it ended; None when this process has no such task and the delivery has to go back.
-    """
-    runner = executor.runner(delivery)
-    return None if runner is None else runner.run(delivery)
 
 
 def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:

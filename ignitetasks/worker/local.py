@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Any, Final
 
 from ignitetasks.errors import IgniteTasksError, NodeError
+from ignitetasks.utils.processes import die_with_parent
 from ignitetasks.worker.base import flush_streams
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan, make_worker
 from ignitetasks.worker.model import PREFORK, SOLO, WorkerApp, WorkerPlan
-from ignitetasks.worker.pools import die_with_parent
 
 _READY: Final = b"R"
 _POLL_SECONDS: Final = 0.01

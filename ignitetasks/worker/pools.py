@@ -7,7 +7,6 @@ watch or restart children (see supervisor.py).
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -22,6 +21,7 @@ from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
 from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
+from ignitetasks.utils.processes import EXIT_FAILED, die_with_parent
 from ignitetasks.worker import lifecycle
 from ignitetasks.worker.aio import AsyncioChild
 from ignitetasks.worker.asyncrunner import AsyncRunner
@@ -32,25 +32,9 @@ from ignitetasks.worker.limits import SignalLimit, ThreadLimit, TimeLimit
 from ignitetasks.worker.model import ASYNCIO, SOLO, THREADS, ExecutorSettings, NodeAddress, WorkerApp, WorkerPlan
 from ignitetasks.worker.threads import ThreadedChild
 
-#: Exit codes of a child, for the supervisor: the node closed the lane; the child could not start or its loop failed.
+#: Exit code of a child, for the supervisor: the node closed the lane (`EXIT_FAILED`: it or its loop failed).
 EXIT_LANE_LOST: Final = 75
-EXIT_FAILED: Final = 70
-
-_PR_SET_PDEATHSIG: Final = 1
 _logger = log.get_logger("worker")
-
-
-def die_with_parent(parent: int, signum: int = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when the parent dies.
-
-    Args:
-        parent: The process that must still be the parent.
-        signum: What to send.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-    # It may have died before the request: then nobody would send anything any more.
-    if os.getppid() != parent:
-        os._exit(EXIT_FAILED)
 
 
 def make_executor(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, limit: TimeLimit) -> Executor:

@@ -31,6 +31,8 @@ _COUNT: Final = struct.Struct("=I")  # slots in use
 _COUNT_AT: Final = 16
 #: A byte that changes with every message on the control pipes: cheaper to look at than a pipe.
 TOLD_AT: Final = 20
+#: A byte that says whether anybody in the supervisor's process wants to hear of each task that is taken up.
+LISTENED_AT: Final = 21
 _STATE_AT: Final = 24
 _COUNTS_AT: Final = 32
 
@@ -113,6 +115,14 @@ class Slots:
     def tell(self) -> None:
         """Change the byte that says that children have been told something; called after it was written."""
         self.memory[TOLD_AT] = (self.memory[TOLD_AT] + 1) % 256
+
+    def listen(self, wanted: bool) -> None:
+        """Say whether children have to tell of each task they take up.
+
+        Args:
+            wanted: Whether anybody wants to hear of it.
+        """
+        self.memory[LISTENED_AT] = wanted
 
     def offset(self, index: int) -> int:
         """Return where a child's slot begins.

@@ -19,6 +19,7 @@ from typing import Any, Final
 from ignitetasks import frames, jvm, log
 from ignitetasks.errors import IgniteTasksError, NotConnected
 from ignitetasks.worker import lifecycle, node, pools
+from ignitetasks.worker.announcing import LocalHerald
 from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
@@ -176,7 +177,13 @@ class SoloWorker(Controlled):
             self._plan,
             address,
             epoch,
-            ChildPort(0, self._slots, control=self._control, changes=self._remote.changes()),
+            ChildPort(
+                0,
+                self._slots,
+                control=self._control,
+                changes=self._remote.changes(),
+                herald=LocalHerald(self),
+            ),
         )
         self._drained.wait(_FAREWELL_SECONDS)
 

@@ -21,6 +21,7 @@ from ignitetasks import frames, jvm, log, signals
 from ignitetasks.errors import IgniteTasksError, OperationalError
 from ignitetasks.worker import autoscale, base, killing, lifecycle, node, pools
 from ignitetasks.worker import children as family
+from ignitetasks.worker.announcing import Announcements
 from ignitetasks.worker.children import Children
 from ignitetasks.worker.metrics_endpoint import Endpoint
 from ignitetasks.worker.model import NodeAddress, WorkerApp, WorkerPlan
@@ -72,6 +73,7 @@ class Supervisor(Controlled):
         self._children = Children(self.slots, self._selector, self._fork)
         scaler = autoscale.load(getattr(getattr(app, "conf", None), "worker_autoscaler", None))
         self._remote = PoolRemote(app, plan, self.slots, self, self._children, scaler)
+        self._announcements = Announcements(self, self.slots, self._selector)
         self._notify = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._connection: frames.LaneConnection | None = None
         self._address: NodeAddress | None = None
@@ -273,6 +275,7 @@ class Supervisor(Controlled):
         if address is None:
             raise RuntimeError("children are only started on a connection")
         signals.worker_before_create_process.send(sender=self)
+        herald = self._announcements.open(index)
         port = base.ChildPort(
             index=index,
             slots=self.slots,
@@ -281,6 +284,7 @@ class Supervisor(Controlled):
             max_tasks=plan.max_tasks_per_child,
             max_memory_kib=plan.max_memory_per_child_kib,
             changes=self._remote.changes(),
+            herald=herald,
         )
 
         def clean() -> None:
@@ -289,7 +293,10 @@ class Supervisor(Controlled):
             if self._endpoint is not None:
                 self._endpoint.close_in_child()
 
-        return pools.fork_child(lambda: pools.run_loop(self._app, plan, address, epoch, port), os.getpid(), clean)
+        try:
+            return pools.fork_child(lambda: pools.run_loop(self._app, plan, address, epoch, port), os.getpid(), clean)
+        finally:
+            herald.close()
 
     def _forget_in_child(self) -> None:
         """Close, in a child, what is the supervisor's; the worker lane above all, whose end means our death."""
@@ -298,6 +305,7 @@ class Supervisor(Controlled):
             self._connection.close()
         self._signals.close()
         self._children.forget_in_child()
+        self._announcements.forget_in_child()
         self._find_node.forget_in_child()
 
     def _bury(self) -> None:
@@ -391,6 +399,7 @@ class Supervisor(Controlled):
             self._connection.finish()
             self._connection = None
         self._find_node.stop()
+        self._announcements.close()
         self._selector.close()
         self._signals.restore()
         self._signals.close()

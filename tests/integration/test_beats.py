@@ -12,7 +12,7 @@ from datetime import datetime
 import flow_app as flow
 import pytest
 from support import until
-from support.processes import children_of, is_alive
+from support.processes import children_of, is_alive, kill_pid
 
 HERE = os.path.dirname(__file__)
 PATIENCE = 60
@@ -112,4 +112,20 @@ def test_a_worker_with_a_beat_of_its_own(flow_on_node, workers, log, label):
     pids = [pid for pid in children_of(worker.pid) if is_alive(pid)]
     worker.kill()
     until(lambda: not any(is_alive(pid) for pid in pids), "the beat to end with its worker")
+    flow_on_node.schedule.remove(label)
+
+
+def test_the_beat_of_a_worker_is_started_again_when_it_dies(flow_on_node, workers, log, label):
+    flow_on_node.schedule.add(label, flow.tick, 0.5, args=(label,), options={"queue": "ticks"})
+    worker = workers(module="flow_app", queues=["ticks"], concurrency=1, options=["-B"])
+    until(lambda: len(ticks(log, label)) >= 2, "ticks")
+    (keeper,) = [pid for pid in children_of(worker.pid) if children_of(pid)]
+    (beat,) = children_of(keeper)
+    kill_pid(beat)
+    until(lambda: children_of(keeper) not in ([], [beat]), "another beat")
+    before = len(ticks(log, label))
+    until(lambda: len(ticks(log, label)) >= before + 2, "its ticks")
+    assert "beat died" in worker.text()
+    assert worker.stop() == 0
+    assert not is_alive(keeper)
     flow_on_node.schedule.remove(label)

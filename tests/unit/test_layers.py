@@ -36,7 +36,7 @@ LAYERS = [
     ["bulk", "asending", "canvas"],
     ["backends", "events", "continuing", "ticks"],
     ["app"],
-    ["registry", "worker", "caches", "beat", "bootsteps", "concurrency"],
+    ["registry", "worker", "caches", "beatkeeper", "beat", "bootsteps", "concurrency"],
     ["control", "apps"],
     ["contrib"],
     ["cli", "bin"],

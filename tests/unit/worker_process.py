@@ -16,9 +16,9 @@ from worker_app import make_app
 
 from ignitetasks import errors, frames
 from ignitetasks.message import decode_result
+from ignitetasks.utils.processes import die_with_parent
 from ignitetasks.worker.main import make_plan
 from ignitetasks.worker.node import NodeFinder
-from ignitetasks.worker.pools import die_with_parent
 from ignitetasks.worker.solo import SoloWorker
 from ignitetasks.worker.supervisor import Supervisor
 
