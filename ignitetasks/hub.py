@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ignitetasks import log, metrics, states
 from ignitetasks.errors import NotConnected, UnknownSession
-from ignitetasks.message import EXPIRED_STATE, PROGRESS_STATE, Completion, PollAnswer, Session
+from ignitetasks.message import EXPIRED_STATE, PROGRESS_STATE, Ahead, Completion, PollAnswer, Session
 from ignitetasks.transport.base import Transport
 from ignitetasks.waiters import Waiter as Waiter
 
@@ -81,6 +81,7 @@ class ResultHub:
         self._elsewhere: set[str] = set()
         self._followers: dict[Waiter, None] = {}
         self._leading = False
+        self._waited = False
         self._epoch: Epoch | None = None
         self._ack = 0
         self._batches: deque[list[str]] = deque()
@@ -104,6 +105,14 @@ class ResultHub:
             self._adopt(session)
             epoch = self._epoch
         return epoch if epoch is not None and epoch.session is session else None
+
+    def ahead(self) -> Ahead | None:
+        """Returns the poll to send along with a submit; None unless the submit before was waited for."""
+        epoch = self._epoch
+        if not self._waited or self._leading or epoch is None:
+            return None
+        self._waited = False
+        return Ahead(epoch.session.number, self._ack)
 
     def is_current(self, epoch: Epoch) -> bool:
         """Tells whether `register` with this token needs no question to the node."""
@@ -185,6 +194,7 @@ class ResultHub:
                 self._unfollow(waiter)
                 return False
             if self._take_lead(waiter):
+                self._waited = True
                 try:
                     self._turn(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
                 finally:

@@ -212,6 +212,18 @@ class Session(NamedTuple):
         return cls(number=int(answer["session"]), **known)
 
 
+class Ahead(NamedTuple):
+    """A poll that goes along with a submit, since its result will be waited for at once.
+
+    Attributes:
+        session: Number of the session.
+        ack: ``seq`` of the last answer that was processed.
+    """
+
+    session: int
+    ack: int
+
+
 class SubmitAnswer(NamedTuple):
     """What became of a submit.
 

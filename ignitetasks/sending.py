@@ -125,7 +125,8 @@ def send_one(
     client = source.client
     task_id, checked = chosen or choose_id(client, plan, args, kwargs)
     template, item = prepare(client, with_ancestry(plan.template), task_id, body, checked)
-    answer = client.transport.submit((Group(template, (item,)),), 0, None if plan.retry else 0.0)
+    ahead = None if template.flags & IGNORE_RESULT else client.hub.ahead()
+    answer = client.transport.submit((Group(template, (item,)),), 0, None if plan.retry else 0.0, ahead)
     return handle_of(source, plan, Prepared(template, item), answer.session, answer.exceptions)
 
 

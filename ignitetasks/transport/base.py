@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.message import Ahead, BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
 
 
@@ -54,7 +54,9 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def submit(self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         """Makes records durable; when it returns, they are.
 
         Repeating a submit with the same ids and ``attempt`` > 0 is always safe: it makes one record per id.
@@ -63,6 +65,8 @@ class Transport(ABC):
             groups: What to submit, in order. One call carries at most a few thousand items and 4 MiB.
             attempt: 0, or how often this very submit was tried before.
             timeout: Seconds for all tries together; None means the usual deadline, 0 one try only.
+            ahead: A poll that may be sent along, to spare the way for the `poll` that will follow; what it was
+                told is the answer of that one.
         """
 
     @abstractmethod

@@ -1,28 +1,24 @@
 """The transport over Py4J: one text line out, one text line back, each carrying a framed, checksummed payload.
 
-The only file that knows py4j. Of py4j it uses the pool and the connection, with everything replaced that repeats
-calls, logs what is sent, or accepts half an answer. It never repeats a call by itself: `retrying` does.
-Measured: about 15 us of Python per small call.
+It never repeats a call by itself: `retrying` does. Measured: about 15 us of Python per small call.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-import socket
 import threading
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from py4j.java_gateway import GatewayClient, GatewayConnection, GatewayParameters
-
 from ignitetasks import metrics, wire
 from ignitetasks.config import Settings
 from ignitetasks.errors import (
-    AuthenticationError,
     ConnectionCut,
     GatewayError,
     IgniteTasksError,
@@ -31,122 +27,35 @@ from ignitetasks.errors import (
     from_wire,
 )
 from ignitetasks.jvm import Connection, ensure_running
-from ignitetasks.message import BlobRef, Completion, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.message import Ahead, BlobRef, Completion, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.lane import BlobLane
+from ignitetasks.transport.sockets import GatewaySocket, Pace, Pool
 
 CLIENT_VERSION = "0.1.0"
-MAX_LINE_BYTES = 12 * 1024 * 1024
-_CONNECT_SECONDS = 5.0
-_READ_BUFFER = 1 << 16
 # The node answers a long poll when its time is over; the socket waits a little longer for that answer.
 _POLL_GRACE_SECONDS = 10.0
+# A poll behind a submit: as long as the node lets any wait, and an answer that fits a socket nobody reads.
+_STANDING_SECONDS = 30
+_STANDING_ITEMS = 8
 
 _HEADS: dict[str, bytes] = {}
-
-
-class _Connection(GatewayConnection):  # type: ignore[misc]
-    """One authenticated socket; belongs to one thread at a time."""
-
-    def __init__(self, parameters: GatewayParameters) -> None:
-        self.stream: Any = None
-        super().__init__(parameters)
-        # py4j shuts the socket down when this object is collected; in a forked child that would end the parent's.
-        self.wr = None
-
-    def start(self) -> None:
-        """Connects and authenticates; quiet, unlike py4j's, because the caller decides what is worth a log line."""
-        try:
-            self.socket.settimeout(_CONNECT_SECONDS)
-            self.socket.connect((self.address, self.port))
-            self._tune()
-            self.stream = self.socket.makefile("rb", _READ_BUFFER)
-            self.is_connected = True
-            answer = self.exchange(b"A\n" + self.gateway_parameters.auth_token.encode() + b"\n", _CONNECT_SECONDS)
-        except (OSError, ConnectionCut) as error:
-            self.close(reset=True)
-            # Nothing but the token was sent, so whatever the caller wants is surely not done.
-            raise NotConnected(f"the gateway at {self.address}:{self.port} cannot be reached: {error}") from error
-        if answer != b"!yv\n":
-            self.close(reset=True)
-            raise AuthenticationError(
-                f"the gateway at {self.address}:{self.port} refused the token; "
-                "is the connection file that of another node?"
-            )
-
-    def _tune(self) -> None:
-        # Without TCP_NODELAY, answers of tens of KB meet delayed acknowledgements: 40 ms stalls.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-            if hasattr(socket, name):
-                self.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-    def exchange(self, line: bytes, timeout: float) -> bytes:
-        """Sends one line and returns the whole line that comes back.
-
-        Raises:
-            ConnectionCut: No whole line came in time.
-        """
-        try:
-            if self.socket.gettimeout() != timeout:
-                self.socket.settimeout(timeout)
-            self.socket.sendall(line)
-            answer: bytes = self.stream.readline(MAX_LINE_BYTES)
-        except TimeoutError as error:
-            raise ConnectionCut(f"the gateway did not answer within {timeout:g} seconds") from error
-        except (OSError, ValueError) as error:
-            raise ConnectionCut(f"the connection to the gateway broke: {error}") from error
-        if answer[-1:] != b"\n":
-            # py4j would take this for an answer: it only strips the last character.
-            raise ConnectionCut("the gateway closed the connection in the middle of its answer")
-        return answer
-
-
-class _Client(GatewayClient):  # type: ignore[misc]
-    """py4j's pool of connections, without its repeating and its logging."""
-
-    closed = False
-
-    def _create_connection(self) -> _Connection:
-        connection = _Connection(self.gateway_parameters)
-        connection.start()
-        return connection
-
-    def _should_retry(self, retry: bool, connection: object, pne: object = None) -> bool:
-        return False
-
-    def exchange(self, line: bytes, timeout: float) -> bytes:
-        """Sends one line over a free connection and returns the answer line."""
-        try:
-            connection: _Connection = self.deque.pop()
-        except IndexError:
-            connection = self._create_connection()
-        try:
-            answer = connection.exchange(line, timeout)
-        except BaseException:
-            # Also for KeyboardInterrupt: the answer may still come, and would be the next caller's.
-            connection.close(reset=True)
-            raise
-        self.deque.append(connection)
-        if self.closed:
-            # By another thread, while this call was under way; looked at after the append, so that one of the two
-            # meets the connection in the pool.
-            self.close()
-        return answer
-
-    def close(self) -> None:
-        """Closes the free connections, and each busy one at the end of its call."""
-        self.closed = True
-        super().close()
 
 
 class _Link(NamedTuple):
     """The node a transport talks to."""
 
-    client: _Client
+    pool: Pool
     node: Connection
+
+
+class _Standing(NamedTuple):
+    """A poll that was sent behind a submit, and whose answer is still to come over the same socket."""
+
+    link: _Link
+    socket: GatewaySocket
+    poll: Ahead
 
 
 class GatewayTransport(Transport):
@@ -176,6 +85,9 @@ class GatewayTransport(Transport):
     def _renew(self) -> None:
         """Starts from nothing, in a new process as in a new object."""
         self._lock = threading.RLock()
+        # At most one, but for a moment: the node ends the older of two.
+        self._standing: deque[_Standing] = deque()
+        self._pace = Pace()
         self._link: _Link | None = None
         self._session: tuple[Connection, Session] | None = None
         self._pid = os.getpid()
@@ -192,8 +104,7 @@ class GatewayTransport(Transport):
         with self._lock:
             if self._link is None:
                 node = self._connect(self._settings)
-                parameters = GatewayParameters(address=node.host, port=node.port, auth_token=node.token)
-                self._link = _Link(_Client(gateway_parameters=parameters), node)
+                self._link = _Link(Pool(node.host, node.port, node.token), node)
             return self._link
 
     def _drop(self, link: _Link) -> None:
@@ -201,23 +112,29 @@ class GatewayTransport(Transport):
         with self._lock:
             if self._link is link:
                 self._link = None
-        link.client.close()
+        link.pool.close()
+        with contextlib.suppress(IndexError):
+            self._standing.pop().socket.close(reset=True)
 
-    def _call(self, op: str, request: Any, timeout: float) -> Any:
-        payload = wire.pack(request)
-        if len(payload) > wire.MAX_FRAME_BYTES:
-            raise PayloadTooLarge(f"{op}: {len(payload)} bytes are more than one call carries; send fewer at a time")
-        head = _HEADS.get(op)
-        if head is None:
-            head = _HEADS[op] = b"c\nt\n" + op.encode("ascii") + b"\nj"
-        line = b"".join((head, b2a_base64(wire.encode_frame(payload), newline=False), b"\ne\n"))
+    def _call(self, op: str, request: Any, timeout: float, ahead: Ahead | None = None) -> Any:
+        line = _line(op, request)
+        if ahead is not None:
+            line += _line("poll", (ahead.session, ahead.ack, _STANDING_SECONDS * 1000, _STANDING_ITEMS))
         link = self._current()
         start = perf_counter()
         try:
-            status, answer = _open(link.client.exchange(line, timeout))
+            back, socket = link.pool.begin(line, timeout)
+            if ahead is None:
+                link.pool.give_back(socket)
+            else:
+                self._standing.append(_Standing(link, socket, ahead))
+            status, answer = _open(back)
         except (NotConnected, ConnectionCut):
             self._drop(link)
             raise
+        return self._value(op, status, answer, start)
+
+    def _value(self, op: str, status: int, answer: memoryview, start: float) -> Any:
         observe = self._timers.get(op)
         if observe is None:
             observe = self._timers[op] = metrics.call_seconds.labels(op).observe
@@ -244,17 +161,58 @@ class GatewayTransport(Transport):
             self._session = (node, session)
             return session
 
-    def submit(self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         """See `Transport.submit`."""
         session = self.session()
-        created, exceptions = self._call("submit", (session.number, attempt, groups), timeout or self._timeout)
+        if ahead is not None and (ahead.session != session.number or self._standing):
+            ahead = None
+        created, exceptions = self._call("submit", (session.number, attempt, groups), timeout or self._timeout, ahead)
         return SubmitAnswer(created, exceptions, session)
 
     def poll(self, session: int, ack: int, timeout: float, limit: int) -> PollAnswer:
         """See `Transport.poll`."""
-        request = (session, ack, int(timeout * 1000), limit)
-        seq, dropped, completions = self._call("poll", request, timeout + _POLL_GRACE_SECONDS)
+        standing = self._take_standing(Ahead(session, ack))
+        if standing is None:
+            request = (session, ack, int(timeout * 1000), limit)
+            value = self._call("poll", request, timeout + _POLL_GRACE_SECONDS)
+        else:
+            value = self._hear(standing, timeout)
+            if value is None:
+                return PollAnswer(ack, False, [])
+        seq, dropped, completions = value
         return PollAnswer(seq, dropped, [Completion(*one) for one in completions])
+
+    def _take_standing(self, poll: Ahead) -> _Standing | None:
+        """Returns the poll that stands already, if it is the one that is wanted."""
+        while self._standing:
+            try:
+                standing = self._standing.pop()
+            except IndexError:
+                break
+            if standing.link is self._link and standing.poll == poll:
+                return standing
+            standing.socket.close(reset=True)
+        return None
+
+    def _hear(self, standing: _Standing, timeout: float) -> Any:
+        """Waits for the answer of a poll that stands already; None if none came in time, and it stands on."""
+        start = perf_counter()
+        socket = standing.socket
+        try:
+            if not socket.wait(timeout, self._pace):
+                self._standing.append(standing)
+                return None
+            status, answer = _open(socket.read(_POLL_GRACE_SECONDS))
+        except BaseException as error:
+            # What the answer said was not confirmed, so the next poll is told it again.
+            socket.close(reset=True)
+            if isinstance(error, ConnectionCut):
+                self._drop(standing.link)
+            raise
+        standing.link.pool.give_back(socket)
+        return self._value("poll", status, answer, start)
 
     def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
         """See `Transport.watch`."""
@@ -292,6 +250,16 @@ class GatewayTransport(Transport):
     def _lane_target(self) -> tuple[str, str]:
         node = self._current().node
         return node.lane, node.token
+
+
+def _line(op: str, request: Any) -> bytes:
+    payload = wire.pack(request)
+    if len(payload) > wire.MAX_FRAME_BYTES:
+        raise PayloadTooLarge(f"{op}: {len(payload)} bytes are more than one call carries; send fewer at a time")
+    head = _HEADS.get(op)
+    if head is None:
+        head = _HEADS[op] = b"c\nt\n" + op.encode("ascii") + b"\nj"
+    return b"".join((head, b2a_base64(wire.encode_frame(payload), newline=False), b"\ne\n"))
 
 
 def _open(answer: bytes) -> tuple[int, memoryview]:

@@ -21,7 +21,7 @@ from ignitetasks.errors import (
     OutcomeUnknown,
     UnknownSession,
 )
-from ignitetasks.message import BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.message import Ahead, BlobRef, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.serializers import Data
 from ignitetasks.transport.base import LaneAddress, Transport
 
@@ -78,13 +78,15 @@ class RetryingTransport(Transport):
         """See `Transport.session`; a second hello is harmless, so it is repeated."""
         return self._run("hello", None, lambda _attempt, _timeout: self._inner.session(renew))
 
-    def submit(self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         """See `Transport.submit`; raises `OutcomeUnknown` when the deadline passed after something was sent."""
 
         def send(number: int, seconds: float) -> SubmitAnswer:
             used = self._inner.session().number
             try:
-                return self._inner.submit(groups, attempt + number, seconds)
+                return self._inner.submit(groups, attempt + number, seconds, None if number else ahead)
             except UnknownSession:
                 # The node was restarted. Its answer is sure: nothing was done by this try.
                 self._inner.session(used)

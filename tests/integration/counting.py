@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from ignitetasks.config import Settings
-from ignitetasks.message import BlobRef, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.message import Ahead, BlobRef, PollAnswer, Session, SubmitAnswer, WatchAnswer
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.gateway import GatewayTransport
 
@@ -21,9 +21,11 @@ class CountingTransport(Transport):
     def session(self, renew: int | None = None) -> Session:
         return self._inner.session(renew)
 
-    def submit(self, groups: Any, attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Any, attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         self.calls["submit"] += 1
-        return self._inner.submit(groups, attempt, timeout)
+        return self._inner.submit(groups, attempt, timeout, ahead)
 
     def poll(self, session: int, ack: int, timeout: float, limit: int) -> PollAnswer:
         self.calls["poll"] += 1

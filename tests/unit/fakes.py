@@ -18,6 +18,7 @@ from ignitetasks import frames, message, wire
 from ignitetasks.errors import ResultExpired, from_wire
 from ignitetasks.jvm import Connection
 from ignitetasks.message import (
+    Ahead,
     BlobRef,
     Completion,
     Group,
@@ -239,7 +240,9 @@ class FakeTransport(Transport):
                 self._session = Session.from_map(self._handle("hello", ["client", 1, "0", "h"]))
             return self._session
 
-    def submit(self, groups: Any, attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Any, attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         session = self.session()
         groups = [Group(*group) for group in groups]
         created, exceptions = self._handle("submit", (session.number, attempt, groups))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import logging
 import os
@@ -23,8 +24,9 @@ from ignitetasks.errors import (
     PayloadTooLarge,
     UnknownSession,
 )
-from ignitetasks.message import Group, Template
+from ignitetasks.message import Ahead, Group, PollAnswer, Template
 from ignitetasks.transport.gateway import GatewayTransport
+from ignitetasks.transport.sockets import Pace
 
 GROUP = Group(Template("t", "q"), [("id-1", b"m\x92\x90\x80", None)])
 
@@ -189,12 +191,154 @@ def test_child_of_a_fork_connects_anew_and_leaves_the_parent_s_sockets_alone(gat
 def test_interrupt_closes_the_connection(gateway, transport, monkeypatch):
     transport.session()
     link = transport._current()
-    connection = link.client.deque[0]
+    connection = link.pool.deque[0]
     monkeypatch.setattr(connection, "exchange", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         transport.call("ping")
     assert transport.call("ping") == []
     assert gateway.connections == 2
+
+
+def ids_of(answer):
+    return [one.id for one in answer.completions]
+
+
+def test_a_poll_sent_along_is_answered_over_the_same_connection(gateway, transport):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    assert transport.poll(number, 0, 0.0, 10) == PollAnswer(0, False, [])  # not yet: it stands on
+    gateway.node.complete("id-1", 5)
+    answer = transport.poll(number, 0, 5.0, 10)
+    assert ids_of(answer) == ["id-1"]
+    assert gateway.node.count("poll") == 1
+    assert transport.call("ping") == []
+    assert gateway.connections == 1
+
+
+def test_other_calls_meanwhile_take_another_connection(gateway, transport):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    for one in ("id-2", "id-3"):
+        # Only one can stand: these go without.
+        transport.submit([Group(Template("t", "q"), [(one, b"m", None)])], ahead=Ahead(number, 0))
+    assert gateway.connections == 2
+    assert gateway.node.count("poll") == 1
+    gateway.node.complete("id-2", 5)
+    assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["id-2"]
+
+
+def test_answer_and_letter_that_come_in_one_piece_are_told_apart(gateway, transport):
+    number = transport.session().number
+    frames = [wire.encode_frame(wire.pack(value)) for value in ([1, []], [4, False, [["x", 3, b"m\x01", 0]]])]
+    gateway.script = [b"".join(frame(one) for one in frames), "silent"]
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["x"]
+
+
+def test_a_long_answer_comes_in_pieces(gateway, transport):
+    transport.session()
+    long = frame(wire.encode_frame(wire.pack(["y" * 3_000_000])))
+    gateway.script = [long]
+    assert transport.call("ping") == ["y" * 3_000_000]
+
+
+@pytest.mark.parametrize(
+    ("session", "ack"), [(1, 0), (None, 3)], ids=["another session", "something was confirmed since"]
+)
+def test_a_poll_that_stands_is_dropped_when_another_is_wanted(gateway, transport, session, ack):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    gateway.node.complete("id-1", 5)
+    with contextlib.suppress(UnknownSession):
+        transport.poll(session or number, ack, 1.0, 10)
+    assert gateway.node.count("poll") == 2
+    assert transport.call("ping") == []
+
+
+def test_a_poll_for_a_session_that_was_replaced_is_not_sent(gateway, transport):
+    old = transport.session().number
+    transport.session(renew=old)
+    transport.submit([GROUP], ahead=Ahead(old, 0))
+    assert gateway.node.count("poll") == 0
+
+
+def test_a_node_that_dies_while_a_poll_stands_is_a_cut(gateway, transport):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    gateway.drop_connections()
+    with pytest.raises(ConnectionCut):
+        transport.poll(number, 0, 5.0, 10)
+    gateway.node.complete("id-1", 5)
+    assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["id-1"]
+
+
+def test_an_interrupt_while_a_poll_stands_loses_nothing(gateway, transport, monkeypatch):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    socket = transport._standing[0].socket
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            transport.poll(number, 0, 5.0, 10)
+    gateway.node.complete("id-1", 5)
+    assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["id-1"]
+
+
+def test_a_reset_and_a_fork_leave_the_standing_poll(gateway, transport):
+    number = transport.session().number
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            transport.call("ping")
+            transport.close()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    gateway.node.complete("id-1", 5)
+    assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["id-1"]
+    transport.submit([GROUP], ahead=Ahead(number, 1))
+    transport.reset()
+    assert not transport._standing
+    assert transport.call("ping") == []
+
+
+class TestPace:
+    """Looking for an answer, or being woken up."""
+
+    @pytest.fixture(autouse=True)
+    def _two_processors(self, monkeypatch):
+        monkeypatch.setattr(Pace, "_cpus", 2)
+
+    def test_an_answer_that_is_there_is_seen(self):
+        assert Pace().look(lambda _: True)
+
+    def test_looking_ends(self):
+        looks = []
+        assert not Pace().look(lambda _: looks.append(1))
+        assert looks
+
+    def test_after_slow_answers_nobody_looks_until_they_are_quick_again(self):
+        pace = Pace()
+        for _ in range(10):
+            pace.note(0.1)
+        assert not pace.look(lambda _: True)
+        for _ in range(10):
+            pace.note(0.0001)
+        assert pace.look(lambda _: True)
+
+    def test_one_thread_looks_at_a_time(self):
+        assert not Pace().look(lambda _: Pace().look(lambda _: True))
+
+    def test_on_a_single_processor_nobody_looks(self, monkeypatch):
+        monkeypatch.setattr(Pace, "_cpus", 1)
+        assert not Pace().look(lambda _: True)
+
+    def test_who_has_to_share_the_processor_stops_looking(self, monkeypatch):
+        looks = []
+        monkeypatch.setattr("ignitetasks.transport.sockets.perf_counter", iter([0.0, 0.0002]).__next__)
+        assert not Pace().look(lambda _: looks.append(1))
+        assert len(looks) == 1
 
 
 def test_neither_token_nor_payload_is_logged(gateway, transport, caplog):

@@ -12,7 +12,7 @@ from fakes import FakeTransport
 from ignitetasks import hub as hub_module
 from ignitetasks.errors import NotConnected
 from ignitetasks.hub import ResultHub, Waiter
-from ignitetasks.message import EXPIRED_STATE, Group, Template
+from ignitetasks.message import EXPIRED_STATE, Ahead, Group, Template
 
 
 class World:
@@ -321,3 +321,28 @@ def test_who_waits_hears_what_a_running_task_says(world):
     assert [one.payload for one in heard] == [b"half"]
     assert (got["talker"].payload, also["talker"].payload) == (b"end", b"end")
     assert world.hub.claim("nobody") is None
+
+
+def test_a_poll_goes_ahead_only_after_a_submit_that_was_waited_for(world):
+    epoch = world.submit("a")
+    assert world.hub.ahead() is None
+    waiter, _ = world.waiter(["a"], epoch)
+    world.node.complete("a")
+    assert world.hub.wait(waiter, 1)
+    assert world.hub.ahead() == Ahead(epoch.session.number, 1)
+    assert world.hub.ahead() is None  # as for somebody who sends many and waits then
+
+
+def test_no_poll_goes_ahead_while_another_thread_polls(world):
+    epoch = world.submit("a", "b")
+    waiter, _ = world.waiter(["a"], epoch)
+    world.node.complete("a")
+    assert world.hub.wait(waiter, 1)
+    other, _ = world.waiter(["b"], epoch)
+    thread = threading.Thread(target=world.hub.wait, args=(other, 5))
+    thread.start()
+    while not world.hub._leading:
+        time.sleep(0.001)
+    assert world.hub.ahead() is None
+    world.node.complete("b")
+    thread.join()

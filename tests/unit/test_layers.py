@@ -46,7 +46,7 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 ONE_HOME = {
-    "py4j": {"transport/gateway.py"},
+    "py4j": {"transport/sockets.py"},
     "tenacity": {"transport/retrying.py"},
     "structlog": {"logformat.py"},
     "yaml": {"yamlcodec.py"},

@@ -16,7 +16,7 @@ from ignitetasks.errors import (
     Unavailable,
     UnknownSession,
 )
-from ignitetasks.message import Group, Template
+from ignitetasks.message import Ahead, Group, Template
 from ignitetasks.transport.gateway import GatewayTransport
 from ignitetasks.transport.retrying import RetryingTransport
 
@@ -30,14 +30,16 @@ class Flaky(FakeTransport):
         super().__init__()
         self.errors = []
         self.attempts = []
+        self.aheads = []
 
     def _trip(self):
         if self.errors:
             error = self.errors[0] if self.errors[0].__class__ is type else self.errors.pop(0)
             raise error() if isinstance(error, type) else error
 
-    def submit(self, groups, attempt=0, timeout=None):
+    def submit(self, groups, attempt=0, timeout=None, ahead=None):
         self.attempts.append(attempt)
+        self.aheads.append(ahead)
         self._trip()
         return super().submit(groups, attempt, timeout)
 
@@ -65,6 +67,12 @@ def test_attempt_numbers_rise(inner, transport):
     inner.errors = [ConnectionCut("cut"), NotConnected("down"), Unavailable("moving")]
     assert transport.submit([GROUP]).created == 1
     assert inner.attempts == [0, 1, 2, 3]
+
+
+def test_only_the_first_try_takes_a_poll_along(inner, transport):
+    inner.errors = [ConnectionCut("cut")]
+    transport.submit([GROUP], ahead=Ahead(7, 3))
+    assert inner.aheads == [Ahead(7, 3), None]
 
 
 def test_lost_session_is_renewed(inner, transport):

@@ -14,6 +14,7 @@ from typing import Any
 
 from ignitetasks.errors import ResultExpired
 from ignitetasks.message import (
+    Ahead,
     BlobRef,
     Completion,
     Group,
@@ -169,7 +170,9 @@ class MemoryTransport(Transport):
                 self._session = Session.from_map(facts)
             return self._session
 
-    def submit(self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None) -> SubmitAnswer:
+    def submit(
+        self, groups: Sequence[Group], attempt: int = 0, timeout: float | None = None, ahead: Ahead | None = None
+    ) -> SubmitAnswer:
         """See `Transport.submit`."""
         link, session = self._current(), self.session()
         if link is None:

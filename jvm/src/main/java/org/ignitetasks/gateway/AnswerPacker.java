@@ -72,6 +72,14 @@ final class AnswerPacker {
     }
   }
 
+  /** Writes [seq, dropped, completions]. */
+  void letter(Mailbox.Letter letter) throws IOException {
+    array(3);
+    integer(letter.seq());
+    bool(letter.dropped());
+    completions(letter.completions());
+  }
+
   void completions(List<Completion> completions) throws IOException {
     out.packArrayHeader(completions.size());
     for (Completion completion : completions) {

@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
  *
  * <p>Answers are ASCII; the general encoder would cut them into pieces of 8 KiB. It is a
  * BufferedWriter only because Py4J's commands take one: {@link #write(String)} is the only way to
- * write. Not thread-safe.
+ * write. Thread-safe: a poll is answered by whoever has something to tell.
  */
 final class AnswerWriter extends BufferedWriter {
   private final OutputStream out;
@@ -23,7 +23,7 @@ final class AnswerWriter extends BufferedWriter {
   }
 
   @Override
-  public void write(String answer) throws IOException {
+  public synchronized void write(String answer) throws IOException {
     byte[] bytes = answer.getBytes(StandardCharsets.ISO_8859_1);
     out.write(bytes);
     bytesWritten += bytes.length;
@@ -35,7 +35,7 @@ final class AnswerWriter extends BufferedWriter {
   }
 
   /** Returns how many bytes were sent since the last time this was asked. */
-  long takeBytesWritten() {
+  synchronized long takeBytesWritten() {
     long count = bytesWritten;
     bytesWritten = 0;
     return count;

@@ -2,6 +2,7 @@ package org.ignitetasks.gateway;
 
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
+import java.io.Closeable;
 import java.io.IOException;
 import java.util.Base64;
 import py4j.commands.AbstractCommand;
@@ -10,7 +11,8 @@ import py4j.commands.AbstractCommand;
  * Command {@code c}: one framed request in, one framed answer out; see {@link GatewayOps}.
  *
  * <p>It takes the place of Py4J's call command and shares nothing with it: no reflection, no object
- * is looked up, bound or returned, and no exception reaches the other side but as an error frame.
+ * is looked up, bound or returned, and no exception reaches the other side but as an error frame. A
+ * poll may be answered later, by another thread; all else belongs to the connection's thread.
  */
 final class CallCommand extends AbstractCommand {
   static final String NAME = "c";
@@ -19,20 +21,56 @@ final class CallCommand extends AbstractCommand {
   private static final String END = "e";
   private static final String ANSWER = "!ys";
 
-  private final GatewayOps ops;
+  private static final System.Logger LOG = System.getLogger(CallCommand.class.getName());
 
-  CallCommand(GatewayOps ops) {
+  private final GatewayOps ops;
+  private final Closeable connection;
+  private PollWait waiting;
+
+  /** Calls these; the connection is closed when an answer cannot be written. */
+  CallCommand(GatewayOps ops, Closeable connection) {
     this.commandName = NAME;
     this.ops = ops;
+    this.connection = connection;
+  }
+
+  /** Returns the poll that was begun last and was not answered at once, or null. */
+  PollWait waiting() {
+    return waiting;
+  }
+
+  /** Has a waiting poll answered: the answers keep the order of the calls. */
+  void endWaiting() {
+    PollWait begun = waiting;
+    waiting = null;
+    if (begun != null) {
+      begun.end();
+    }
   }
 
   @Override
   public void execute(String command, BufferedReader reader, BufferedWriter writer)
       throws IOException {
     Request request = read(reader);
-    byte[] answer = ops.call(request.op(), request.frame());
-    writer.write(ANSWER + Base64.getEncoder().encodeToString(answer) + '\n');
-    writer.flush();
+    waiting = ops.call(request.op(), request.frame(), answer -> answer(writer, answer));
+  }
+
+  private void answer(BufferedWriter writer, byte[] answer) {
+    try {
+      writer.write(ANSWER + Base64.getEncoder().encodeToString(answer) + '\n');
+      writer.flush();
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "answer_not_sent error={0}", e.toString());
+      close();
+    }
+  }
+
+  private void close() {
+    try {
+      connection.close();
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "close_failed error={0}", e.toString());
+    }
   }
 
   private record Request(String op, byte[] frame) {}

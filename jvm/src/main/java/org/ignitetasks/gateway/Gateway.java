@@ -5,6 +5,8 @@ import java.net.UnknownHostException;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -36,6 +38,7 @@ public final class Gateway implements CompletionSink {
   private final SessionOperations sessionOperations;
   private final GatewayOps ops;
   private final ScheduledExecutorService timer;
+  private final ExecutorService carriers;
   private volatile GuardedServer server;
   private boolean stopped;
 
@@ -67,8 +70,10 @@ public final class Gateway implements CompletionSink {
       Runnable stop,
       GatewayLimits limits) {
     this.limits = limits;
-    this.timer = Executors.newSingleThreadScheduledExecutor(Gateway::timerThread);
-    this.sessions = new Sessions(limits);
+    this.timer =
+        Executors.newSingleThreadScheduledExecutor(work -> daemon(work, "gateway-sessions"));
+    this.carriers = Executors.newCachedThreadPool(work -> daemon(work, "gateway-letters"));
+    this.sessions = new Sessions(limits, carriers);
     this.sessionOperations = new SessionOperations(home, sessions, localNode, nodeInfo, limits);
     this.ops =
         new GatewayOps(
@@ -122,6 +127,7 @@ public final class Gateway implements CompletionSink {
     if (server != null) {
       server.close();
     }
+    carriers.shutdown();
   }
 
   @Override
@@ -162,8 +168,10 @@ public final class Gateway implements CompletionSink {
   }
 
   /** Answers a call that comes by no connection. */
-  byte[] call(String op, byte[] frame) {
-    return ops.call(op, frame);
+  CompletableFuture<byte[]> call(String op, byte[] frame) {
+    CompletableFuture<byte[]> answer = new CompletableFuture<>();
+    ops.call(op, frame, answer::complete);
+    return answer;
   }
 
   GatewayMetrics metrics() {
@@ -224,8 +232,8 @@ public final class Gateway implements CompletionSink {
         "The gateway listens on loopback only, not on '" + host + "'; use 127.0.0.1.");
   }
 
-  private static Thread timerThread(Runnable work) {
-    Thread thread = new Thread(work, "gateway-sessions");
+  private static Thread daemon(Runnable work, String name) {
+    Thread thread = new Thread(work, name);
     thread.setDaemon(true);
     return thread;
   }

@@ -30,6 +30,7 @@ final class GatewayOps {
   private static final long DRAIN_STEP_MILLIS = 5;
 
   private final HomeApi home;
+  private final SessionOperations sessionOperations;
   private final Supplier<Map<String, Object>> nodeInfo;
   private final Runnable stop;
   private final Sessions sessions;
@@ -51,6 +52,7 @@ final class GatewayOps {
       GatewayLimits limits,
       GatewayMetrics metrics) {
     this.home = home;
+    this.sessionOperations = sessionOperations;
     this.nodeInfo = nodeInfo;
     this.stop = stop;
     this.sessions = sessions;
@@ -65,38 +67,87 @@ final class GatewayOps {
     table.put("ping", this::ping);
   }
 
-  /** Answers one framed request with one framed answer. */
-  byte[] call(String name, byte[] frame) {
-    long startNanos = System.nanoTime();
+  /** Takes a framed answer; called once for each call, and does not throw. */
+  interface Reply {
+    void send(byte[] frame);
+  }
+
+  /**
+   * Answers one framed request with one framed answer.
+   *
+   * @param name the operation
+   * @param frame the request
+   * @param reply takes the answer
+   * @return a poll that has begun to wait and will be answered later; null if all is answered
+   */
+  PollWait call(String name, byte[] frame, Reply reply) {
     Operation operation = table.get(name);
-    callsInside.incrementAndGet();
-    if (!name.equals(POLL)) {
-      lastWorkNanos = startNanos;
+    boolean poll = name.equals(POLL);
+    Call call = new Call(operation == null && !poll ? UNKNOWN_OP : name, reply);
+    if (!poll) {
+      lastWorkNanos = call.startNanos;
     }
+    byte[] answer;
     String errorCode = null;
     try {
-      return CallFrame.encode(CallFrame.OK, answer(operation, frame));
+      if (poll) {
+        check(frame, true);
+        PollWait wait = sessionOperations.poll(new RequestReader(frame), call::letter);
+        return wait.isAnswered() ? null : wait;
+      }
+      answer = CallFrame.encode(CallFrame.OK, answer(operation, frame));
     } catch (TasksException e) {
       errorCode = e.code().name();
-      return error(e);
+      answer = error(e);
     } catch (MessagePackException e) {
       errorCode = Code.BAD_REQUEST.name();
-      return error(
-          new TasksException(
-              Code.BAD_REQUEST, "The request is not well-formed msgpack; send it again whole."));
+      answer =
+          error(
+              new TasksException(
+                  Code.BAD_REQUEST,
+                  "The request is not well-formed msgpack; send it again whole."));
     } catch (IOException | RuntimeException | Error e) {
-      LOG.log(System.Logger.Level.ERROR, "call_failed op=" + (operation == null ? "" : name), e);
+      LOG.log(System.Logger.Level.ERROR, "call_failed op=" + call.name, e);
       errorCode = Code.INTERNAL.name();
-      return error(
-          new TasksException(
-              Code.INTERNAL,
-              "The node failed with "
-                  + e.getClass().getName()
-                  + "; its log (node.log) has the details."));
-    } finally {
+      answer = error(unexpected(e));
+    }
+    call.end(answer, errorCode);
+    return null;
+  }
+
+  /** One call from its beginning to its answer. */
+  private final class Call {
+    private final String name;
+    private final Reply reply;
+    private final long startNanos = System.nanoTime();
+
+    Call(String name, Reply reply) {
+      this.name = name;
+      this.reply = reply;
+      callsInside.incrementAndGet();
+    }
+
+    void letter(Mailbox.Letter letter) {
+      byte[] answer;
+      String errorCode = null;
+      try {
+        AnswerPacker out = new AnswerPacker();
+        out.letter(letter);
+        answer = CallFrame.encode(CallFrame.OK, out.toBytes());
+      } catch (IOException | RuntimeException | Error e) {
+        // On the thread that completes tasks: it must not learn of this, but the client must.
+        LOG.log(System.Logger.Level.ERROR, "call_failed op=" + name, e);
+        errorCode = Code.INTERNAL.name();
+        answer = error(unexpected(e));
+      }
+      end(answer, errorCode);
+    }
+
+    void end(byte[] answer, String errorCode) {
       callsInside.decrementAndGet();
       lastCallNanos = System.nanoTime();
-      metrics.call(operation == null ? UNKNOWN_OP : name, lastCallNanos - startNanos, errorCode);
+      metrics.call(name, lastCallNanos - startNanos, errorCode);
+      reply.send(answer);
     }
   }
 
@@ -126,9 +177,9 @@ final class GatewayOps {
     }
   }
 
-  private byte[] answer(Operation operation, byte[] frame) throws IOException {
+  private void check(byte[] frame, boolean known) {
     CallFrame.checkRequest(frame);
-    if (operation == null) {
+    if (!known) {
       throw new TasksException(
           Code.BAD_REQUEST,
           "The gateway has no such operation; install the same release on both sides.");
@@ -137,6 +188,10 @@ final class GatewayOps {
       throw new TasksException(
           Code.UNAVAILABLE, "The node is shutting down; try again when it has restarted.");
     }
+  }
+
+  private byte[] answer(Operation operation, byte[] frame) throws IOException {
+    check(frame, operation != null);
     AnswerPacker out = new AnswerPacker();
     operation.run(new RequestReader(frame), out);
     if (out.size() > maxAnswer) {
@@ -144,6 +199,14 @@ final class GatewayOps {
           Code.TOO_LARGE, "The answer does not fit a frame; ask for less at a time.");
     }
     return out.toBytes();
+  }
+
+  private static TasksException unexpected(Throwable error) {
+    return new TasksException(
+        Code.INTERNAL,
+        "The node failed with "
+            + error.getClass().getName()
+            + "; its log (node.log) has the details.");
   }
 
   private static byte[] error(TasksException error) {

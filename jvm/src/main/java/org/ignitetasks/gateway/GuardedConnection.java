@@ -28,6 +28,7 @@ final class GuardedConnection extends GatewayConnection {
   private final LineReader lines;
   private final AnswerWriter answers;
   private final AuthenticateCommand auth;
+  private final CallCommand calls;
   private final GatewayLimits limits;
   private final GatewayMetrics metrics;
 
@@ -47,9 +48,10 @@ final class GuardedConnection extends GatewayConnection {
     this.lines = new LineReader(socket, limits.lineBeforeAuth(), limits.authMillis());
     this.answers = new AnswerWriter(socket.getOutputStream());
     this.auth = new AuthenticateCommand(tokenDigest);
+    this.calls = new CallCommand(ops, socket);
     commands.clear();
     commands.put(AuthenticateCommand.NAME, auth);
-    commands.put(CallCommand.NAME, new CallCommand(ops));
+    commands.put(CallCommand.NAME, calls);
   }
 
   /** Does nothing: called by Py4J's constructor to load commands by reflection. */
@@ -78,6 +80,7 @@ final class GuardedConnection extends GatewayConnection {
     } catch (RuntimeException | Error e) {
       LOG.log(System.Logger.Level.ERROR, "connection_failed", e);
     } finally {
+      calls.endWaiting();
       countBytes();
       shutdown();
     }
@@ -109,8 +112,26 @@ final class GuardedConnection extends GatewayConnection {
       }
       command.execute(line, lines, answers);
       countBytes();
-      line = lines.readLine();
+      line = nextLine();
     }
+  }
+
+  /** Returns the next command; a poll that waits ends when one comes, or when its time is over. */
+  private String nextLine() throws IOException {
+    PollWait waiting = calls.waiting();
+    if (waiting == null) {
+      return lines.readLine();
+    }
+    String line = null;
+    boolean came = false;
+    try {
+      line = lines.readLine(waiting.millis());
+      came = true;
+    } catch (SocketTimeoutException e) {
+      LOG.log(System.Logger.Level.TRACE, "poll_over");
+    }
+    calls.endWaiting();
+    return came ? line : lines.readLine();
   }
 
   private void refuse(String why) {

@@ -48,6 +48,23 @@ final class LineReader extends BufferedReader {
   }
 
   /**
+   * Returns the next line like {@link #readLine()}, if it comes within this time; what has come of
+   * it until then is kept for the next call.
+   *
+   * @throws SocketTimeoutException if it did not
+   */
+  String readLine(long millis) throws IOException {
+    deadlineNanos = System.nanoTime() + millis * 1_000_000;
+    hasDeadline = true;
+    try {
+      return readLine();
+    } finally {
+      hasDeadline = false;
+      socket.setSoTimeout(0);
+    }
+  }
+
+  /**
    * Returns the next line without its end, one character per byte, or null if the connection ended;
    * a line that the end cut off is not a line.
    *
@@ -126,7 +143,7 @@ final class LineReader extends BufferedReader {
     if (hasDeadline) {
       long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
       if (leftMillis <= 0) {
-        throw new SocketTimeoutException("no token in time");
+        throw new SocketTimeoutException("no line in time");
       }
       socket.setSoTimeout((int) leftMillis);
     }

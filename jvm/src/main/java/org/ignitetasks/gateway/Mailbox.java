@@ -3,9 +3,8 @@ package org.ignitetasks.gateway;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.ignitetasks.model.Progress;
 import org.ignitetasks.model.TasksException;
@@ -17,11 +16,14 @@ import org.ignitetasks.protocol.Completion;
  *
  * <p>What an answer carries stays here until a later poll confirms its number: an answer that is
  * lost on the way is given again. Bounded; the oldest go first, and the session is told. One poll
- * waits at a time: a newer one ends the older. Thread-safe; no method but {@link #poll} waits.
+ * waits at a time: a newer one ends the older. Thread-safe; nothing here waits.
  */
 final class Mailbox {
   /** Upper bound of the payload bytes in one answer, give or take one completion. */
   static final int ANSWER_BYTES = 1 << 20;
+
+  /** A letter up to this size fits an empty socket, so whoever brings it may write it. */
+  private static final int AT_ONCE_BYTES = 8 << 10;
 
   private static final int ITEM_OVERHEAD = 160;
 
@@ -29,23 +31,38 @@ final class Mailbox {
   private final long maxBytes;
   private final long allMaxBytes;
   private final AtomicLong allBytes;
+  private final Executor carriers;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
   private final ArrayDeque<Item> items = new ArrayDeque<>();
   private long bytes;
   private long lastSeq;
   private long confirmed;
   private long lostThrough;
   private long pollTicket;
+  private Waiting waiting;
   private boolean closed;
 
-  /** Takes its share of the budget over all mailboxes; allBytes is what they hold together. */
-  Mailbox(GatewayLimits limits, AtomicLong allBytes) {
+  /**
+   * Takes its share of the budget over all mailboxes.
+   *
+   * @param limits the budget
+   * @param allBytes what all mailboxes hold together
+   * @param carriers brings letters that are too long for the thread that completes tasks
+   */
+  Mailbox(GatewayLimits limits, AtomicLong allBytes, Executor carriers) {
     this.maxItems = limits.mailboxItems();
     this.maxBytes = limits.mailboxBytes();
     this.allMaxBytes = limits.allMailboxesBytes();
     this.allBytes = allBytes;
+    this.carriers = carriers;
   }
+
+  /** Takes the letter of one poll; called once, without the mailbox's lock. */
+  interface Reader {
+    void take(Letter letter);
+  }
+
+  private record Waiting(Reader reader, int max, long ticket) {}
 
   /**
    * One answer: number to confirm next, whether completions may be missing, completions.
@@ -61,6 +78,8 @@ final class Mailbox {
 
   /** Puts completions at the end; does nothing after close. */
   void add(List<Completion> completions) {
+    Waiting served;
+    boolean atOnce;
     lock.lock();
     try {
       if (closed) {
@@ -72,14 +91,19 @@ final class Mailbox {
         }
       }
       dropOverflow();
-      changed.signalAll();
+      served = somethingToSay() ? taken() : null;
+      // A thread that was woken up for a single end would cost more than the end itself. Of many
+      // ends, more will have come until it runs, and one letter carries them all.
+      atOnce = items.size() == 1 && bytes <= AT_ONCE_BYTES;
     } finally {
       lock.unlock();
     }
+    serve(served, atOnce);
   }
 
   /** Tells the session, in its turn, that completions may have been missed. */
   void mayHaveMissed() {
+    Waiting served;
     lock.lock();
     try {
       boolean said = !items.isEmpty() && items.peekLast().completion() == null;
@@ -87,59 +111,111 @@ final class Mailbox {
         return;
       }
       put(null);
-      changed.signalAll();
+      served = taken();
     } finally {
       lock.unlock();
     }
+    serve(served, false);
   }
 
   /**
-   * Forgets what is confirmed and returns what is there, as soon as there is something.
+   * Forgets what is confirmed and gives the reader what is there: now, or as soon as there is
+   * something, or when {@link #end} is called.
    *
    * @param ack number from the last answer that arrived, 0 at first
-   * @param timeoutMillis longest wait while nothing is there
-   * @param max most completions to return
+   * @param max most completions to give
+   * @param wait whether to wait while nothing is there
+   * @param reader takes the letter, on this thread or another
    * @throws TasksException BAD_REQUEST if ack is a number that was never given
    */
-  Letter poll(long ack, long timeoutMillis, int max) {
+  void poll(long ack, int max, boolean wait, Reader reader) {
+    Waiting older;
+    Letter nothing;
+    Letter letter = null;
     lock.lock();
     try {
       confirm(ack);
-      long ticket = ++pollTicket;
-      changed.signalAll();
-      long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
-      while (left > 0 && ticket == pollTicket && !closed && !somethingToSay()) {
-        left = await(left);
-      }
+      nothing = new Letter(confirmed, false, List.of());
       // Two polls must not both carry an item: the older one came from a call given up by its
       // caller.
-      return ticket == pollTicket ? letter(max) : new Letter(confirmed, false, List.of());
+      older = taken();
+      pollTicket++;
+      if (wait && !closed && !somethingToSay()) {
+        waiting = new Waiting(reader, max, pollTicket);
+      } else {
+        letter = letter(max);
+      }
     } finally {
       lock.unlock();
     }
+    if (older != null) {
+      older.reader().take(nothing);
+    }
+    if (letter != null) {
+      reader.take(letter);
+    }
+  }
+
+  /** Gives a reader that still waits an empty letter; says whether it did. */
+  boolean end(Reader reader) {
+    Letter letter;
+    lock.lock();
+    try {
+      if (waiting == null || waiting.reader() != reader) {
+        return false;
+      }
+      waiting = null;
+      letter = new Letter(confirmed, false, List.of());
+    } finally {
+      lock.unlock();
+    }
+    reader.take(letter);
+    return true;
   }
 
   /** Ends a waiting poll and frees everything; later completions are dropped. */
   void close() {
+    Waiting last;
     lock.lock();
     try {
       closed = true;
       items.clear();
       allBytes.addAndGet(-bytes);
       bytes = 0;
-      changed.signalAll();
+      last = taken();
     } finally {
       lock.unlock();
     }
+    serve(last, true);
   }
 
-  private long await(long nanos) {
-    try {
-      return changed.awaitNanos(nanos);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return 0;
+  private Waiting taken() {
+    Waiting one = waiting;
+    waiting = null;
+    return one;
+  }
+
+  private void serve(Waiting served, boolean atOnce) {
+    if (served == null) {
+      return;
     }
+    if (atOnce) {
+      bring(served);
+    } else {
+      carriers.execute(() -> bring(served));
+    }
+  }
+
+  private void bring(Waiting served) {
+    Letter letter;
+    lock.lock();
+    try {
+      boolean newest = served.ticket() == pollTicket;
+      letter = newest ? letter(served.max()) : new Letter(confirmed, false, List.of());
+    } finally {
+      lock.unlock();
+    }
+    served.reader().take(letter);
   }
 
   private boolean somethingToSay() {

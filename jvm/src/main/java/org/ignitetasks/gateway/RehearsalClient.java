@@ -1,8 +1,13 @@
 package org.ignitetasks.gateway;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.CompletionSink;
@@ -103,7 +108,7 @@ public final class RehearsalClient {
     byte[] frame = CallFrame.encode(CallFrame.OK, packer.toByteArray());
     // There and back as text, as on the wire.
     String line = Base64.getEncoder().encodeToString(frame);
-    byte[] answer = gateway.call(op, Base64.getDecoder().decode(line));
+    byte[] answer = answer(gateway.call(op, Base64.getDecoder().decode(line)));
     Base64.getEncoder().encodeToString(answer);
     MessageUnpacker unpacker =
         MessagePack.newDefaultUnpacker(answer, CallFrame.HEADER, answer.length - CallFrame.HEADER);
@@ -112,5 +117,16 @@ public final class RehearsalClient {
       throw new TasksException(Code.INTERNAL, op + ": " + unpacker.unpackString());
     }
     return unpacker;
+  }
+
+  private static byte[] answer(CompletableFuture<byte[]> coming) throws IOException {
+    try {
+      return coming.get(WAIT_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted");
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("the gateway did not answer in time", e);
+    }
   }
 }

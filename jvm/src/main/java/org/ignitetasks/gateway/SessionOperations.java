@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Supplier;
-import org.ignitetasks.gateway.Mailbox.Letter;
 import org.ignitetasks.model.TaskRecord;
+import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.Origin;
@@ -51,7 +51,6 @@ final class SessionOperations {
   void register(Map<String, Operation> table) {
     table.put("hello", this::hello);
     table.put("submit", this::submit);
-    table.put("poll", this::poll);
     table.put("watch", this::watch);
   }
 
@@ -102,7 +101,14 @@ final class SessionOperations {
     }
   }
 
-  private void poll(RequestReader in, AnswerPacker out) throws IOException {
+  /**
+   * Begins a poll, which is answered by whoever completes a task.
+   *
+   * @param in the request
+   * @param answer takes the payload of the answer, or the error
+   * @return the wait; over already if there was something to tell
+   */
+  PollWait poll(RequestReader in, PollWait.Answer answer) throws IOException {
     in.array("request", 4);
     long sessionId = in.integer("session", 1, Long.MAX_VALUE);
     long ack = in.integer("ack_seq", 0, Long.MAX_VALUE);
@@ -110,16 +116,14 @@ final class SessionOperations {
     int maxItems = in.smallInteger("max_items", 1, MAX_POLL_ITEMS);
     in.end();
     Session session = sessions.enter(sessionId);
+    PollWait wait = new PollWait(session, Math.min(timeoutMillis, limits.maxPollMillis()), answer);
     try {
-      long wait = Math.min(timeoutMillis, limits.maxPollMillis());
-      Letter letter = session.mailbox().poll(ack, wait, maxItems);
-      out.array(3);
-      out.integer(letter.seq());
-      out.bool(letter.dropped());
-      out.completions(letter.completions());
-    } finally {
+      session.mailbox().poll(ack, maxItems, wait.millis() > 0, wait);
+    } catch (TasksException e) {
       session.leave();
+      throw e;
     }
+    return wait;
   }
 
   private void watch(RequestReader in, AnswerPacker out) throws IOException {

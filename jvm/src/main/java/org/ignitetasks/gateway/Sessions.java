@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.ignitetasks.model.TasksException;
@@ -15,12 +16,15 @@ import org.ignitetasks.protocol.CompletionSink;
 /** All sessions of this gateway. Thread-safe; nothing here waits. */
 final class Sessions implements CompletionSink {
   private final GatewayLimits limits;
+  private final Executor carriers;
   private final SecureRandom random = new SecureRandom();
   private final Map<Long, Session> sessions = new ConcurrentHashMap<>();
   private final AtomicLong allBytes = new AtomicLong();
 
-  Sessions(GatewayLimits limits) {
+  /** Makes none yet; carriers bring the letters that may take long to write. */
+  Sessions(GatewayLimits limits, Executor carriers) {
     this.limits = limits;
+    this.carriers = carriers;
   }
 
   /** Makes a session with a number nobody can guess and none has had. */
@@ -31,7 +35,7 @@ final class Sessions implements CompletionSink {
     }
     while (true) {
       long id = random.nextLong() & Long.MAX_VALUE;
-      Session session = new Session(id, kind, host, pid, new Mailbox(limits, allBytes));
+      Session session = new Session(id, kind, host, pid, new Mailbox(limits, allBytes, carriers));
       if (id != 0 && sessions.putIfAbsent(id, session) == null) {
         return session;
       }

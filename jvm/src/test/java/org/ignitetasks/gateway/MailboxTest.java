@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.ignitetasks.gateway.Mailbox.Letter;
 import org.ignitetasks.model.TasksException;
@@ -23,7 +22,8 @@ class MailboxTest {
   private static final int MAX_ITEMS = 100;
 
   private final AtomicLong allBytes = new AtomicLong();
-  private final Mailbox mailbox = new Mailbox(TestGateway.limits(1_000), allBytes);
+  private final List<Runnable> carried = new ArrayList<>();
+  private final Mailbox mailbox = new Mailbox(TestGateway.limits(1_000), allBytes, carried::add);
 
   private static Completion end(String id) {
     return new Completion(id, 3, new byte[] {'m'}, false);
@@ -33,15 +33,29 @@ class MailboxTest {
     return letter.completions().stream().map(Completion::id).toList();
   }
 
+  /** Polls without waiting. */
+  private static Letter poll(Mailbox box, long ack, int max) {
+    CompletableFuture<Letter> answer = new CompletableFuture<>();
+    box.poll(ack, max, false, answer::complete);
+    return answer.join();
+  }
+
+  private CompletableFuture<Letter> waiting() {
+    CompletableFuture<Letter> answer = new CompletableFuture<>();
+    mailbox.poll(0, 9, true, answer::complete);
+    assertFalse(answer.isDone());
+    return answer;
+  }
+
   @Test
   void whatIsNotConfirmedComesAgain() {
     mailbox.add(List.of(end("a"), end("b")));
-    Letter first = mailbox.poll(0, 0, 10);
+    Letter first = poll(mailbox, 0, 10);
     assertEquals(List.of("a", "b"), ids(first));
     mailbox.add(List.of(end("c")));
-    assertEquals(List.of("a", "b", "c"), ids(mailbox.poll(0, 0, 10)));
-    assertEquals(List.of("c"), ids(mailbox.poll(first.seq(), 0, 10)));
-    Letter empty = mailbox.poll(3, 0, 10);
+    assertEquals(List.of("a", "b", "c"), ids(poll(mailbox, 0, 10)));
+    assertEquals(List.of("c"), ids(poll(mailbox, first.seq(), 10)));
+    Letter empty = poll(mailbox, 3, 10);
     assertEquals(new Letter(3, false, List.of()), empty);
     assertEquals(0, allBytes.get());
   }
@@ -49,15 +63,15 @@ class MailboxTest {
   @Test
   void aLetterHoldsNoMoreThanAskedFor() {
     mailbox.add(List.of(end("a"), end("b"), end("c")));
-    Letter first = mailbox.poll(0, 0, 2);
+    Letter first = poll(mailbox, 0, 2);
     assertEquals(List.of("a", "b"), ids(first));
-    assertEquals(List.of("c"), ids(mailbox.poll(first.seq(), 0, 2)));
+    assertEquals(List.of("c"), ids(poll(mailbox, first.seq(), 2)));
   }
 
   @Test
   void aNumberNeverGivenIsRefused() {
     mailbox.add(List.of(end("a")));
-    assertThrows(TasksException.class, () -> mailbox.poll(2, 0, 1));
+    assertThrows(TasksException.class, () -> poll(mailbox, 2, 1));
   }
 
   @Test
@@ -65,11 +79,11 @@ class MailboxTest {
     for (int i = 0; i < MAX_ITEMS + 5; i++) {
       mailbox.add(List.of(end("id" + i)));
     }
-    Letter first = mailbox.poll(0, 0, 10);
+    Letter first = poll(mailbox, 0, 10);
     assertTrue(first.dropped());
     assertEquals("id5", ids(first).get(0));
-    assertTrue(mailbox.poll(0, 0, 10).dropped());
-    Letter second = mailbox.poll(first.seq(), 0, 1_000);
+    assertTrue(poll(mailbox, 0, 10).dropped());
+    Letter second = poll(mailbox, first.seq(), 1_000);
     assertFalse(second.dropped());
     assertEquals(MAX_ITEMS - 10, second.completions().size());
   }
@@ -80,7 +94,7 @@ class MailboxTest {
     mailbox.add(List.of(new Completion("a", 3, payload, false), end("b")));
     mailbox.add(List.of(new Completion("c", 3, payload, false)));
     mailbox.add(List.of(new Completion("d", 3, payload, false)));
-    Letter letter = mailbox.poll(0, 0, 10);
+    Letter letter = poll(mailbox, 0, 10);
     assertTrue(letter.dropped());
     assertEquals(List.of("b", "c", "d"), ids(letter));
   }
@@ -90,7 +104,7 @@ class MailboxTest {
     allBytes.set(2 << 20);
     mailbox.add(List.of(new Completion("a", 3, new byte[3_000], false)));
     mailbox.add(List.of(new Completion("b", 3, new byte[3_000], false)));
-    assertEquals(List.of("b"), ids(mailbox.poll(0, 0, 10)));
+    assertEquals(List.of("b"), ids(poll(mailbox, 0, 10)));
   }
 
   @Test
@@ -99,60 +113,94 @@ class MailboxTest {
     mailbox.mayHaveMissed();
     mailbox.mayHaveMissed();
     mailbox.add(List.of(end("b")));
-    Letter first = mailbox.poll(0, 0, 1);
+    Letter first = poll(mailbox, 0, 1);
     assertFalse(first.dropped());
-    Letter second = mailbox.poll(first.seq(), 0, 5);
+    Letter second = poll(mailbox, first.seq(), 5);
     assertTrue(second.dropped());
     assertEquals(List.of("b"), ids(second));
-    assertTrue(mailbox.poll(first.seq(), 0, 5).dropped());
-    assertFalse(mailbox.poll(second.seq(), 0, 5).dropped());
+    assertTrue(poll(mailbox, first.seq(), 5).dropped());
+    assertFalse(poll(mailbox, second.seq(), 5).dropped());
   }
 
   @Test
-  void aPollWakesAtTheFirstCompletion() throws Exception {
-    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
-    Thread.sleep(50);
+  void aSingleEndIsToldByWhoBringsIt() {
+    CompletableFuture<Letter> poll = waiting();
+    mailbox.add(List.of(end("a")));
+    assertEquals(List.of("a"), ids(poll.join()));
+    assertEquals(List.of(), carried);
+  }
+
+  @Test
+  void manyEndsAreToldByACarrierTogetherWithWhatCameSince() {
+    CompletableFuture<Letter> poll = waiting();
+    mailbox.add(List.of(end("a"), end("b")));
+    mailbox.add(List.of(end("c")));
     assertFalse(poll.isDone());
-    mailbox.add(List.of(end("a")));
-    assertEquals(List.of("a"), ids(poll.get(1, TimeUnit.SECONDS)));
+    carried.forEach(Runnable::run);
+    assertEquals(List.of("a", "b", "c"), ids(poll.join()));
+    assertEquals(1, carried.size());
   }
 
   @Test
-  void aPollWakesWhenSomethingMayHaveBeenMissed() throws Exception {
-    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
-    Thread.sleep(50);
+  void aLongEndIsToldByACarrier() {
+    CompletableFuture<Letter> poll = waiting();
+    mailbox.add(List.of(new Completion("a", 3, new byte[9_000], false)));
+    assertFalse(poll.isDone());
+    carried.forEach(Runnable::run);
+    assertEquals(List.of("a"), ids(poll.join()));
+  }
+
+  @Test
+  void aPollIsToldWhenSomethingMayHaveBeenMissed() {
+    CompletableFuture<Letter> poll = waiting();
     mailbox.mayHaveMissed();
-    assertTrue(poll.get(1, TimeUnit.SECONDS).dropped());
+    carried.forEach(Runnable::run);
+    assertTrue(poll.join().dropped());
   }
 
   @Test
-  void aPollEndsAtItsTimeout() {
-    long start = System.nanoTime();
-    assertEquals(new Letter(0, false, List.of()), mailbox.poll(0, 60, 9));
-    assertTrue(System.nanoTime() - start >= 60_000_000);
-  }
-
-  @Test
-  void theNewerOfTwoPollsWins() throws Exception {
-    CompletableFuture<Letter> older =
-        CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
-    Thread.sleep(50);
-    CompletableFuture<Letter> newer =
-        CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
-    assertEquals(new Letter(0, false, List.of()), older.get(1, TimeUnit.SECONDS));
+  void aPollThatIsEndedGetsNothing() {
+    CompletableFuture<Letter> answer = new CompletableFuture<>();
+    Mailbox.Reader reader = answer::complete;
+    mailbox.poll(0, 9, true, reader);
+    assertTrue(mailbox.end(reader));
+    assertEquals(new Letter(0, false, List.of()), answer.join());
+    assertFalse(mailbox.end(reader));
     mailbox.add(List.of(end("a")));
-    assertEquals(List.of("a"), ids(newer.get(1, TimeUnit.SECONDS)));
+    assertEquals(List.of("a"), ids(poll(mailbox, 0, 9)));
   }
 
   @Test
-  void aClosedMailboxTakesNothingAndHoldsNothing() throws Exception {
-    CompletableFuture<Letter> poll = CompletableFuture.supplyAsync(() -> mailbox.poll(0, 9_000, 9));
-    Thread.sleep(50);
+  void theNewerOfTwoPollsWins() {
+    CompletableFuture<Letter> older = waiting();
+    CompletableFuture<Letter> newer = waiting();
+    assertEquals(new Letter(0, false, List.of()), older.join());
+    mailbox.add(List.of(end("a")));
+    assertEquals(List.of("a"), ids(newer.join()));
+  }
+
+  /**
+   * The older poll's letter is on its way when the newer one comes: only one may carry the item.
+   */
+  @Test
+  void aNewerPollTakesTheItemsFromACarrier() {
+    CompletableFuture<Letter> older = waiting();
+    mailbox.add(List.of(end("a"), end("b")));
+    assertEquals(List.of("a", "b"), ids(poll(mailbox, 0, 9)));
+    carried.forEach(Runnable::run);
+    assertEquals(new Letter(0, false, List.of()), older.join());
+  }
+
+  @Test
+  void aClosedMailboxTakesNothingAndHoldsNothing() {
+    CompletableFuture<Letter> poll = waiting();
     mailbox.close();
-    assertTrue(poll.get(1, TimeUnit.SECONDS).completions().isEmpty());
+    assertTrue(poll.join().completions().isEmpty());
     mailbox.add(List.of(end("a")));
     mailbox.mayHaveMissed();
-    assertEquals(new Letter(0, false, List.of()), mailbox.poll(0, 0, 9));
+    CompletableFuture<Letter> late = new CompletableFuture<>();
+    mailbox.poll(0, 9, true, late::complete);
+    assertEquals(new Letter(0, false, List.of()), late.join());
     assertEquals(0, allBytes.get());
   }
 
@@ -161,7 +209,7 @@ class MailboxTest {
   void nothingIsLostUntoldInAnyOrderOfEvents() {
     for (int seed = 0; seed < 200; seed++) {
       Random random = new Random(seed);
-      Mailbox box = new Mailbox(TestGateway.limits(1_000), new AtomicLong());
+      Mailbox box = new Mailbox(TestGateway.limits(1_000), new AtomicLong(), Runnable::run);
       List<String> sent = new ArrayList<>();
       Set<String> received = new HashSet<>();
       boolean told = false;
@@ -174,7 +222,7 @@ class MailboxTest {
             box.add(List.of(end(id)));
           }
         } else {
-          Letter letter = box.poll(ack, 0, 1 + random.nextInt(20));
+          Letter letter = poll(box, ack, 1 + random.nextInt(20));
           if (random.nextBoolean()) {
             ack = letter.seq();
             told |= letter.dropped();
@@ -182,7 +230,7 @@ class MailboxTest {
           }
         }
       }
-      Letter rest = box.poll(ack, 0, 10_000);
+      Letter rest = poll(box, ack, 10_000);
       told |= rest.dropped();
       received.addAll(ids(rest));
       assertEquals(!told, received.size() == sent.size(), "seed " + seed);
