@@ -28,10 +28,11 @@ from ignitetasks.errors import (
 )
 from ignitetasks.jvm import Connection, ensure_running
 from ignitetasks.message import Ahead, BlobRef, Completion, Group, PollAnswer, Session, SubmitAnswer, WatchAnswer
+from ignitetasks.pace import Pace
 from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.lane import BlobLane
-from ignitetasks.transport.sockets import GatewaySocket, Pace, Pool
+from ignitetasks.transport.sockets import GatewaySocket, Pool
 
 CLIENT_VERSION = "0.1.0"
 # The node answers a long poll when its time is over; the socket waits a little longer for that answer.

@@ -15,6 +15,7 @@ from typing import Final
 
 from ignitetasks import frames
 from ignitetasks.message import TRACK_STARTED
+from ignitetasks.pace import Pace
 from ignitetasks.worker import slots as slots_module
 from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
 from ignitetasks.worker.execute import Executor
@@ -59,6 +60,9 @@ class SequentialChild(ChildBase):
         # Who reads the socket: the loop while it waits, the guard while a task runs.
         self.reading = threading.Lock()
         self._guard = Guard(self)
+        # Whether the last outcome has a next step, and how fast next steps have come so far.
+        self._continued = False
+        self._pace = Pace()
         self._announced = 0.0
         self._looked = 0.0
         self._memory = port.slots.memory
@@ -81,7 +85,7 @@ class SequentialChild(ChildBase):
                 with self.reading:
                     if not self.read() and self.leaving is None:
                         flush_streams()
-                        self.wait(None)
+                        self._rest()
             self.say_goodbye()
         finally:
             self._guard.stop()
@@ -122,10 +126,21 @@ class SequentialChild(ChildBase):
             if not waiting:
                 self.outbox.since = ended
             waiting.append((seq, kind, payload, flags, run_us, extra, spawn))
+            self._continued = spawn is not None
             if recycling or len(waiting) >= BATCH or ended - self._looked > FLUSH_SECONDS:
                 ended = self._between(ended, executions, failed)
                 executions = failed = 0
         self.count(executions, failed)
+
+    def _rest(self) -> None:
+        """Wait for the next delivery; where it is the next step of what has just run, it will not be long."""
+        if not self._continued:
+            self.wait(None)
+            return
+        began = time.perf_counter()
+        self._pace.look(self._poll.poll)
+        self.wait(None)
+        self._pace.note(time.perf_counter() - began)
 
     def _prepare(self, mean_us: float) -> None:
         """Make ready for a task that may be long, or for one after a pause."""

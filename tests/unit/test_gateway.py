@@ -26,7 +26,6 @@ from ignitetasks.errors import (
 )
 from ignitetasks.message import Ahead, Group, PollAnswer, Template
 from ignitetasks.transport.gateway import GatewayTransport
-from ignitetasks.transport.sockets import Pace
 
 GROUP = Group(Template("t", "q"), [("id-1", b"m\x92\x90\x80", None)])
 
@@ -301,44 +300,6 @@ def test_a_reset_and_a_fork_leave_the_standing_poll(gateway, transport):
     transport.reset()
     assert not transport._standing
     assert transport.call("ping") == []
-
-
-class TestPace:
-    """Looking for an answer, or being woken up."""
-
-    @pytest.fixture(autouse=True)
-    def _two_processors(self, monkeypatch):
-        monkeypatch.setattr(Pace, "_cpus", 2)
-
-    def test_an_answer_that_is_there_is_seen(self):
-        assert Pace().look(lambda _: True)
-
-    def test_looking_ends(self):
-        looks = []
-        assert not Pace().look(lambda _: looks.append(1))
-        assert looks
-
-    def test_after_slow_answers_nobody_looks_until_they_are_quick_again(self):
-        pace = Pace()
-        for _ in range(10):
-            pace.note(0.1)
-        assert not pace.look(lambda _: True)
-        for _ in range(10):
-            pace.note(0.0001)
-        assert pace.look(lambda _: True)
-
-    def test_one_thread_looks_at_a_time(self):
-        assert not Pace().look(lambda _: Pace().look(lambda _: True))
-
-    def test_on_a_single_processor_nobody_looks(self, monkeypatch):
-        monkeypatch.setattr(Pace, "_cpus", 1)
-        assert not Pace().look(lambda _: True)
-
-    def test_who_has_to_share_the_processor_stops_looking(self, monkeypatch):
-        looks = []
-        monkeypatch.setattr("ignitetasks.transport.sockets.perf_counter", iter([0.0, 0.0002]).__next__)
-        assert not Pace().look(lambda _: looks.append(1))
-        assert len(looks) == 1
 
 
 def test_neither_token_nor_payload_is_logged(gateway, transport, caplog):

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "ignitetasks"
 # From the leaves down; a module may import from any earlier line, and from its own.
 # "a.b" places one module of a package.
 LAYERS = [
-    ["errors", "states", "compression", "encodings", "deferred", "local", "_state", "migration"],
+    ["errors", "states", "compression", "encodings", "deferred", "local", "_state", "migration", "pace"],
     ["ids", "retry", "config", "frames", "context", "exceptions"],
     ["cron", "sun"],
     ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress", "yamlcodec"],
