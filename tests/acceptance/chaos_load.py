@@ -1,4 +1,4 @@
-"""Submits tasks until it is told to stop, and writes down what each call came to.
+"""Submits tasks and canvases until it is told to stop, and writes down what each call came to.
 
 ``python chaos_load.py HISTORY SEED FIRST_NUMBER PAUSE_MS``: singles, bulks, repeats under the same key (10 %), some
 revokes, some reads in between. SIGTERM ends it after the call under way. Settings come from the environment, as for
@@ -11,14 +11,17 @@ import random
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
-from chaos_app import app, keyed, work
+from chaos_app import app, follow, keyed, work
 from history import TERMINAL, Journal
 
+from ignitetasks import chain, chord
 from ignitetasks.errors import IgniteTasksError, NotConnected, OperationalError
 
 _BULK = 40
+_CANVAS = 4
 _REPEATS = 0.1
 _KNOWN = 500
 
@@ -46,8 +49,8 @@ class Load:
 
     def run(self, pause: float) -> None:
         """Goes on until it is told to stop."""
-        steps = ((0.55, self.single), (0.2, self.single_keyed), (0.1, self.bulk), (0.05, self.bulk_keyed),
-                 (0.04, self.cancel), (0.06, self.read))  # fmt: skip
+        steps = ((0.5, self.single), (0.2, self.single_keyed), (0.1, self.bulk), (0.05, self.bulk_keyed),
+                 (0.04, self.cancel), (0.06, self.read), (0.03, self.chord), (0.02, self.chain))  # fmt: skip
         while not self._stopped:
             (step,) = self._random.choices([one for _, one in steps], [weight for weight, _ in steps])
             step()
@@ -64,7 +67,7 @@ class Load:
         self._used_keys.append(n)
         return n
 
-    def _submit(self, ns, send) -> None:
+    def _submit(self, ns, send) -> list[str]:
         self._journal.write("submit", "invoke", ns=ns)
         try:
             results = list(send())
@@ -75,7 +78,8 @@ class Load:
         else:
             made = [[n, result.id, result.created] for n, result in zip(ns, results, strict=True)]
             self._journal.write("submit", "ok", made=made)
-            self._made += [result.id for result in results]
+            return [result.id for result in results]
+        return []
 
     def _ms(self) -> int:
         return 30 if self._random.random() < 0.1 else 0
@@ -83,27 +87,51 @@ class Load:
     def single(self) -> None:
         """One task."""
         n, ms = self._new(), self._ms()
-        self._submit([n], lambda: [work.delay(n, ms)])
+        self._made += self._submit([n], lambda: [work.delay(n, ms)])
 
     def single_keyed(self) -> None:
         """One task under a key, now and then one that was used before."""
         n = self._keyed_number()
-        self._submit([n], lambda: [keyed.delay(n)])
+        self._made += self._submit([n], lambda: [keyed.delay(n)])
 
     def bulk(self) -> None:
         """Many tasks in one call."""
         ns = [self._new() for _ in range(_BULK)]
-        self._submit(ns, lambda: work.bulk([(n,) for n in ns]))
+        self._made += self._submit(ns, lambda: work.bulk([(n,) for n in ns]))
 
     def bulk_keyed(self) -> None:
         """Many tasks under keys in one call; a key may be there twice."""
         ns = [self._keyed_number() for _ in range(_BULK)]
-        self._submit(ns, lambda: keyed.bulk([(n,) for n in ns]))
+        self._made += self._submit(ns, lambda: keyed.bulk([(n,) for n in ns]))
+
+    # Members of canvases are not among those that are revoked: what follows them has to be run.
+    def chord(self) -> None:
+        """Tasks and one that gets all their results."""
+        *header, last = ns = [self._new() for _ in range(_CANVAS)]
+
+        def send():
+            body = chord([work.s(n, self._ms()) for n in header])(follow.s(last, header))
+            return [*body.parent.results, body]
+
+        self._submit(ns, send)
+
+    def chain(self) -> None:
+        """Tasks of which each gets the result of the one before."""
+        ns = [self._new() for _ in range(_CANVAS)]
+
+        def send():
+            following = (follow.s(n, [before]) for before, n in pairwise(ns))
+            results = [chain(work.s(ns[0], self._ms()), *following).apply_async()]
+            while results[0].parent is not None:
+                results.insert(0, results[0].parent)
+            return results
+
+        self._submit(ns, send)
 
     def cancel(self) -> None:
         """Revokes a task sent a moment ago; it may have run."""
         n = self._new()
-        self._submit([n], lambda: [work.apply_async((n,), countdown=0.2)])
+        self._made += self._submit([n], lambda: [work.apply_async((n,), countdown=0.2)])
         if self._made:
             self._ask("cancel", self._made[-1], lambda result: result.revoke())
 

@@ -40,14 +40,16 @@ class Cluster:
         folder: Where everything of it lives, clients' and workers' JVMs included.
         processes: Who ends the nodes' Python processes.
         size: How many nodes.
+        durability: Of the nodes; None is what a node of a cluster has by itself.
 
     Attributes:
         addresses: What clients and workers are given as ``--cluster``.
     """
 
-    def __init__(self, folder: Path, processes: Processes, size: int) -> None:
+    def __init__(self, folder: Path, processes: Processes, size: int, durability: str | None = None) -> None:
         self._folder = folder
         self._processes = processes
+        self._options = () if durability is None else ("--durability", durability)
         ports = free_ports(2 * size)
         self._ports = {f"n{index + 1}": (ports[2 * index], ports[2 * index + 1]) for index in range(size)}
         self.addresses = ",".join(f"127.0.0.1:{discovery}" for discovery, _ in self._ports.values())
@@ -86,7 +88,7 @@ class Cluster:
             self.nodes[name] = self._processes.command(
                 "node", "run", "--name", name, "--cluster", self.addresses,
                 "--data-dir", str(self._folder / name), "--discovery-port", str(discovery),
-                "--communication-port", str(communication),
+                "--communication-port", str(communication), *self._options,
                 name=f"node-{name}", env=self.env,
             )  # fmt: skip
         for name in names:

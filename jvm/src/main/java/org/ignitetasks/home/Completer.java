@@ -177,7 +177,7 @@ final class Completer {
       TaskRecord record = entry.record.copy();
       // A delivery that has not started goes back to its home long before it would be on record.
       boolean started = entry.leaseOnRecord || entry.unsure;
-      Outcomes.Next next = Outcomes.workerLost(record, worker, now, started);
+      Outcomes.Next next = Outcomes.workerLost(record, entry.fence, worker, now, started);
       Step step = Step.ofNode(entry, entry.record, record, next, Outcome.LOST);
       steps.add(unlessRevoked(step, now));
     }
@@ -321,8 +321,10 @@ final class Completer {
       entry.unsure = false;
       entry.ownRow = true;
     }
-    if (step.outcome() == Outcome.GIVE_BACK || step.outcome() == Outcome.NOT_REGISTERED) {
-      home.state.notStarted(entry);
+    switch (step.outcome()) {
+      case Outcome.GIVE_BACK, Outcome.NOT_REGISTERED, Outcome.UNDELIVERED ->
+          home.state.notStarted(entry);
+      default -> {}
     }
     TaskRecord record = step.record();
     switch (step.next()) {

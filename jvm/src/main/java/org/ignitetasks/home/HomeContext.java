@@ -77,6 +77,9 @@ final class HomeContext {
   /** Limits and buckets of the cluster; replaced before the home starts, if at all. */
   volatile RateLink rates = new LocalRates(this::nowMillis);
 
+  /** What is known of earlier homes; replaced before the home starts, if at all. */
+  volatile PastHomes past = PastHomes.NONE;
+
   private final InstantSource clock;
   private final BlockingQueue<String> blobsToDrop = new LinkedBlockingQueue<>();
   private final AtomicLong hotBytes = new AtomicLong();
@@ -268,6 +271,7 @@ final class HomeContext {
     TaskRecord r = call.copy();
     r.createdMillis = promise.createdMillis;
     r.replacedFence = promise.replacedFence;
+    r.overFence = promise.overFence;
     // What a call before it has waited for is counted already, and would be counted for it.
     int counted = TaskRecord.PROMISED - promise.joinSize;
     r.joinSize = call.joinSize < 0 ? call.joinSize - counted : call.joinSize + counted;

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.Lock;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.RecordCodec;
@@ -20,10 +21,11 @@ import org.ignitetasks.protocol.WorkerApi;
  * Changes the set of partitions that this node is the home of: gives up those it no longer has, and
  * builds the order of those it has gained, from the ledger alone.
  *
- * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is
- * adopted with its fence, so that its result is accepted; what was on record as running and is not,
- * is a lost start. Until the last step nothing is changed, so that a rebuild that fails can be
- * tried again.
+ * <p>Tasks keep their order by the time of their submit. What a worker says it still runs is put on
+ * record and adopted with its fence, so that its result is accepted; what was on record as running
+ * and is not, is a lost start. What nobody was heard to run is over, even if it turns up later: see
+ * {@link PastHomes}. Until the last step nothing is changed that a rebuild which is tried again
+ * would not find as good as before.
  */
 final class HomeRebuild {
   /** What one partition holds: sheets first seen as keys, rows as their tasks' latest truth. */
@@ -62,6 +64,9 @@ final class HomeRebuild {
     }
   }
 
+  /** Adopted deliveries that are put on record together. */
+  private static final int BATCH = 500;
+
   private final HomeContext home;
   private final Completer completer;
   private long kept;
@@ -78,6 +83,7 @@ final class HomeRebuild {
     if (gained.isEmpty()) {
       return;
     }
+    long[] past = home.past.last();
     List<Found> all = gained.stream().mapToObj(this::scan).toList();
     List<Entry> waiting = new ArrayList<>();
     all.forEach(found -> waiting.addAll(found.waiting));
@@ -90,6 +96,9 @@ final class HomeRebuild {
           .forEach(r -> running.merge(r.id(), r, (a, b) -> a.fence() > b.fence() ? a : b));
     }
     load(waiting.stream().filter(e -> e.record == null && running.containsKey(e.id)).toList());
+    waiting.forEach(entry -> running.computeIfPresent(entry.id, current(entry, past)));
+    putOnRecord(waiting.stream().filter(e -> running.containsKey(e.id)).toList(), running);
+    home.past.taken(gained, homeEpoch);
     List<Entry> lost = new ArrayList<>();
     long now = home.nowMillis();
     Map<String, Integer> sizes = new HashMap<>();
@@ -125,6 +134,39 @@ final class HomeRebuild {
   private void load(List<Entry> running) {
     Map<String, TaskRecord> records = home.store.read(running.stream().map(e -> e.id).toList());
     running.forEach(entry -> entry.record = records.get(entry.id));
+  }
+
+  /** Tells whether the last home would take a result of what a worker says it holds. */
+  private static BiFunction<String, WorkerApi.Running, WorkerApi.Running> current(
+      Entry entry, long[] past) {
+    return (id, held) -> {
+      boolean onRecord = held.fence() == entry.fence;
+      boolean givenOutByLast = held.fence() >>> 32 >= past[Locator.partition(id)];
+      boolean current =
+          entry.record != null
+              && held.fence() >= entry.fence
+              && held.fence() > entry.record.overFence
+              && (onRecord || givenOutByLast);
+      return current ? held : null;
+    };
+  }
+
+  /** Writes down what this home goes on with of its predecessor's, for its successor to know. */
+  private void putOnRecord(List<Entry> adopted, Map<String, WorkerApi.Running> running) {
+    List<TaskRecord> rows = new ArrayList<>();
+    for (Entry entry : adopted) {
+      long fence = running.get(entry.id).fence();
+      if (fence != entry.fence) {
+        TaskRecord row = entry.record.copy();
+        row.fence = fence;
+        entry.record = row;
+        entry.ownRow = true;
+        rows.add(row);
+      }
+    }
+    for (int from = 0; from < rows.size(); from += BATCH) {
+      home.store.write(rows.subList(from, Math.min(rows.size(), from + BATCH)));
+    }
   }
 
   private void giveUpAllBut(BitSet wanted, long homeEpoch) {
@@ -170,15 +212,9 @@ final class HomeRebuild {
       home.joins.take(entry.id);
       entry.record = record;
     }
-    // What a worker says it holds may be the delivery that was replaced by what waits here.
-    boolean current =
-        held != null
-            && record != null
-            && held.fence() >= entry.fence
-            && held.fence() > record.replacedFence;
-    if (current) {
+    if (held != null) {
       home.state.adopted(entry, held.epoch(), held.fence(), home.nowNanos());
-      entry.leaseOnRecord = open;
+      entry.leaseOnRecord = true;
     } else if (open) {
       home.state.adopted(entry, 0, entry.fence, home.nowNanos());
       entry.leaseOnRecord = true;

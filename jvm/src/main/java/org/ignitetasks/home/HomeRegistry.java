@@ -81,6 +81,11 @@ public final class HomeRegistry implements HomeApi {
     home.rates = link;
   }
 
+  /** Takes what homes leave for their successors; before partitions are taken. */
+  public void past(PastHomes homes) {
+    home.past = homes;
+  }
+
   /** Takes the way to all homes, for what outcomes bring to tasks of others; before the start. */
   public void others(HomeApi homes) {
     abroad.others(homes);

@@ -46,9 +46,10 @@ final class Outcomes {
           fail(r, TaskState.REVOKED, Failures.REVOKED, "terminated", worker, now);
       case Outcome.REJECT -> {
         if (o.requeue()) {
-          return lost(r, worker, now, "rejected with requeue");
+          return lost(r, o.fence(), worker, now, "rejected with requeue");
         }
         end(r, TaskState.REJECTED, o, worker, now);
+        r.overFence = o.fence();
       }
       case Outcome.RETRY -> {
         retry(r, o, worker);
@@ -59,7 +60,7 @@ final class Outcomes {
         return Next.PROMISE;
       }
       case Outcome.LOST -> {
-        return lost(r, worker, now, "lost with the process that ran it");
+        return lost(r, o.fence(), worker, now, "lost with the process that ran it");
       }
       case Outcome.STARTED -> {
         change(r, TaskState.STARTED);
@@ -73,7 +74,11 @@ final class Outcomes {
         return Next.RUN_ON;
       }
       case Outcome.GIVE_BACK, Outcome.NOT_REGISTERED -> {
-        return giveBack(r, leaseOnRecord);
+        return giveBack(r, o.fence(), leaseOnRecord);
+      }
+      case Outcome.UNDELIVERED -> {
+        reopen(r, o.fence());
+        return Next.REQUEUE;
       }
       default -> throw new IllegalArgumentException("no outcome has the kind " + o.kind());
     }
@@ -93,25 +98,30 @@ final class Outcomes {
   }
 
   /**
-   * Changes {@code r} by the loss of the worker or node that held it.
+   * Changes {@code r} by the loss of the worker or node that held it. The worker has not agreed,
+   * and may be heard again: that this delivery is over is put on record before the next one is
+   * given out, for a later home to know.
    *
+   * @param fence the delivery
    * @param started whether it is known to have started: one that only waited for a child is not to
    *     blame for what happened to its worker
    */
-  static Next workerLost(TaskRecord r, String worker, long now, boolean started) {
+  static Next workerLost(TaskRecord r, long fence, String worker, long now, boolean started) {
     if (r.has(TaskFlags.EARLY_ACK) && r.state == TaskState.STARTED) {
-      return lost(r, worker, now, "lost with its worker");
+      return lost(r, fence, worker, now, "lost with its worker");
     }
     if (!started) {
-      return giveBack(r, false);
+      reopen(r, fence);
+      return Next.REQUEUE;
     }
     r.workerLosses++;
     if (r.workerLosses >= MAX_WORKER_LOSSES) {
       String text = "its worker went away " + r.workerLosses + " times while it ran";
       fail(r, TaskState.DEAD, Failures.WORKER_LOST, text, worker, now);
+      r.overFence = fence;
       return Next.END;
     }
-    reopen(r);
+    reopen(r, fence);
     return Next.REQUEUE;
   }
 
@@ -142,16 +152,16 @@ final class Outcomes {
     return "task " + r.id + " (" + r.task + "): " + message;
   }
 
-  private static Next giveBack(TaskRecord r, boolean leaseOnRecord) {
+  private static Next giveBack(TaskRecord r, long fence, boolean leaseOnRecord) {
     boolean changed = leaseOnRecord || r.state == TaskState.STARTED;
     if (!changed) {
       return Next.REQUEUE_UNCHANGED;
     }
-    reopen(r);
+    reopen(r, fence);
     return Next.REQUEUE;
   }
 
-  private static Next lost(TaskRecord r, String worker, long now, String what) {
+  private static Next lost(TaskRecord r, long fence, String worker, long now, String what) {
     r.deliveries++;
     if (r.has(TaskFlags.EARLY_ACK)) {
       String text = what + "; it was acknowledged before it ran, so it is not run again";
@@ -161,16 +171,17 @@ final class Outcomes {
     if (r.deliveries >= r.maxDeliveries) {
       String text = what + "; it was started " + r.deliveries + " times, which is its limit";
       fail(r, TaskState.DEAD, Failures.WORKER_LOST, text, worker, now);
+      r.overFence = fence;
       return Next.END;
     }
-    reopen(r);
+    reopen(r, fence);
     return Next.REQUEUE;
   }
 
   /** The id, its place in the order and what waits for it stay; everything else may change. */
   private static void promise(TaskRecord r, long fence) {
     r.attempt = 0;
-    reopen(r);
+    reopen(r, fence);
     r.joinSize = TaskRecord.PROMISED - r.joinSize;
     r.replacedFence = fence;
     r.deliveries = 0;
@@ -184,7 +195,7 @@ final class Outcomes {
     r.note = null;
   }
 
-  private static void reopen(TaskRecord r) {
+  private static void reopen(TaskRecord r, long fence) {
     change(r, r.attempt > 0 ? TaskState.RETRY : TaskState.PENDING);
     if (r.note != null) {
       // How far the last execution was says nothing of the next one.
@@ -192,13 +203,14 @@ final class Outcomes {
       r.payload = null;
     }
     r.fence = 0;
+    r.overFence = fence;
     r.startedMillis = 0;
   }
 
   private static void retry(TaskRecord r, Outcome o, String worker) {
     Outcome.Retry how = o.retry();
     r.attempt++;
-    reopen(r);
+    reopen(r, o.fence());
     r.etaMillis = how.etaMillis();
     r.payload = o.payload();
     r.flag(TaskFlags.RESULT_REF, o.payloadIsRef());

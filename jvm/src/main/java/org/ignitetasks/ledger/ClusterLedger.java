@@ -8,9 +8,15 @@ import java.util.function.Supplier;
 import javax.cache.Cache;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
+import org.apache.ignite.IgniteCheckedException;
+import org.apache.ignite.IgniteException;
 import org.apache.ignite.cache.affinity.Affinity;
 import org.apache.ignite.cache.query.QueryCursor;
 import org.apache.ignite.cluster.ClusterNode;
+import org.apache.ignite.internal.IgniteEx;
+import org.apache.ignite.internal.IgniteInternalFuture;
+import org.apache.ignite.internal.processors.affinity.AffinityTopologyVersion;
+import org.apache.ignite.internal.processors.cache.GridCacheContext;
 import org.apache.ignite.transactions.Transaction;
 import org.apache.ignite.transactions.TransactionConcurrency;
 import org.apache.ignite.transactions.TransactionIsolation;
@@ -103,8 +109,25 @@ public final class ClusterLedger implements Ledger {
         cursor.iterator(), row -> Map.entry(row.getKey(), row.getValue()), cursor::close);
   }
 
+  /**
+   * A placement is known before its partitions have been exchanged, that is before what their old
+   * home was committing when it died is settled here: this waits for that.
+   */
   @Override
   public int[] primaryPartitions() {
-    return affinity.primaryPartitions(local);
+    GridCacheContext<?, ?> context = ((IgniteEx) ignite).cachex(cache.getName()).context();
+    AffinityTopologyVersion version = context.affinity().affinityTopologyVersion();
+    try {
+      IgniteInternalFuture<?> exchanged = context.shared().exchange().affinityReadyFuture(version);
+      if (exchanged != null) {
+        exchanged.get();
+      }
+    } catch (IgniteCheckedException e) {
+      throw new IgniteException("the partitions are being exchanged", e);
+    }
+    return context.affinity().primaryPartitions(local.id(), version).stream()
+        .mapToInt(Integer::intValue)
+        .sorted()
+        .toArray();
   }
 }

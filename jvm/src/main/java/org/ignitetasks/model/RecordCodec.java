@@ -8,13 +8,14 @@ import java.util.Arrays;
  *
  * <p>Numbers are LEB128 varints (zig-zag for the join size only: nothing else is negative), strings
  * and bytes have a varint length where 0 means null and n + 1 a length of n. A new field is
- * appended with a new version; readers accept every older version. (Version 2 has its joins in
- * front, so that a rebuild finds them without decoding the rest.) Strings that repeat (task, queue,
- * worker, error type) are shared when decoded, so that a million records do not hold a million
- * copies.
+ * appended with a new version; readers accept every older version. (Since version 2 the joins are
+ * in front, so that a rebuild finds them without decoding the rest.) Strings that repeat (task,
+ * queue, worker, error type) are shared when decoded, so that a million records do not hold a
+ * million copies.
  */
 public final class RecordCodec {
-  private static final byte VERSION = 2;
+  private static final byte VERSION = 3;
+  private static final byte WITHOUT_OVER = 2;
   private static final byte WITHOUT_JOINS = 1;
 
   /** What the flag for a referenced result was in version 1. */
@@ -71,6 +72,7 @@ public final class RecordCodec {
     w.blob(r.payload);
     w.number(r.replacedFence);
     w.text(r.note);
+    w.number(r.overFence);
     return w.done();
   }
 
@@ -81,7 +83,7 @@ public final class RecordCodec {
     if (marker(stored[0])) {
       return null;
     }
-    if (stored[0] != VERSION && stored[0] != WITHOUT_JOINS) {
+    if (!known(stored[0])) {
       throw unknownVersion("of a task", stored[0]);
     }
     return TaskState.of(stored[1]);
@@ -144,11 +146,11 @@ public final class RecordCodec {
       r.joinId = in.at == stored.length ? null : in.text(false);
       return r;
     }
-    if (version != VERSION && version != WITHOUT_JOINS) {
+    if (!known(version)) {
       throw unknownVersion("of task " + id, version);
     }
     r.state = TaskState.of(stored[in.at++]);
-    if (version == VERSION) {
+    if (version != WITHOUT_JOINS) {
       r.joinSize = in.signed();
       r.joinId = in.text(true);
     }
@@ -186,6 +188,7 @@ public final class RecordCodec {
     } else {
       r.replacedFence = in.number();
       r.note = in.text(true);
+      r.overFence = version == WITHOUT_OVER ? r.replacedFence : in.number();
     }
     return r;
   }
@@ -193,6 +196,10 @@ public final class RecordCodec {
   /** Says whether this is the marker of an id that was revoked before it was submitted. */
   public static boolean isRevokedAhead(byte[] stored) {
     return stored[0] == REVOKED_AHEAD;
+  }
+
+  private static boolean known(byte version) {
+    return version == VERSION || version == WITHOUT_OVER || version == WITHOUT_JOINS;
   }
 
   private static boolean marker(byte version) {

@@ -88,6 +88,7 @@ public final class Sheet {
         && r.fingerprint == null
         && r.joinSize == 0
         && r.replacedFence == 0
+        && r.overFence == 0
         && r.state == TaskState.PENDING;
   }
 

@@ -54,6 +54,12 @@ public final class TaskRecord implements Cloneable {
   /** Fence of the last delivery after which the id went to another call, 0 if there was none. */
   public long replacedFence;
 
+  /**
+   * Fence of the last delivery that is known to be over, 0 if there was none: whatever it, or one
+   * before it, says from now on comes too late.
+   */
+  public long overFence;
+
   /** Name of a custom state while the task runs, or null; its data is the payload. */
   public String note;
 

@@ -22,6 +22,7 @@ import org.apache.ignite.spi.IgniteSpiException;
 import org.ignitetasks.gateway.Gateway;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.HomeSettings;
+import org.ignitetasks.home.PastHomes;
 import org.ignitetasks.home.RecordStore;
 import org.ignitetasks.ledger.ClusterLedger;
 import org.ignitetasks.ledger.Commit;
@@ -108,7 +109,7 @@ final class Node {
     LateSink sink = new LateSink();
     Joining.makeCaches(ignite, settings);
     IgniteCache<String, byte[]> ledger = cache(NodeConfigs.LEDGER);
-    IgniteCache<String, byte[]> meta = cache(NodeConfigs.META);
+    HomeEpochs epochs = new HomeEpochs(ignite, cache(NodeConfigs.META));
     blobs = blobs();
     Gateways gateways = new Gateways(ignite, sink);
     HomeRouter router = new HomeRouter(ignite, ledger.getName(), new Repeats(CALL_MILLIS));
@@ -126,6 +127,7 @@ final class Node {
       store = new RecordStore(rows);
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       home.others(router);
+      home.past(settings.embedded() ? PastHomes.NONE : epochs);
       links.home(home);
     } else {
       links.home(router);
@@ -136,7 +138,7 @@ final class Node {
       home.rates(new ClusterRates(shared, System::currentTimeMillis));
     }
     router.publish(home, workers, workers::metrics);
-    topology = new Topology(ignite, settings, meta, store, home, sink, gateways, router);
+    topology = new Topology(ignite, settings, epochs, store, home, sink, gateways, router);
     topology.start();
     if (home != null) {
       home.start();

@@ -1,21 +1,16 @@
 package org.ignitetasks.node;
 
-import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.UUID;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
-import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteClientDisconnectedException;
-import org.apache.ignite.IgniteException;
 import org.apache.ignite.events.DiscoveryEvent;
 import org.apache.ignite.events.EventType;
 import org.apache.ignite.internal.util.typedef.X;
-import org.apache.ignite.transactions.Transaction;
-import org.apache.ignite.transactions.TransactionConcurrency;
-import org.apache.ignite.transactions.TransactionIsolation;
 import org.ignitetasks.home.HomeRegistry;
 import org.ignitetasks.home.RecordStore;
 import org.ignitetasks.model.TasksException;
@@ -32,11 +27,10 @@ final class Topology {
   private static final long LOOK_MILLIS = 100;
   private static final long LOOK_ALONE_MILLIS = 1_000;
   private static final long AWAY_NANOS = 60_000_000_000L;
-  private static final String EPOCH = "home-epoch";
 
   private final Ignite ignite;
   private final NodeSettings settings;
-  private final IgniteCache<String, byte[]> meta;
+  private final HomeEpochs epochs;
   private final RecordStore store;
   private final HomeRegistry home;
   private final CompletionSink gateway;
@@ -54,7 +48,7 @@ final class Topology {
   Topology(
       Ignite ignite,
       NodeSettings settings,
-      IgniteCache<String, byte[]> meta,
+      HomeEpochs epochs,
       RecordStore store,
       HomeRegistry home,
       CompletionSink gateway,
@@ -62,7 +56,7 @@ final class Topology {
       HomeRouter router) {
     this.ignite = ignite;
     this.settings = settings;
-    this.meta = meta;
+    this.epochs = epochs;
     this.store = store;
     this.home = home;
     this.gateway = gateway;
@@ -165,29 +159,16 @@ final class Topology {
       return;
     }
     int[] partitions = store.primaryPartitions();
-    if (!home.owns(partitions)) {
-      // The new placement can be seen before the partitions have been exchanged, that is before
-      // what the old home was committing is settled here. The epoch's transaction waits for that.
-      long epoch = nextEpoch();
-      home.own(partitions, epoch);
-      gateways.homeMoved();
-      LOG.info("home of " + partitions.length + " partitions");
-    }
-  }
-
-  /** Returns a number that no home of this cluster has had. */
-  private long nextEpoch() {
-    try (Transaction tx =
-        ignite
-            .transactions()
-            .txStart(TransactionConcurrency.PESSIMISTIC, TransactionIsolation.REPEATABLE_READ)) {
-      byte[] stored = meta.get(EPOCH);
-      long next = stored == null ? 1 : ByteBuffer.wrap(stored).getLong() + 1;
-      meta.put(EPOCH, ByteBuffer.allocate(Long.BYTES).putLong(next).array());
-      tx.commit();
-      return next;
-    } catch (IgniteException e) {
-      throw new IllegalStateException("the home epoch could not be written", e);
+    while (!home.owns(partitions)) {
+      long epoch = epochs.next();
+      int[] since = store.primaryPartitions();
+      if (Arrays.equals(partitions, since)) {
+        home.own(partitions, epoch);
+        gateways.homeMoved();
+        LOG.info("home of " + partitions.length + " partitions");
+      }
+      // Where one has moved meanwhile its new home may have the lower epoch: another one is taken.
+      partitions = since;
     }
   }
 }

@@ -55,6 +55,12 @@ public record Outcome(
   /** It runs on and has said how far it is: payload, and as error type the name of its state. */
   public static final int PROGRESS = 12;
 
+  /**
+   * Made by a home: it could not be handed to its worker, or the word that it was is lost. Back
+   * into the queue; should the worker have it, it is refused.
+   */
+  public static final int UNDELIVERED = 13;
+
   /** Returns an outcome that brings nothing with it. */
   public Outcome(
       String id,

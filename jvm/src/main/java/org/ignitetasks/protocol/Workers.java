@@ -70,7 +70,7 @@ public final class Workers implements WorkerLink {
         Level.INFO, "a push of " + deliveries.size() + " deliveries failed: they go back", cause);
     List<Outcome> back =
         deliveries.stream()
-            .map(d -> Outcome.plain(d.record().id, d.fence(), Outcome.GIVE_BACK))
+            .map(d -> Outcome.plain(d.record().id, d.fence(), Outcome.UNDELIVERED))
             .toList();
     // Not on Ignite's thread: a home's call blocks for a commit.
     Thread thread = new Thread(() -> giveBack(epoch, back), "ignitetasks-give-back");

@@ -172,7 +172,8 @@ class HomeRebuildTest extends HomeTestBase {
   @Test
   void anAdoptedLeaseWhoseWorkerNeverComesIsAnOrphan() {
     submit(Make.record("a"));
-    workers.held.add(new WorkerApi.Running(77, "a", 1));
+    worker(77, 1);
+    workers.held.add(new WorkerApi.Running(77, "a", workers.take(77).get(0).fence()));
     restart();
     assertEquals(1, number("RUNNING"));
     synchronized (home.home.lock) {

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -75,6 +76,7 @@ abstract class HomeTestBase {
   final MemoryBlobs blobs = new MemoryBlobs();
   final StorageFaults faults = new StorageFaults();
   final AtomicLong aheadMillis = new AtomicLong();
+  private final long[] lastHomes = new long[Locator.PARTITIONS];
   HomeRegistry home;
   private LoneLedger rows;
   private boolean started;
@@ -173,7 +175,20 @@ abstract class HomeTestBase {
     RecordStore store = new RecordStore(rows, faults);
     InstantSource clock =
         () -> Instant.ofEpochMilli(System.currentTimeMillis() + aheadMillis.get());
-    return new HomeRegistry(SETTINGS, store, blobs, workers, gateways, clock);
+    HomeRegistry made = new HomeRegistry(SETTINGS, store, blobs, workers, gateways, clock);
+    made.past(
+        new PastHomes() {
+          @Override
+          public long[] last() {
+            return lastHomes.clone();
+          }
+
+          @Override
+          public void taken(BitSet partitions, long epoch) {
+            partitions.stream().forEach(partition -> lastHomes[partition] = epoch);
+          }
+        });
+    return made;
   }
 
   void ownAll() {

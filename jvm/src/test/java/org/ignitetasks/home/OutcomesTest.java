@@ -133,7 +133,7 @@ class OutcomesTest {
     assertEquals("WorkerLostError", lost.errorType);
 
     TaskRecord gone = record(TaskFlags.EARLY_ACK);
-    assertEquals(END, Outcomes.workerLost(gone, "w1", NOW, true));
+    assertEquals(END, Outcomes.workerLost(gone, 7, "w1", NOW, true));
     assertEquals(TaskState.FAILURE, gone.state);
 
     TaskRecord rejected = record(TaskFlags.EARLY_ACK);
@@ -146,7 +146,7 @@ class OutcomesTest {
   void anEarlyAcknowledgedTaskThatNeverStartedGoesBack() {
     TaskRecord notYet = record(TaskFlags.EARLY_ACK);
     notYet.state = TaskState.PENDING;
-    assertEquals(REQUEUE, Outcomes.workerLost(notYet, "w1", NOW, true));
+    assertEquals(REQUEUE, Outcomes.workerLost(notYet, 7, "w1", NOW, true));
     assertEquals(TaskState.PENDING, notYet.state);
 
     TaskRecord given = record(TaskFlags.EARLY_ACK);
@@ -159,16 +159,25 @@ class OutcomesTest {
   void aWorkerThatGoesAwayCostsLittle() {
     TaskRecord r = record(0);
     for (int i = 1; i < Outcomes.MAX_WORKER_LOSSES; i++) {
-      assertEquals(REQUEUE, Outcomes.workerLost(r, "w1", NOW, true));
+      assertEquals(REQUEUE, Outcomes.workerLost(r, 7, "w1", NOW, true));
       assertEquals(TaskState.PENDING, r.state);
       assertEquals(0, r.deliveries, "not a hint at the task");
     }
-    assertEquals(END, Outcomes.workerLost(r, "w1", NOW, true));
+    assertEquals(END, Outcomes.workerLost(r, 7, "w1", NOW, true));
     assertEquals(TaskState.DEAD, r.state);
     TaskRecord waited = record(0);
     waited.state = TaskState.PENDING;
-    assertEquals(REQUEUE_UNCHANGED, Outcomes.workerLost(waited, "w1", NOW, false));
+    assertEquals(REQUEUE, Outcomes.workerLost(waited, 7, "w1", NOW, false));
     assertEquals(0, waited.workerLosses);
+    assertEquals(7, waited.overFence, "the worker may be heard again");
+  }
+
+  @Test
+  void whatMayOrMayNotHaveArrivedIsOver() {
+    TaskRecord r = record(0);
+    assertEquals(REQUEUE, apply(r, Outcome.plain("t-1", 7, Outcome.UNDELIVERED)));
+    assertEquals(7, r.overFence);
+    assertEquals(0, r.deliveries + r.workerLosses);
   }
 
   @Test
@@ -299,7 +308,7 @@ class OutcomesTest {
     Outcomes.fail(failed, TaskState.REVOKED, "E", "m", null, NOW);
     assertNull(failed.note);
     TaskRecord lost = r.copy();
-    assertEquals(REQUEUE, Outcomes.workerLost(lost, "w1", NOW, true));
+    assertEquals(REQUEUE, Outcomes.workerLost(lost, 7, "w1", NOW, true));
     assertNull(lost.note);
     assertNull(lost.payload, "it is no result of the next execution");
   }

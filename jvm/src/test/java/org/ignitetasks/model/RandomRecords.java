@@ -52,6 +52,7 @@ final class RandomRecords {
     r.joinSize = random.nextInt(5) == 0 ? random.nextInt() : random.nextInt(4) - 2;
     r.replacedFence = number(random);
     r.note = text(random);
+    r.overFence = number(random);
     r.fingerprint = bytes(random);
     r.options = bytes(random);
     r.body = bytes(random);

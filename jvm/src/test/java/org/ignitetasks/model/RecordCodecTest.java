@@ -135,7 +135,7 @@ class RecordCodecTest {
   @Test
   void anUnknownVersionIsNamed() {
     byte[] stored = RecordCodec.encode(new TaskRecord());
-    stored[0] = 3;
+    stored[0] = 4;
     TasksException decoded =
         assertThrows(TasksException.class, () -> RecordCodec.decode("t-1", stored));
     assertEquals(Code.DATA_DIR_NEWER, decoded.code());
@@ -162,7 +162,7 @@ class RecordCodecTest {
     for (int i = 0; i < 5_000; i++) {
       byte[] bytes = new byte[1 + random.nextInt(200)];
       random.nextBytes(bytes);
-      bytes[0] = (byte) (1 + random.nextInt(2));
+      bytes[0] = (byte) (1 + random.nextInt(3));
       try {
         RecordCodec.decode("x", bytes);
       } catch (TasksException e) {
@@ -177,8 +177,13 @@ class RecordCodecTest {
   }
 
   @Test
-  void versionTwoIsWrittenAsItIsRead() throws IOException {
-    golden("record_v2.json", true);
+  void whatVersionTwoStoredIsReadForEver() throws IOException {
+    golden("record_v2.json", false);
+  }
+
+  @Test
+  void versionThreeIsWrittenAsItIsRead() throws IOException {
+    golden("record_v3.json", true);
   }
 
   private static void golden(String file, boolean current) throws IOException {

@@ -106,6 +106,8 @@ class ClusterTest {
               cache(settings, NodeConfigs.CHUNKS), cache(settings, NodeConfigs.SEALS));
       home = new HomeRegistry(HomeSettings.defaults(), store, blobs, links, gateways);
       home.others(router);
+      HomeEpochs epochs = new HomeEpochs(ignite, cache(settings, NodeConfigs.META));
+      home.past(epochs);
       links.home(home);
       router.publish(home, this, Map::of);
       controls = new Controls(ignite, this);
@@ -114,16 +116,7 @@ class ClusterTest {
           new EventLog(ignite, () -> cache(settings, NodeConfigs.EVENTS), Runnable::run, repeats);
       this.settings =
           new SettingsStore(ignite, () -> cache(settings, NodeConfigs.SETTINGS), repeats);
-      topology =
-          new Topology(
-              ignite,
-              settings,
-              cache(settings, NodeConfigs.META),
-              store,
-              home,
-              this,
-              gateways,
-              router);
+      topology = new Topology(ignite, settings, epochs, store, home, this, gateways, router);
       topology.start();
       home.start();
     }
