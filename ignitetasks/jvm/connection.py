@@ -146,12 +146,20 @@ def is_alive(pid: int) -> bool:
         status = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
-    # The name in parentheses may hold anything, so the state is what follows the last one.
-    if status[status.rfind(b")") + 2 :][:1] not in (b"Z", b"X"):
+    # The name in parentheses may hold anything, so the state is what follows the last one. It is that of the first
+    # thread only: of a process that is being ended others may still write, and hold files and locks.
+    if status[status.rfind(b")") + 2 :][:1] not in (b"Z", b"X") or _thread_count(pid) > 1:
         return True
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     return False
+
+
+def _thread_count(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def recorded_pid(spec: NodeSpec) -> int | None:

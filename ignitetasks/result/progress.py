@@ -75,13 +75,19 @@ async def words_of(handle: Any) -> AsyncIterator[Said]:
         # Asks the node, for a moment: for the end, should it be there, and to be told from now on.
         await loop.run_in_executor(None, client.hub.register, listener, (task_id,), None)
         record = None if listener.ended else await loop.run_in_executor(None, handle.info_map)
+        on_record: list[Any] | None = None
         if record is not None and record.get("note") and not listener.words:
-            yield opened(record["note"], record.get("result"))
+            on_record = [record["note"], record.get("result")]
+            yield opened(*on_record)
         while listener.words or not listener.ended:
             if not listener.words:
                 await listener.wait()
                 continue
-            yield opened(*wire.unpack(listener.words.popleft().payload or b"\xc0"))
+            word = list(wire.unpack(listener.words.popleft().payload or b"\xc0"))
+            # The word on record may have been on its way as well.
+            if word != on_record:
+                yield opened(*word)
+            on_record = None
     finally:
         client.hub.unregister(listener, (task_id,))
         listener.close()

@@ -16,6 +16,12 @@ app = IgniteTasks("rates")
 @app.task(rate_limit=f"{RATE}/s")
 def limited(number: int) -> None:
     ExecutionLog(os.environ["RATES_LOG"]).add("limited", number, time.time(), os.getpid())
+    time.sleep(2.5 / RATE)  # so the two children of one worker are too few for the rate
+
+
+@app.task(rate_limit="1/h")
+def hourly(number: int) -> None:
+    ExecutionLog(os.environ["RATES_LOG"]).add("hourly", number)
 
 
 @app.task

@@ -11,9 +11,9 @@ from ignitetasks import IgniteTasks, current_request
 
 app = IgniteTasks("flow")
 app.conf.beat_schedule = {
-    "every second": {
+    "every half second": {
         "task": "flow_app.tick",
-        "schedule": 1.0,
+        "schedule": 0.5,
         "args": ("code",),
         "options": {"queue": "ticks"},
         "catch_up": 100,

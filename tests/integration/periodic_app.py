@@ -14,9 +14,9 @@ app.conf.task_routes = {"periodic_app.*": {"queue": "periodic"}}
 
 @app.on_after_configure.connect
 def add_entries(sender: IgniteTasks, **_: object) -> None:
-    sender.add_periodic_task(1.0, note.s("signature"), name="a signature")
-    sender.add_periodic_task(1.0, chain(when.si(), note_after.s("chain")), name="a chain")
-    sender.add_periodic_task(1.0, chord([when.si(), when.si()], note_all.s("chord")), name="a chord")
+    sender.add_periodic_task(1.0, note.s("signature"), name="a signature", catch_up=100)
+    sender.add_periodic_task(1.0, chain(when.si(), note_after.s("chain")), name="a chain", catch_up=100)
+    sender.add_periodic_task(1.0, chord([when.si(), when.si()], note_all.s("chord")), name="a chord", catch_up=100)
 
 
 def add_line(label: str, tick: str) -> None:

@@ -25,7 +25,8 @@ LIMIT = 60
 
 @pytest.fixture(scope="module")
 def t(node):
-    app = IgniteTasks("canvas", **node.overrides, default_queue="canvas")
+    # Children are killed at random, any number of times at a task: that alone must end none.
+    app = IgniteTasks("canvas", **node.overrides, default_queue="canvas", max_deliveries=100)
     tasks = add_tasks(app)
 
     @app.task(name="pid")

@@ -179,9 +179,10 @@ class Processes:
 
 
 def is_alive(pid: int) -> bool:
-    """Tells whether a process exists and is no zombie."""
+    """Tells whether a process exists and is no zombie; one whose first thread has ended first is none yet."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
 

@@ -112,7 +112,7 @@ class Machine:
             jar=jar,
             cache_dir=root / "cache",
             class_archive=False,
-            start_timeout_seconds=10.0,
+            start_timeout_seconds=60.0,
         )
 
     def mode(self, name: str) -> None:
@@ -210,6 +210,18 @@ def test_the_file_of_a_killed_node_is_stale(machine: Machine) -> None:
     assert second.pid != first.pid
 
 
+def test_a_process_lives_as_long_as_any_thread_of_it() -> None:
+    code = "import ctypes, sys, threading\nthreading.Thread(target=sys.stdin.read).start()\n"
+    code += "ctypes.CDLL(None).pthread_exit(None)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        stat = Path(f"/proc/{process.pid}/stat")
+        until(lambda: stat.read_text().rpartition(") ")[2][0] == "Z", "the end of the first thread")
+        assert is_alive(process.pid)
+        process.stdin.close()
+        until(lambda: not is_alive(process.pid), "the end of the last thread")
+
+
 def test_a_pid_that_was_given_to_another_program_is_stale(machine: Machine) -> None:
     connection = ensure_instance(machine.spec, "0.1.0")
     stop_instance(machine.spec)
@@ -297,7 +309,7 @@ def test_many_starters_make_one_start(machine: Machine) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    results += [int(process.communicate(timeout=20)[0]) for process in processes]
+    results += [int(process.communicate(timeout=100)[0]) for process in processes]
     assert len(results) == 8
     assert len(set(results)) == 1
     assert len(machine.starts()) == 1

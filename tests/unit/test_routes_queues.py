@@ -68,7 +68,6 @@ def app(transport):
         ({"other": "x"}, "unrouted", "default"),
         (None, "unrouted", "default"),
     ],
-    ids=str,
 )
 def test_routes(app, routes, name, queue):
     app.conf.task_routes = routes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 
 import pytest
 
-from ignitetasks import IgniteTasks, InvalidOption, context, frames
+from ignitetasks import AsyncResult, IgniteTasks, InvalidOption, context, frames, wire
 from ignitetasks.context import Request
+from ignitetasks.message import Completion, encode_result
 from ignitetasks.worker.outbox import Outbox
 
 app = IgniteTasks("states", transport="memory")
@@ -66,3 +68,32 @@ def test_a_word_is_one_frame_that_no_signal_can_cut():
     far.close()
     outbox.state(7, "LOADING", b"m\x01")  # the loop meets the closed lane, the task does not
     near.close()
+
+
+def test_a_listener_hears_the_word_on_record_once(monkeypatch):
+    with IgniteTasks("heard", transport="memory://heard-once") as one:
+        sent = one.send_task("nobody.has_it")
+        hub = one.client.hub
+        words = [["PROGRESS", encode_result(one.client.codecs, sent.id, number)] for number in (4, 5)]
+        monkeypatch.setattr(AsyncResult, "info_map", lambda _: {"note": words[0][0], "result": words[0][1]})
+        listeners = []
+        register = hub.register
+
+        def registering(listener, *rest):
+            listeners.append(listener)
+            register(listener, *rest)
+
+        monkeypatch.setattr(hub, "register", registering)
+
+        async def listen():
+            found = []
+            async for said in sent.progress():
+                found.append(said.info)
+                if len(found) == 1:
+                    for word in words:
+                        listeners[0].told(Completion(sent.id, 0, wire.pack(word)))
+                elif said.info == 5:
+                    sent.revoke()
+            return found
+
+        assert asyncio.run(listen()) == [4, 5]

@@ -33,7 +33,7 @@ class HomeSweepTest extends HomeTestBase {
     start();
     aheadMillis.set(HOUR + 1_000);
     waitFor("expired", () -> info("a").expired);
-    assertEquals(0, number("SUCCESS"));
+    waitFor("counted", () -> number("SUCCESS") == 0);
     assertEquals(List.of("a"), home.watch(List.of("a"), CLIENT).expired());
     assertEquals(0, home.forget(List.of("a")));
     aheadMillis.set(2 * HOUR + 2_000);
