@@ -131,12 +131,12 @@ class Request:
     @property
     def argsrepr(self) -> str:
         """Its positional arguments as text, cut where that is long."""
-        return repr(tuple(self.args or ()))[:_MOST_CHARS]
+        return str(self.options.get("argsrepr") or repr(tuple(self.args or ()))[:_MOST_CHARS])
 
     @property
     def kwargsrepr(self) -> str:
         """Its keyword arguments as text, cut where that is long."""
-        return repr(dict(self.kwargs or {}))[:_MOST_CHARS]
+        return str(self.options.get("kwargsrepr") or repr(dict(self.kwargs or {}))[:_MOST_CHARS])
 
     @property
     def chain(self) -> Any:

@@ -392,7 +392,12 @@ def encode_call_options(headers: Mapping[str, Any] | None, extra: Mapping[str, A
         options["h"] = dict(headers)
     if extra:
         options["x"] = dict(extra)
-    return PLAIN.encode(options, root="headers")[1:]
+    try:
+        return PLAIN.encode(options, root="options")[1:]
+    except SerializationError:
+        if headers:
+            PLAIN.encode(options["h"], root="headers")  # fails of the same, and names the header
+        raise
 
 
 def with_canvas(options: bytes | None, part: bytes) -> bytes:

@@ -27,6 +27,7 @@ MAX_TIME_MS = 253_402_214_400_000
 _MAX_LIMIT_SECONDS = 366 * 86400
 MAX_RESULT_EXPIRES_SECONDS = 10 * 366 * 86400
 _MAX_TASK_ID_CHARS = 255
+_MAX_SHOWN_CHARS = 100
 
 
 class Plan(NamedTuple):
@@ -67,27 +68,37 @@ def unknown_option(name: str, known: Iterable[str], where: str) -> InvalidOption
     return InvalidOption(f"{where} has no option {name!r}; {hint}")
 
 
+def shown(value: Any) -> str:
+    """Returns a value as a message shows it, cut where it is long."""
+    try:
+        text = repr(value)
+    except Exception:
+        # What is refused may well be what cannot even be shown.
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}... ({len(text)} characters)"
+
+
 def finite(name: str, value: Any, low: float, high: float) -> float:
     """Returns a number of seconds; raises `InvalidOption` for anything else, or one out of bounds."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not low <= value <= high:
-        raise InvalidOption(f"{name} must be a number of seconds from {low:g} to {high:g}, not {value!r}")
+        raise InvalidOption(f"{name} must be a number of seconds from {low:g} to {high:g}, not {shown(value)}")
     return float(value)
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
     """Returns a whole number; raises `InvalidOption` for anything else, or one out of bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InvalidOption(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        raise InvalidOption(f"{name} must be a whole number from {low} to {high}, not {shown(value)}")
     return value
 
 
 def flag(name: str, value: Any) -> bool:
     """Returns True or False; raises `InvalidOption` for anything else."""
     if not isinstance(value, bool):
-        raise InvalidOption(f"{name} must be True or False, not {value!r}")
+        raise InvalidOption(f"{name} must be True or False, not {shown(value)}")
     return value
 
 
@@ -95,14 +106,14 @@ def queue(value: Any) -> str:
     """Returns the name of a queue, given by name or as an object; raises `InvalidOption` for anything else."""
     value = queue_name(value)
     if not isinstance(value, str) or not QUEUE_NAME.fullmatch(value):
-        raise InvalidOption(f"queue must be 1 to 128 letters, digits or _ . : @ - characters, not {value!r}")
+        raise InvalidOption(f"queue must be 1 to 128 letters, digits or _ . : @ - characters, not {shown(value)}")
     return value
 
 
 def codec(name: str, value: Any) -> str:
     """Returns the name of an encoding; raises `InvalidOption` for anything else."""
     if not is_known(name_of(value)):
-        raise InvalidOption(f"{name} must be one of {known()}, not {value!r}")
+        raise InvalidOption(f"{name} must be one of {known()}, not {shown(value)}")
     return str(name_of(value))
 
 
@@ -115,8 +126,23 @@ def check_task_id(value: Any) -> str:
     if isinstance(value, UUID):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TASK_ID_CHARS or not value.isprintable():
-        raise InvalidOption(f"task_id must be 1 to {_MAX_TASK_ID_CHARS} printable characters, not {value!r}")
+        raise InvalidOption(f"task_id must be 1 to {_MAX_TASK_ID_CHARS} printable characters, not {shown(value)}")
     return value
+
+
+def moment(name: str, value: Any) -> Any:
+    """Returns a datetime for its text in ISO 8601, as other systems hand it on; any other value as it is.
+
+    Raises:
+        InvalidOption: A text that is no date and time.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        # Before Python 3.11 the letter for UTC is not understood.
+        return datetime.fromisoformat(value[:-1] + "+00:00" if value[-1:] in "zZ" else value)
+    except ValueError:
+        raise InvalidOption(f"{name} must be a datetime, or one as ISO 8601 text, not {shown(value)}") from None
 
 
 def to_ms(name: str, when: datetime) -> int:
@@ -126,14 +152,14 @@ def to_ms(name: str, when: datetime) -> int:
         InvalidOption: It is no datetime, or outside the years that can be used.
     """
     if not isinstance(when, datetime):
-        raise InvalidOption(f"{name} must be a datetime (aware, or naive and then taken as UTC), not {when!r}")
+        raise InvalidOption(f"{name} must be a datetime, or one as ISO 8601 text, not {shown(when)}")
     aware = when if when.tzinfo is not None else when.replace(tzinfo=timezone.utc)
     try:
         ms = round(aware.timestamp() * 1000)
     except (OverflowError, ValueError, OSError):
         ms = -1
     if not 0 < ms <= MAX_TIME_MS:
-        raise InvalidOption(f"{name} must lie between 1970 and 9999-12-31, not {when!r}")
+        raise InvalidOption(f"{name} must lie between 1970 and 9999-12-31, not {shown(when)}")
     return ms
 
 
@@ -172,6 +198,10 @@ def expires_ms(now_ms: int, expires: Any) -> int:
         return 0
     if isinstance(expires, datetime):
         return to_ms("expires", expires)
+    if isinstance(expires, bool) or not isinstance(expires, (int, float, timedelta)):
+        raise InvalidOption(
+            f"expires must be a number of seconds, a datetime, or one as ISO 8601 text, not {shown(expires)}"
+        )
     return now_ms + math.ceil(finite("expires", expires, 0, (MAX_TIME_MS - now_ms) // 1000) * 1000)
 
 
@@ -184,9 +214,9 @@ def limit_ms(name: str, value: Any) -> int:
 
 
 def _exceptions(name: str, value: Any) -> tuple[type[BaseException], ...]:
-    classes = (value,) if isinstance(value, type) else tuple(value)
+    classes = tuple(value) if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     if not all(isinstance(one, type) and issubclass(one, BaseException) for one in classes):
-        raise InvalidOption(f"{name} must be exception classes, not {value!r}")
+        raise InvalidOption(f"{name} must be exception classes, not {shown(value)}")
     return classes
 
 
@@ -197,13 +227,13 @@ def _backoff(name: str, value: Any) -> bool | float:
 def headers(value: Any) -> Mapping[str, Any] | None:
     """Returns headers; raises `InvalidOption` unless they are a map with text keys, or None."""
     if value is not None and not (isinstance(value, Mapping) and all(isinstance(key, str) for key in value)):
-        raise InvalidOption(f"headers must be a map with text keys, not {value!r}")
+        raise InvalidOption(f"headers must be a map with text keys, not {shown(value)}")
     return value
 
 
 def _callable(name: str, value: Any) -> Any:
     if not callable(value):
-        raise InvalidOption(f"{name} must be a function of the task's arguments, not {value!r}")
+        raise InvalidOption(f"{name} must be a function of the task's arguments, not {shown(value)}")
     return value
 
 
@@ -222,7 +252,7 @@ def compression(name: str, value: Any) -> str:
         InvalidOption: There is none of this name.
     """
     if value not in COMPRESSIONS:
-        raise InvalidOption(f"{name} must be one of {sorted(COMPRESSIONS)}, not {value!r}")
+        raise InvalidOption(f"{name} must be one of {sorted(COMPRESSIONS)}, not {shown(value)}")
     return str(value)
 
 

@@ -7,17 +7,22 @@ one it is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
 from typing import Any
 
 from ignitetasks import log, message
 from ignitetasks import options as check
 from ignitetasks.config import Settings
-from ignitetasks.errors import InvalidOption
+from ignitetasks.errors import InvalidOption, PayloadTooLarge
 from ignitetasks.message import TaskOptions, Template
 from ignitetasks.options import MAX_RESULT_EXPIRES_SECONDS, Plan
 
 _log = log.get_logger("calls")
 
+#: Headers are in the record itself and are read with it by whoever looks at a task.
+_MAX_OPTIONS_BYTES = 1 << 20
+#: Options of a call that are a time.
+_TIMES = ("eta", "expires")
 #: Options of a call that are accepted, and why they change nothing.
 EXPLAINED: Mapping[str, str] = {
     "connection": "an application has one way to its cluster",
@@ -67,7 +72,12 @@ class _Change:
         """Returns a plan with these changes."""
         given, new, template = self.template, self.fields, plan.template
         if self.headers is not None or self.extra:
-            given["options"] = message.encode_call_options(self.headers, self.extra)
+            given["options"] = options = message.encode_call_options(self.headers, self.extra)
+            if options is not None and len(options) > _MAX_OPTIONS_BYTES:
+                raise PayloadTooLarge(
+                    f"the headers of a call take {len(options)} bytes, more than {_MAX_OPTIONS_BYTES}; "
+                    "pass what is large as an argument"
+                )
         if "soft_ms" in given or "hard_ms" in given:
             soft, hard = given.get("soft_ms", template.soft_ms), given.get("hard_ms", template.hard_ms)
             check.check_limits(soft / 1000, hard / 1000)
@@ -86,6 +96,26 @@ class _Change:
 
 
 _Setter = Callable[[_Change, Any], None]
+
+
+def with_moments(call: Mapping[str, Any], zone: tzinfo) -> Mapping[str, Any]:
+    """Returns the options of a call with its times as datetimes that have a zone.
+
+    Args:
+        call: The options.
+        zone: The time zone of what has none.
+
+    Raises:
+        InvalidOption: A text that is no date and time.
+    """
+    for name in _TIMES:
+        value = call.get(name)
+        when = check.moment(name, value)
+        if isinstance(when, datetime) and when.tzinfo is None:
+            when = when.replace(tzinfo=zone)
+        if when is not value:
+            call = {**call, name: when}
+    return call
 
 
 def _template(field: str, rule: Callable[[Any], Any]) -> _Setter:

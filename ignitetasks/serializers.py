@@ -385,9 +385,16 @@ def _explain(value: Any, name: str, root: str, error: BaseException) -> Serializ
     where = "" if kind.__module__ == "builtins" else kind.__module__ + "."
     return SerializationError(
         f"{path}: object of type {where}{kind.__qualname__} cannot be encoded as {name}; "
-        "pass plain data (or set serializer='pickle' on both sides)",
+        f"pass plain data{_hint(name, root)}",
         path,
     )
+
+
+def _hint(name: str, root: str) -> str:
+    if name == "pickle" or root == "headers":
+        return ""
+    option = "result_serializer" if root == "result" else "serializer"
+    return f" (or set {option}='pickle', with 'pickle' in accept_content, on both sides)"
 
 
 _TOO_DEEP, _NOT_FOUND = object(), object()

@@ -17,9 +17,17 @@ class MapAnnotation:
 
     Args:
         annotations: Maps of attributes by name or pattern.
+
+    Raises:
+        ConfigurationError: What is said of a task is no map.
     """
 
     def __init__(self, annotations: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, attributes in annotations.items():
+            if not isinstance(attributes, Mapping):
+                raise ConfigurationError(
+                    f"task_annotations: what is said of {name!r} must be a map of attributes, not {attributes!r:.100}"
+                )
         self._annotations = annotations
 
     def annotate_any(self) -> Mapping[str, Any] | None:

@@ -96,8 +96,8 @@ class Calls(Attributes, Composing[P, R]):
         queue: Any = None,
         priority: int | None = None,
         countdown: float | timedelta | None = None,
-        eta: datetime | None = None,
-        expires: float | timedelta | datetime | None = None,
+        eta: datetime | str | None = None,
+        expires: float | timedelta | datetime | str | None = None,
         idempotency_key: Key | None = None,
         headers: Mapping[str, Any] | None = None,
         ignore_result: bool | None = None,
@@ -125,8 +125,8 @@ class Calls(Attributes, Composing[P, R]):
             queue: Queue to send to, by name or as an object.
             priority: 0 to 255, higher runs first.
             countdown: Seconds until it is due.
-            eta: When it is due; a naive datetime counts as UTC.
-            expires: Seconds or time after which it must not start any more.
+            eta: When it is due, as a datetime or its ISO 8601 text; without a zone it is in the time zone of the app.
+            expires: Seconds or time (as `eta`) after which it must not start any more.
             idempotency_key: The same key again is the same task (``created`` is then False).
             headers: Plain data for the task's ``request.headers``.
             ignore_result: True keeps no result.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ignitetasks import context, planning, sending, signals
@@ -161,10 +160,7 @@ class Dispatching(Registering):
         """Returns the options of a call with what the app adds to them."""
         if "routing_key" in call:
             call = self._by_routing_key(call)
-        for name in ("eta", "expires"):
-            value = call.get(name)
-            if isinstance(value, datetime) and value.tzinfo is None:
-                call = {**call, name: value.replace(tzinfo=self.timezone)}
+        call = planning.with_moments(call, self.timezone)
         if options.expires is not None and call.get("expires") is None:
             call = {**call, "expires": options.expires}
         if self._inherit and call.get("priority") is None:
@@ -227,8 +223,7 @@ class Dispatching(Registering):
         options: Mapping[str, Any],
         plan: Plan | None = None,
     ) -> tuple[Plan, Sequence[Any], Mapping[str, Any]]:
-        if not naming.is_name(name):
-            raise RequestError(f"a task name is a text that is not empty, not {name!r}")
+        naming.check_task_name(name)
         task = self._tasks.get(name)
         args, kwargs = as_call(args, kwargs)
         if task is not None:

@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
+
+from ignitetasks.errors import InvalidOption
+
+_MAX_TASK_NAME = 255
 
 
 def main_name() -> str | None:
@@ -20,9 +24,18 @@ def main_name() -> str | None:
     return Path(os.fspath(file)).stem if file else None
 
 
-def is_name(value: object) -> bool:
+def is_name(value: object) -> TypeGuard[str]:
     """Tells whether a value can be the name of an app or a task."""
     return isinstance(value, str) and bool(value)
+
+
+def check_task_name(value: object) -> None:
+    """Raises `InvalidOption` for what cannot be a task's name: logs, events and tables show it in one line."""
+    if not is_name(value) or not value.isprintable() or value.isspace() or len(value) > _MAX_TASK_NAME:
+        raise InvalidOption(
+            f"a task name is a text that is not empty, of at most {_MAX_TASK_NAME} printable characters, "
+            f"not {value!r:.100}"
+        )
 
 
 def where(fn: Callable[..., Any]) -> str:

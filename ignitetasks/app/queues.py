@@ -101,7 +101,7 @@ class Queues(dict[str, Any]):
             ConfigurationError: It is no queue, or its name cannot be one.
         """
         name = queue_name(queue)
-        check_queue(name, "a queue of task_queues")
+        check_queue(name, "a queue of task_queues, or task_default_queue,")
         found = self[name] = Queue(name, **options) if isinstance(queue, str) else queue
         return found
 

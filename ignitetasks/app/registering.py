@@ -204,6 +204,7 @@ class Registering(Configured):
         return f"{self.main if module == '__main__' else module}.{name}"
 
     def _add(self, task: TaskClass[Any, Any]) -> TaskClass[Any, Any]:
+        naming.check_task_name(task.name)
         with _lock:
             twins = [one for one in _state.all_apps() if one.name == self.name and one._is_named and one is not self]
             for app in [self, *twins] if self._is_named else [self]:

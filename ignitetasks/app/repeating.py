@@ -49,10 +49,11 @@ def wish(
     if args is not None or kwargs is not None:
         new_call = (tuple(request.args if args is None else args), dict(request.kwargs if kwargs is None else kwargs))
         task._check(*new_call)
-    eta, countdown = when
+    changes = planning.with_moments({**changes, "eta": when[0]}, task.app.timezone)
+    eta, countdown = changes["eta"], when[1]
     if eta is None and countdown is None:
         countdown = _pause(task.options, request.retries)
-    given = {**changes, "eta": eta, "countdown": countdown}
+    given = {**changes, "countdown": countdown}
     template = planning.make_plan(task.name, _PLAIN, task.app.settings, given, sending.now_ms()).template
     return Retry(
         None,

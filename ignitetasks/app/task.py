@@ -192,13 +192,13 @@ class Task(Hooks, Calls[P, R]):
         kwargs: Mapping[str, Any] | None = None,
         exc: BaseException | None = None,
         throw: bool = True,
-        eta: datetime | None = None,
+        eta: datetime | str | None = None,
         countdown: float | timedelta | None = None,
         max_retries: int | None = None,
         *,
         queue: Any = None,
         priority: int | None = None,
-        expires: float | timedelta | datetime | None = None,
+        expires: float | timedelta | datetime | str | None = None,
         **options: Any,
     ) -> RetryRequest:
         """Asks the worker to run the task again; for use inside a task, as ``raise self.retry(exc=error)``.

@@ -27,7 +27,7 @@ def bugreport(app: Any) -> str:
         f"            {libraries}",
         f"platform -> system:{platform.system()} arch:{platform.machine()} kernel:{platform.release()}",
         f"            imp:{platform.python_implementation()} executable:{sys.executable}",
-        f"app      -> {app.name} tasks:{len(app.tasks)}",
+        f"app      -> {app.name} tasks:{len(app.tasks.regular())}",
         f"settings -> {where} durability:{settings.effective_durability} namespace:{settings.namespace}",
         "",
         app.conf.humanize(),

@@ -157,6 +157,8 @@ class Compiler:
                 "give the task itself a key function, or the call a task_id"
             )
         names = options.pop("stamped_headers", None) or ()
+        if not isinstance(names, (list, tuple)):
+            raise InvalidOption(f"{call.task}: stamped_headers must be a list of names of headers, not {names!r:.100}")
         stamps = {name: options.pop(name) for name in names if name in options}
         chosen = self._task_options(call.task)
         return self.app.plan(call.task, chosen, options, call.args, call.kwargs), stamps

@@ -12,11 +12,11 @@ from ignitetasks import context, metrics
 from ignitetasks.bulk import CHUNK_BYTES, CHUNK_GROUPS, CHUNK_ITEMS
 from ignitetasks.canvas.asking import ask
 from ignitetasks.canvas.compiling import Compiler, Line
-from ignitetasks.canvas.flow import Builder
+from ignitetasks.canvas.flow import MAX_NESTING, Builder
 from ignitetasks.canvas.naming import handle_of, keep_ids, name_flow
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.steps import Call, Flow, calls_of, close, first_call, put_in_front
-from ignitetasks.errors import IdempotencyConflict
+from ignitetasks.errors import IdempotencyConflict, RequestError
 from ignitetasks.ids import locator, new_id, queue_locator
 from ignitetasks.message import CONFLICT, IGNORE_RESULT, BlobRef, Group
 from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
@@ -56,27 +56,45 @@ def new_group_id(app: Sender) -> str:
     return new_id(app.settings.default_queue)
 
 
-def name_links(flow: Flow, app: Sender, place: int) -> None:
-    """Gives the callbacks and errbacks of a flow ids, so that they are the same however often a task is run."""
+def name_links(flow: Flow, app: Sender, place: int, path: tuple[str, ...] = ()) -> None:
+    """Gives the callbacks and errbacks of a flow ids, so that they are the same however often a task is run.
+
+    Args:
+        flow: Changed in place.
+        app: Who sends.
+        place: Locator of the ids.
+        path: Where the flow is itself a callback: the way there.
+
+    Raises:
+        RequestError: Callbacks of callbacks are nested too deeply, or contain themselves.
+    """
+    if len(path) > MAX_NESTING:
+        raise RequestError(
+            f"callbacks are nested deeper than {MAX_NESTING} levels, or contain themselves, "
+            f"at {'.'.join(path)[:200]}; use a chain"
+        )
     for call in calls_of(flow):
-        call.links = [_named(one, app, place) for one in call.links]
-        call.errbacks = [_named(one, app, place) for one in call.errbacks]
+        call.links = [_named("link", one, app, place, (*path, f"{call.task}.link")) for one in call.links]
+        call.errbacks = [
+            _named("link_error", one, app, place, (*path, f"{call.task}.link_error")) for one in call.errbacks
+        ]
 
 
-def _named(sig: Any, app: Sender, place: int) -> Any:
-    flow = Builder().build(sig, place="link")
+def _named(option: str, sig: Any, app: Sender, place: int, path: tuple[str, ...]) -> Any:
+    flow = Builder().build(sig, place=option)
     first = first_call(flow)
     if first is not None and first.id:
         return sig
     if len(flow) == 1 and isinstance(flow[0], Call):
         call = flow[0]
         name_flow(flow, place)
-        name_links(flow, app, place)
+        name_links(flow, app, place, path)
         ties = {"link": call.links, "link_error": call.errbacks}
-        options = {**sig["options"], **{name: value for name, value in ties.items() if value}, "task_id": call.id}
+        own = sig.get("options") or {}
+        options = {**own, **{name: value for name, value in ties.items() if value}, "task_id": call.id}
         return {**sig, "options": options}
     copy = sig.clone() if hasattr(sig, "clone") else sig
-    named = Builder().build(copy, place="link")
+    named = Builder().build(copy, place=option)
     name_flow(named, place)
     keep_ids(named)
     return copy
@@ -192,6 +210,7 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
         ask(flow, app, root, parent)
     name_links(flow, app, place)
     check(flow, app)
+    _note_callbacks(flow[-1], handle, app)
     compiler = compiler_for(app, root, parent)
     serializer = compiler.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
     line = Line(app.client.codecs, flow, serializer=serializer)
@@ -207,6 +226,12 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
     _submit(app, compiler.groups, handle, submitted, last.id if isinstance(last, Call) else None)
     app.published(compiler.published)
     return handle
+
+
+def _note_callbacks(last: Any, handle: Any, app: Sender) -> None:
+    """Makes what runs after a flow's success children of its handle."""
+    if isinstance(last, Call) and isinstance(handle, AsyncResult):
+        handle.led_to += [handle_of(Builder().build(one), app) for one in last.links]
 
 
 def compiler_for(app: Sender, root: str | None, parent: str | None) -> Compiler:

@@ -51,6 +51,8 @@ def stop(**where: str | None) -> None:
     settings = settings_of(**where)
     stopped = jvm.stop(settings, _STOP_SECONDS)
     click.echo("stopped" if stopped else f"no node is running for {settings.instance_dir}")
+    if stopped:
+        click.echo("a worker that still runs starts it again", err=True)
 
 
 @node.command()

@@ -207,10 +207,14 @@ CANVAS: tuple[Entry, ...] = (
         ("AsyncResult.revoke", BETTER, "State of the cluster: it outlives every worker."),
         ("AsyncResult.then / AsyncResult.maybe_throw / AsyncResult.throw", SAME, ""),
         (
-            "AsyncResult.name / AsyncResult.args / AsyncResult.kwargs / AsyncResult.worker / AsyncResult.date_done / "
-            "AsyncResult.retries / AsyncResult.queue",
+            "AsyncResult.name / AsyncResult.worker / AsyncResult.date_done / AsyncResult.retries / AsyncResult.queue",
             BETTER,
             "Known of every task, without `result_extended`.",
+        ),
+        (
+            "AsyncResult.args / AsyncResult.kwargs",
+            SAME,
+            "Until the task has ended well: its arguments are deleted then, and these are None.",
         ),
         (
             "ResultSet / ResultSet.add / ResultSet.remove / ResultSet.discard / ResultSet.update / ResultSet.clear / "

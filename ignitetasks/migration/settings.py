@@ -98,7 +98,11 @@ GENERAL: tuple[Entry, ...] = (
         "Results",
         ("result_expires", SAME, "The default is one day. Expired and unknown are told apart."),
         ("result_failure_expires", GONE, "Failures are kept as long as other results: `result_expires`."),
-        ("result_extended", SAME, ""),
+        (
+            "result_extended",
+            BETTER,
+            "Name, queue, worker and retries are known of every task; its arguments only until it has ended well.",
+        ),
         ("result_serializer", SAME, "The default is msgpack."),
         ("result_compression", SAME, ""),
         ("result_persistent", BETTER, "Results are always durable."),

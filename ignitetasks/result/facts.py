@@ -205,12 +205,12 @@ class Facts(ResultBase):
 
     @property
     def args(self) -> Any:
-        """Its positional arguments."""
+        """Its positional arguments; None once it has ended well, since they are deleted then."""
         return self._call()[0]
 
     @property
     def kwargs(self) -> Any:
-        """Its keyword arguments."""
+        """Its keyword arguments; None once it has ended well, since they are deleted then."""
         return self._call()[1]
 
     @property

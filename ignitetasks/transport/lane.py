@@ -14,7 +14,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from ignitetasks import frames
-from ignitetasks.errors import GatewayError, NotConnected, ResultExpired, SerializationError
+from ignitetasks.errors import GatewayError, NotConnected, ResultExpired, SerializationError, StorageFull, from_wire
 from ignitetasks.message import BlobRef
 from ignitetasks.serializers import Data
 from ignitetasks.transport.spool import Spool
@@ -60,7 +60,8 @@ class BlobLane:
 
         Raises:
             NotConnected: The node cannot be reached, also after a second try.
-            GatewayError: The node refused the value, e.g. because its disk is full.
+            StorageFull: The node's disk is full.
+            GatewayError: The node refused the value.
         """
         spool = self._offered()
         if spool is not None:
@@ -68,7 +69,7 @@ class BlobLane:
                 return spool.put(blob_id, data, ttl_ms)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise GatewayError(f"{blob_id} was not stored: the node's disk is full", "STORAGE_FULL") from error
+                    raise StorageFull(f"{blob_id} was not stored: the node's disk is full") from error
                 self._refused = True
         view = memoryview(data).cast("B")
         checksum = crc32(view)
@@ -172,7 +173,7 @@ class BlobLane:
             self._drop()
             if error.code == "NOT_FOUND":
                 raise ResultExpired("the value is no longer kept; raise result_expires to keep it longer") from error
-            raise GatewayError(str(error), error.code) from error
+            raise from_wire(error.code, str(error), False) from error
         except frames.LaneProtocolError as error:
             self._drop()
             raise GatewayError(f"the lane's answer makes no sense: {error}") from error

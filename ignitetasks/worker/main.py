@@ -239,10 +239,10 @@ def print_banner(app: WorkerApp, plan: WorkerPlan, stream: TextIO | None = None)
         plan: What the worker is.
         stream: Where to write; None for standard error.
     """
-    settings = app.settings
+    settings, count = app.settings, sum(not name.startswith("ignitetasks.") for name in app.tasks)
     where = f"cluster {','.join(settings.cluster)}" if settings.cluster else str(settings.data_dir)
     rows = (
-        ("app", f"{app.name} ({len(app.tasks)} tasks)"),
+        ("app", f"{app.name} ({count} task{'' if count == 1 else 's'})"),
         ("queues", ", ".join(plan.queues)),
         ("pool", f"{plan.pool} x {plan.concurrency}"),
         ("data", where),

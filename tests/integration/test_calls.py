@@ -130,10 +130,11 @@ def test_headers_eta_and_expiry_are_what_was_asked():
     assert seen["expires"] > eta
 
 
-@pytest.mark.parametrize("aware", [True, False])
-def test_eta_is_not_run_before_its_time(aware):
+@pytest.mark.parametrize("form", ["aware", "naive", "text"])
+def test_eta_is_not_run_before_its_time(form):
     eta = datetime.now(timezone.utc) + timedelta(seconds=0.5)
-    given = eta if aware else eta.replace(tzinfo=None)  # naive means UTC
+    # Without a zone it is in the app's, which is UTC.
+    given = {"aware": eta, "naive": eta.replace(tzinfo=None), "text": eta.isoformat()}[form]
     assert suite.when_run.apply_async(eta=given).get(timeout=PATIENCE) >= eta.timestamp() - 0.002
 
 

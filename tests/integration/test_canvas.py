@@ -79,6 +79,12 @@ def test_calls_run_while_others_are_generated(t, tmp_path, monkeypatch, body):
     assert canvas.apply_async().get(timeout=LIMIT) == (3 if body else [1, 1, 1])
 
 
+def test_callbacks_are_children(t):
+    t, _ = t
+    sent = t.add.apply_async((2, 2), link=[t.add.s(16), t.add.s(1) | t.add.s(5)])
+    assert [value for _, value in sent.collect(timeout=LIMIT)] == [4, 20, 10]
+
+
 def test_replacing_and_adding(t):
     t, _ = t
     assert run(chain(t.identity.s(1), t.replaced_add.s(2), t.add.s(3))) == 6

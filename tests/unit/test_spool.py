@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from ignitetasks import frames
-from ignitetasks.errors import GatewayError, ResultExpired, SerializationError
+from ignitetasks.errors import ResultExpired, SerializationError, StorageFull
 from ignitetasks.message import BlobRef
 from ignitetasks.transport.lane import BlobLane
 from ignitetasks.transport.spool import Spool
@@ -93,5 +93,5 @@ def test_the_lane_uses_the_folder_the_node_offers(lane, tmp_path):
 
 def test_a_full_disk_is_an_error_at_once(lane, monkeypatch):
     monkeypatch.setattr(os, "write", lambda file, data: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(GatewayError, match="disk is full"):
+    with pytest.raises(StorageFull, match="disk is full"):
         lane.put("x", b"value", 0)
