@@ -66,6 +66,7 @@ class Request:
         owner: The task itself.
         rest: Returns what follows it in its chain; None where nothing does.
         report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
+        given_up: The error that a `retry` without a repeat left has raised; nothing repeats it.
         told_end: State and value it has told of its own end, which holds if it raises ``Ignore``.
     """
 
@@ -112,6 +113,7 @@ class Request:
     rest: Any = field(default=None, compare=False)
     owner: Any = field(default=None, compare=False)
     report: Any = field(default=None, compare=False)
+    given_up: BaseException | None = field(default=None, compare=False)
     told_end: tuple[str, Any] | None = field(default=None, compare=False)
 
     def __getattr__(self, name: str) -> Any:

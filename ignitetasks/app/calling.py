@@ -64,7 +64,7 @@ class Calls(Attributes, Composing[P, R]):
             OutcomeUnknown: Perhaps sent.
         """
         plan = self._plan
-        if plan is None or self._sends_its_own_way:
+        if plan is None or self._sends_its_own_way or self.app.sends_its_own_way:
             return self.apply_async(args, kwargs)
         return self._send(plan, args, kwargs)
 
@@ -167,6 +167,8 @@ class Calls(Attributes, Composing[P, R]):
         if app.eager:
             self._check(args, kwargs)
             return eager.send(self, args, kwargs, call)
+        if app.sends_its_own_way:
+            return app.send_task(self.name, args, kwargs, **call)  # type: ignore[no-any-return]
         if not call and app.plain:
             return self._send(self._plan or self._default_plan(), args, kwargs)
         if is_tied(call):
@@ -200,7 +202,7 @@ class Calls(Attributes, Composing[P, R]):
         call = {name: value for name, value in options.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
         app = self._app or self.app
-        if app.eager or wanted() or self._sends_its_own_way:
+        if app.eager or wanted() or self._sends_its_own_way or app.sends_its_own_way:
             # These run code of others right here: it may block, or want an event loop of its own.
             return await part.in_thread(self.apply_async, args, kwargs, **call)  # type: ignore[no-any-return]
         self._check(args, kwargs)

@@ -149,7 +149,14 @@ class Composing(Generic[P, R]):
     ) -> Signature[R]:
         """Returns the running call as a value, to be made again."""
         request = self.request if request is None else request
-        kept = {"task_id": request.id, "priority": request.priority, "queue": request.queue, **options}
+        kept = {
+            "task_id": request.id,
+            "priority": request.priority,
+            "queue": request.queue,
+            "shadow": request.shadow,
+            "headers": request.headers or None,
+            **options,
+        }
         chosen = {name: value for name, value in kept.items() if value is not None}
         return self.signature(
             list(request.args) if args is None else args, request.kwargs if kwargs is None else kwargs, chosen

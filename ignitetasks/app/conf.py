@@ -53,6 +53,7 @@ class Conf(MutableMapping[str, Any]):
         put("_changed", changed)
         put("_read", None)
         put("_maps", {})
+        put("_waiting", [])
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -223,6 +224,18 @@ class Conf(MutableMapping[str, Any]):
                 super().__setattr__("_read", read)
                 raise
             self._source.update(_checked(given, where))
+        waiting = self._waiting[:]
+        self._waiting.clear()  # first: a change reads settings itself
+        for change in waiting:
+            change()
+
+    def once_read(self, change: Callable[[], None]) -> None:
+        """Has a change made once settings are read for the next time, after the configuration object.
+
+        Args:
+            change: Makes it.
+        """
+        self._waiting.append(change)
 
     # -- what the rest of the package uses ------------------------------------------------------------------------
 

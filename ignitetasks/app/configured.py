@@ -186,6 +186,15 @@ class Configured:
                 raise ConfigurationError(f"timezone names no time zone of this system: {chosen!r}") from error
         return timezone.utc if self._conf.enable_utc else datetime.now().astimezone().tzinfo or timezone.utc
 
+    @timezone.setter
+    def timezone(self, chosen: str | tzinfo | None) -> None:
+        self._conf.change({"timezone": chosen}, "app.timezone")
+
+    @timezone.deleter
+    def timezone(self) -> None:
+        """Forgets what was set; the setting decides again."""
+        self._conf.changes.pop("timezone", None)
+
     def now(self) -> datetime:
         """Returns the present in the app's time zone."""
         return datetime.now(self.timezone)

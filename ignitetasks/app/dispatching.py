@@ -211,6 +211,11 @@ class Dispatching(Registering):
         plan, sent_args, sent_kwargs, body = self._encode(name, args, kwargs, options)
         return sending.send_one(self, plan, sent_args, sent_kwargs, body)
 
+    @property
+    def sends_its_own_way(self) -> bool:
+        """Whether a class of a project's own, or a test, has put something else in the place of `send_task`."""
+        return getattr(self.send_task, "__func__", None) is not Dispatching.send_task
+
     def published(self, calls: Sequence[Published]) -> None:
         """Tells who wants to hear of it that calls were sent; for what sends canvases."""
         publishing.tell_sent(self, calls)
@@ -299,9 +304,11 @@ class Dispatching(Registering):
         """Returns the handle of a task by its id."""
         return AsyncResult(task_id, self)
 
-    def GroupResult(self, id: str | None = None, results: Any = None, **options: Any) -> GroupResult[Any]:
+    def GroupResult(
+        self, id: str | None = None, results: Any = None, parent: Any = None, **options: Any
+    ) -> GroupResult[Any]:
         """Returns the handle of a group made of handles; its ``restore`` reads a saved one."""
-        return GroupResult(id, results, app=self, **options)
+        return GroupResult(id, results, parent, app=self, **options)
 
     def ResultSet(self, results: Any, **_: Any) -> ResultSet[Any]:  # Celery's name
         """Returns a set of handles."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import context, deferred, errors, message, states
-from ignitetasks.app import tasklog
+from ignitetasks.app import repeating, tasklog
 from ignitetasks.app.trace import Watch, as_retry
 from ignitetasks.context import Request
 from ignitetasks.envelope import Replaced
@@ -109,10 +109,7 @@ def _request(
         group=options.get("group_id"),
         group_index=options.get("group_index"),
         hostname=socket.gethostname(),
-        timelimit=[
-            options.get("time_limit") or task.options.time_limit,
-            options.get("soft_time_limit") or task.options.soft_time_limit,
-        ],
+        timelimit=_limits(task, options),
         delivery_info={
             "is_eager": True,
             "exchange": options.get("exchange"),
@@ -135,6 +132,13 @@ def _request(
     )
 
 
+def _limits(task: Any, options: Mapping[str, Any]) -> list[float | None] | None:
+    """Returns hard and soft limit; None where there is neither."""
+    hard = options.get("time_limit") or task.options.time_limit
+    soft = options.get("soft_time_limit") or task.options.soft_time_limit
+    return [hard, soft] if hard or soft else None
+
+
 def _as_list(value: Any) -> list[Any] | None:
     if value is None:
         return None
@@ -153,6 +157,8 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
                 value = replaced.sig.apply().get(disable_sync_subtasks=False)
             if inspect.iscoroutine(value):
                 value = deferred.load("asyncio").run(value)
+            if isinstance(value, errors.Retry):
+                raise value  # returned by ``retry(throw=False)``: it is a wish all the same
         except errors.Reject as error:
             watch.report_failure(request, error, ExceptionInfo(error))
             watch.refused(request, states.REJECTED, error)
@@ -165,18 +171,27 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
             watch.retried(request, error)
             return states.RETRY, error
         except Exception as error:
-            policy = task.options.retry_policy
-            if policy.matches(error) and not policy.exhausted(request.retries):
-                retry = as_retry(error, 0.0)
-                watch.retried(request, retry)
-                return states.RETRY, retry
-            watch.failed(request, error)
-            tasklog.failed(request, error, task.options.throws)
-            return states.FAILURE, error
+            end = _after(task, request, error)
+            if isinstance(end, errors.Retry):
+                watch.retried(request, end)
+                return states.RETRY, end
+            watch.failed(request, end)
+            tasklog.failed(request, end, task.options.throws)
+            return states.FAILURE, end
         watch.succeeded(request, value, began)
         return states.SUCCESS, value
     finally:
         context.leave(token)
+
+
+def _after(task: Any, request: Request, error: BaseException) -> BaseException:
+    """Returns a `Retry` where an error is repeated by itself, else what the task fails with."""
+    policy = task.options.retry_policy
+    if not policy.matches(error) or error is request.given_up:
+        return error
+    if task.repeats_its_own_way:
+        return repeating.by_itself(task, error)
+    return error if policy.exhausted(request.retries) else as_retry(error, 0.0)
 
 
 def _repeated(request: Request, reason: BaseException) -> Request:
@@ -187,7 +202,7 @@ def _repeated(request: Request, reason: BaseException) -> Request:
     for name in ("queue", "priority"):
         if getattr(reason, name, None) is not None:
             fields[name] = getattr(reason, name)
-    return Request(**{**fields, "retries": request.retries + 1})
+    return Request(**{**fields, "retries": request.retries + 1, "given_up": None})
 
 
 def _run_links(task: Any, request: Request, result: EagerResult[Any]) -> None:

@@ -160,8 +160,8 @@ class Inspect:
         return self._request("clock")
 
     def hello(self, from_node: str, revoked: Any = None) -> Any:
-        """Asks for a sign of life; workers have nothing to synchronise."""
-        return self._request("ping")
+        """Asks as a worker of Celery's does when it starts: ``{worker: {"revoked": {}, "clock": n}}``."""
+        return self._request("hello", from_node=from_node, revoked=revoked)
 
     def memsample(self) -> Any:
         """Returns the memory of workers' supervisors."""

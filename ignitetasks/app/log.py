@@ -18,7 +18,16 @@ __all__ = ["Logging", "TaskFormatter"]
 
 
 class TaskFormatter(logging.Formatter):
-    """Formats records with ``%(task_id)s`` and ``%(task_name)s``; both are ``???`` outside of a task."""
+    """Formats records with ``%(task_id)s`` and ``%(task_name)s``; both are ``???`` outside of a task.
+
+    Args:
+        fmt: The layout.
+        use_color: Taken for Celery's sake; lines have no colour.
+        datefmt: Layout of the time.
+    """
+
+    def __init__(self, fmt: str | None = None, use_color: bool = True, datefmt: str | None = None) -> None:
+        super().__init__(fmt, datefmt)
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line of a record."""

@@ -59,7 +59,7 @@ class Periodic:
             self._add_periodic(key, entry)
         else:
             # A configuration that is still to be read must not be replaced by this one entry.
-            self.on_after_configure.connect(lambda *_, **__: self._add_periodic(key, entry), weak=False)
+            self.conf.once_read(lambda: self._add_periodic(key, entry))
         return key
 
     def _add_periodic(self, key: str, entry: Mapping[str, Any]) -> None:

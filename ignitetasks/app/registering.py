@@ -155,7 +155,7 @@ class Registering(Configured):
             body = deferred.load("pydantic").wrap(
                 body,
                 bool(options.get("pydantic_strict")),
-                options.get("pydantic_context"),
+                {"celery_app": self, "celery_task_name": name, **(options.get("pydantic_context") or {})},
                 options.get("pydantic_dump_kwargs"),
             )
         task: TaskClass[Any, Any] = kind.__new__(kind)

@@ -44,9 +44,13 @@ class TaskRegistry(dict[str, Any]):
         del self[key]
 
     def regular(self) -> dict[str, Any]:
-        """Returns all tasks but those of this package's own."""
-        return {name: task for name, task in self.items() if not name.startswith(_BUILTIN)}
+        """Returns all tasks but those of this package's own, and those of the type ``periodic``."""
+        return {
+            name: task
+            for name, task in self.items()
+            if not name.startswith(_BUILTIN) and getattr(task, "type", "regular") == "regular"
+        }
 
     def periodic(self) -> dict[str, Any]:
-        """Returns tasks of the type ``periodic``; there are none: schedules name tasks, not the other way round."""
-        return {}
+        """Returns tasks whose attribute ``type`` says ``periodic``."""
+        return {name: task for name, task in self.items() if getattr(task, "type", "regular") == "periodic"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from ignitetasks import planning, sending
@@ -38,13 +39,17 @@ def wish(
         MaxRetriesExceededError: No repeat is left and no ``exc`` was given.
         Retry: The task was called directly, without ``exc``.
     """
+    if isinstance(exc, type):
+        exc = exc()
     request = task.request
     if request.called_directly:
         _give_up(exc, Retry(f"{task.name} was called directly: nobody can run it again", exc))
     allowed = request.options.get("max_retries", task.max_retries) if max_retries is None else max_retries
     if allowed is not None and request.retries >= allowed:
         text = f"{task.name}[{request.id}] has used its {allowed} retries (args:{request.args} kwargs:{request.kwargs})"
-        _give_up(exc, MaxRetriesExceededError(text, task_args=request.args, task_kwargs=request.kwargs))
+        refusal = MaxRetriesExceededError(text, task_args=request.args, task_kwargs=request.kwargs)
+        request.given_up = exc or refusal
+        _give_up(exc, refusal)
     new_call = None
     if args is not None or kwargs is not None:
         new_call = (tuple(request.args if args is None else args), dict(request.kwargs if kwargs is None else kwargs))
@@ -67,6 +72,32 @@ def wish(
         priority=changes.get("priority"),
         expires_ms=template.expires_ms if changes.get("expires") is not None else None,
     )
+
+
+def by_itself(task: Any, error: BaseException) -> BaseException:
+    """Asks a task's own `retry` about an error that is repeated by itself.
+
+    Args:
+        task: The task that runs; its class, or a test, has put something else in the place of `Task.retry`.
+        error: What it raised.
+
+    Returns:
+        A `Retry`, or what the task is to fail with.
+    """
+    request, options = task.request, task.options
+    given = dict(task.retry_kwargs or {})
+    if options.retry_backoff:
+        # Also where none is left: `retry` itself says so.
+        given["countdown"] = replace(options.retry_policy, max_retries=None).next_delay(request.retries)
+    try:
+        answer = task.retry(exc=error, **given)
+    except BaseException as raised:
+        answer = raised
+    if isinstance(answer, Retry):
+        return answer
+    failure = answer if isinstance(answer, BaseException) else error
+    request.given_up = failure
+    return failure
 
 
 def _pause(options: TaskOptions, retries: int) -> float:

@@ -40,10 +40,11 @@ class MapRoute:
                 self.map[key] = target
 
     def __call__(self, name: str, *_: Any, **__: Any) -> Any:
-        """Returns the route of a task, or None."""
-        if name in self.map:
-            return self.map[name]
-        return next((target for pattern, target in self.patterns if pattern.match(name)), None)
+        """Returns the options that the route of a task gives, or None."""
+        found = self.map.get(name)
+        if found is None:
+            found = next((target for pattern, target in self.patterns if pattern.match(name)), None)
+        return {"queue": found} if isinstance(found, str) else found
 
 
 class Router:

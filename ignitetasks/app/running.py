@@ -90,8 +90,9 @@ class Running:
 
     @property
     def backend(self) -> Backend:
-        """Where results are, under the methods of a result backend."""
-        return Backend(self)
+        """Where results are, under the methods of a result backend; one object for the app's life."""
+        found: Backend = self.__dict__.setdefault("_backend", Backend(self))
+        return found
 
     def bugreport(self) -> str:
         """Returns what a report of a fault should say about versions and settings."""

@@ -230,6 +230,11 @@ class Task(Hooks, Calls[P, R]):
             raise error from exc
         return error
 
+    @property
+    def repeats_its_own_way(self) -> bool:
+        """Whether a class of a project's own, or a test, has put something else in the place of `retry`."""
+        return getattr(self.retry, "__func__", None) is not Task.retry
+
     def update_state(
         self, task_id: str | None = None, state: str | None = None, meta: Any = None, **request: Any
     ) -> None:

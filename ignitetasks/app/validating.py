@@ -34,12 +34,12 @@ def wrap(
         fn: The function.
         strict: As for pydantic's ``model_validate``.
         context: As for pydantic's ``model_validate``.
-        dump_kwargs: Arguments of ``model_dump`` for a returned model.
+        dump_kwargs: Arguments of ``model_dump`` for a returned model; ``mode`` is ``json`` unless they say otherwise.
     """
     signature = inspect.signature(fn)
     hints = typing.get_type_hints(fn)
     models = {name: model for name, hint in hints.items() if name != "return" and (model := _model_of(hint))}
-    dump = dict(dump_kwargs or {})
+    dump = {"mode": "json", **(dump_kwargs or {})}
 
     @functools.wraps(fn)
     def validated(*args: Any, **kwargs: Any) -> Any:

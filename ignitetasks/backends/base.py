@@ -164,6 +164,16 @@ class Backend:
         """Tells that the task that runs here has started; see `store_result`."""
         return self.store_result(task_id, meta, states.STARTED)
 
+    def mark_as_done(self, task_id: str, result: Any, request: Any = None, **_: Any) -> Any:
+        """Stores the success of a task that nobody has sent; see `store_result`."""
+        return self.store_result(task_id, result, states.SUCCESS, request=request)
+
+    def mark_as_failure(
+        self, task_id: str, exc: Any, traceback: str | None = None, request: Any = None, **_: Any
+    ) -> Any:
+        """Stores the failure of a task that nobody has sent; see `store_result`."""
+        return self.store_result(task_id, exc, states.FAILURE, traceback, request)
+
     def cleanup(self) -> None:
         """Does nothing: the node removes what has expired."""
 

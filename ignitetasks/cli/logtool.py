@@ -19,6 +19,7 @@ from ignitetasks.errors import ConfigurationError
 _TEXT = re.compile(r"(\d{4}-\d\d-\d\dT\S+) \[(\w+) *\] (.*?) +\[([\w.-]+)\](?: (.*))?$")
 _FACT = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
 _FAILED = re.compile(r"Task \S+ raised (un)?expected\b")
+_SUCCEEDED = re.compile(r"Task \S+ succeeded in ")
 _files = click.argument("files", nargs=-1, type=click.Path(allow_dash=True))
 
 
@@ -85,8 +86,9 @@ def logtool() -> None:
 @logtool.command()
 @_files
 def stats(files: tuple[str, ...]) -> int:
-    """Count lines, tasks that failed, and processes that died."""
+    """Count lines, tasks that succeeded (logged by `worker -l info`) and failed, and processes that died."""
     levels: Counter[str] = Counter()
+    well: Counter[str] = Counter()
     tasks: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     deaths: Counter[str] = Counter()
@@ -95,10 +97,13 @@ def stats(files: tuple[str, ...]) -> int:
         if _FAILED.match(one.event):
             tasks[str(one.facts.get("task"))] += 1
             kinds[str(one.facts.get("error"))] += 1
+        elif _SUCCEEDED.match(one.event):
+            well[str(one.facts.get("task"))] += 1
         elif one.event == "child died":
             deaths[str(one.facts.get("reason"))] += 1
     for title, counts in (
         ("Lines", levels),
+        ("Tasks that succeeded", well),
         ("Tasks that failed", tasks),
         ("Their errors", kinds),
         ("Processes that died", deaths),

@@ -18,6 +18,10 @@ from ignitetasks.events.records import Task, Worker, heartbeat_expires
 __all__ = ["State", "Task", "Worker", "heartbeat_expires"]
 
 
+#: What a copy, or a state that is read from a file, makes anew.
+_MADE_AGAIN = frozenset({"tasks_by_type", "tasks_by_worker", "_mutex"})
+
+
 class _Index:
     """Tasks by one of their properties: ``index[value]`` is a set, ``index(value, limit)`` yields them by time."""
 
@@ -78,10 +82,20 @@ class State:
         self.handlers: dict[str, Callable[[str, dict[str, Any]], Any]] = {}
         self.event_count = 0
         self.task_count = 0
+        self._make_views()
+        self._types: set[str] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _MADE_AGAIN}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._make_views()
+
+    def _make_views(self) -> None:
         self.tasks_by_type = _Index(self, lambda task: task.name)
         self.tasks_by_worker = _Index(self, lambda task: task.worker.hostname if task.worker else None)
         self._mutex = threading.RLock()
-        self._types: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<State: events={self.event_count} tasks={self.task_count}>"
@@ -119,7 +133,7 @@ class State:
         if self.on_node_leave is not None and offline:
             self.on_node_leave(worker)
             self.workers.pop(event["hostname"], None)
-        return worker, not known
+        return worker, not known and not offline
 
     def _on_task(self, subject: str, event: dict[str, Any]) -> tuple[records.Task, bool]:
         task, created = self.get_or_create_task(event["uuid"])

@@ -133,7 +133,7 @@ COMMANDS: tuple[Entry, ...] = (
             BETTER,
             "`graph workers` draws workers and queues; there are no bootsteps to draw.",
         ),
-        ("celery logtool", SAME, "Tasks that succeed are not logged; the events and `status` count them."),
+        ("celery logtool", SAME, "Tasks that succeed are counted where they are logged: `worker -l info`."),
         ("celery upgrade", SAME, "For a whole project: `ignitetasks migrate check PATH`."),
     ),
 )

@@ -5,9 +5,22 @@ This file must not know tasks or apps, and must stay cheap to import.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import islice
+from typing import TypeVar
 from uuid import uuid4
 
-__all__ = ["gen_unique_id", "uuid"]
+__all__ = ["cached_property", "chunks", "gen_unique_id", "uuid"]
+
+T = TypeVar("T")
+
+
+def chunks(it: Iterable[T], n: int) -> Iterator[list[T]]:
+    """Yields the items in lists of ``n``; the last one may be shorter."""
+    items = iter(it)
+    while chunk := list(islice(items, n)):
+        yield chunk
 
 
 def uuid() -> str:

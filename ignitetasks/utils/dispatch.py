@@ -58,6 +58,7 @@ class Signal:
 
     Args:
         providing_args: Names of what receivers are told, for the reader.
+        use_caching: Taken for Celery's sake.
         name: The signal's name.
         group: Counts its receivers together with those of others.
         replay: True tells a receiver that connects late what was sent last, at once; for what happens once in an
@@ -70,6 +71,7 @@ class Signal:
     def __init__(
         self,
         providing_args: Collection[str] | None = None,
+        use_caching: bool = False,
         name: str | None = None,
         *,
         group: Group | None = None,

@@ -134,6 +134,12 @@ def clock(state: ControlState, **_: Any) -> Any:
     return {"clock": time.time_ns() // 1_000_000}
 
 
+@inspect_command(visible=False)
+def hello(state: ControlState, from_node: str = "", revoked: Any = None, **_: Any) -> Any:
+    """Say hello to another worker; revokes are state of the cluster, so there are none to tell of."""
+    return None if from_node == state.hostname else {"revoked": {}, **clock(state)}
+
+
 @inspect_command()
 def stats(state: ControlState, **_: Any) -> Any:
     """Request worker statistics."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ignitetasks import context, envelope, errors, message, signals, states
-from ignitetasks.app import tasklog
+from ignitetasks.app import repeating, tasklog
 from ignitetasks.app.trace import Watch, running_request, tell
 from ignitetasks.context import Request
 from ignitetasks.failure import failure_of
@@ -368,7 +368,9 @@ class Runner:
                 tasklog.rejected(running_request(), error)
                 return REJECT, capture(error), 0, bool(error.requeue), None
             policy = options_of(self.task, delivery).retry_policy
-            if policy.matches(error):
+            if policy.matches(error) and error is not running_request().given_up:
+                if getattr(self.task, "repeats_its_own_way", False):
+                    return self._ended_by(repeating.by_itself(self.task, error), delivery)
                 pause = policy.next_delay(delivery[ATTEMPT])
                 if pause is not None:
                     return self._again(error, delivery, self._now_ms() + int(pause * 1000))

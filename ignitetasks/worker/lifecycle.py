@@ -116,20 +116,18 @@ def set_up_logging(app: Any, level: str | None, json: bool | None, stream: TextI
         handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
     root = logging.getLogger()
     if hijack:
-        # Records of everybody else's loggers go where ours go.
-        for old in list(root.handlers):
-            if getattr(old, "ignitetasks", False):
-                root.removeHandler(old)
-        other = logging.StreamHandler(stream or sys.stderr)
-        other.setFormatter(handler.formatter)
-        other.ignitetasks = True  # type: ignore[attr-defined]
-        root.addHandler(other)
+        # One handler for everybody's records, ours and those of others: receivers of the signal add theirs beside it.
+        package = logging.getLogger(log.ROOT)
+        package.removeHandler(handler)
+        package.propagate = True
+        root.handlers[:] = [handler]
         root.setLevel(mlevel(level))
     signals.after_setup_logger.send(sender=None, logger=root, **news)
     tasks = logging.getLogger(TASK_LOGGER)
+    own = logging.StreamHandler(stream or sys.stderr)
+    own.setFormatter(handler.formatter)
     if task_layout:
-        own = logging.StreamHandler(stream or sys.stderr)
-        own.setFormatter(TaskFormatter(task_layout, getattr(conf, "worker_task_log_datefmt", None)))
-        tasks.handlers[:] = [own]
-        tasks.propagate = False
+        own.setFormatter(TaskFormatter(task_layout, datefmt=getattr(conf, "worker_task_log_datefmt", None)))
+    tasks.handlers[:] = [own]
+    tasks.propagate = False
     signals.after_setup_task_logger.send(sender=None, logger=tasks, **{**news, "format": task_layout})

@@ -42,6 +42,17 @@ def test_status_shows_node_queues_workers_and_tasks(command, node, queue):
     delayed.revoke()
 
 
+def test_a_graph_of_workers_and_their_queues(command, queue):
+    waiting = suite.add.bulk([(1, 2)] * 3, queue=queue)
+    lines = [line.strip() for line in ok(command("graph", "workers")).splitlines()]
+    assert lines[0] == "digraph workers {" and lines[-1] == "}"
+    assert '"main" [label="main\\nprefork x 2"];' in lines
+    assert '"default" -> "main";' in lines
+    assert f'"{queue}" [shape=box, label="{queue}\\n3 pending"];' in lines
+    assert all(line.endswith(";") for line in lines[1:-1])
+    waiting.revoke()
+
+
 def test_status_without_a_node_says_so_and_starts_none(processes, tmp_path):
     ended = processes.run("status", "--data-dir", str(tmp_path / "nothing"))
     assert ended.returncode == 1

@@ -72,6 +72,7 @@ def logged(request, tmp_path):
     before = list(root.handlers), root.level, root.propagate
     log.configure(json=request.param, level="info", stream=stream)
     task, worker = log.get_logger("task"), log.get_logger("worker")
+    tasklog.succeeded(None, Request(id="id-9", task="shop.sell"), "the [result]", 0.5)
     for number, error in enumerate([ValueError("no"), KeyError("gone")]):
         tasklog.failed(Request(id=f"id-{number}", task="shop.pay"), error, ())
     worker.info("worker became ready", worker="w1")
@@ -89,7 +90,8 @@ def logged(request, tmp_path):
 def test_a_log_is_counted(logged, capsys):
     assert main(["logtool", "stats", logged]) == 0
     text = capsys.readouterr().out
-    assert "Lines: 5\n" in text and "  error: 3\n" in text
+    assert "Lines: 6\n" in text and "  error: 3\n" in text
+    assert "Tasks that succeeded: 1\n  shop.sell: 1\n" in text
     assert "Tasks that failed: 2\n  shop.pay: 2\n" in text
     assert "  ValueError: 1\n" in text and "  KeyError: 1\n" in text
     assert "Processes that died: 1\n  exit: 1\n" in text

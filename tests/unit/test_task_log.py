@@ -8,9 +8,11 @@ import logging
 
 import pytest
 
-from ignitetasks import IgniteTasks, Ignore, Reject, log
+from ignitetasks import IgniteTasks, Ignore, Reject, log, signals
 from ignitetasks.app import tasklog
+from ignitetasks.app.log import TaskFormatter
 from ignitetasks.contrib.testing.worker import start_worker
+from ignitetasks.utils.log import get_task_logger
 from ignitetasks.worker import lifecycle
 
 LIMIT = 30.0
@@ -53,7 +55,10 @@ def own_logger():
     before = root.level, list(root.handlers), root.propagate
     everybody = logging.getLogger()
     others = everybody.level, list(everybody.handlers)
+    tasks = logging.getLogger("ignitetasks.task")
+    theirs = list(tasks.handlers), tasks.propagate
     yield root
+    tasks.handlers[:], tasks.propagate = theirs
     root.level, root.handlers[:], root.propagate = before
     root.setLevel(before[0])
     everybody.setLevel(others[0])
@@ -168,3 +173,44 @@ def test_a_layout_of_ones_own_has_all_words(app, own_logger):
     done = app.tasks["add"].apply((1, 1))
     assert stream.getvalue().startswith(f"INFO Task add[{done.id}] succeeded in ")
     assert stream.getvalue().endswith("s: 2\n")
+
+
+def test_receivers_of_the_logging_signals_find_handlers_and_may_add_some(app, own_logger):
+    worker, theirs = io.StringIO(), io.StringIO()
+
+    def add(logger=None, **_):
+        logger.addHandler(logging.StreamHandler(theirs))
+
+    def lay_out(logger=None, **_):
+        for handler in logger.handlers:
+            handler.setFormatter(TaskFormatter("own %(task_name)s %(message)s", use_color=False))
+
+    signals.after_setup_logger.connect(add)
+    signals.after_setup_task_logger.connect(lay_out)
+    try:
+        lifecycle.set_up_logging(app, "info", True, worker)
+    finally:
+        signals.after_setup_logger.disconnect(add)
+        signals.after_setup_task_logger.disconnect(lay_out)
+
+    @app.task(name="say")
+    def say():
+        get_task_logger("a.module").info("hello")
+
+    done = say.apply()
+    logging.getLogger("somebody.else").info("a line of others")
+    log.get_logger("worker").info("worker became ready")
+    assert worker.getvalue().count("own say hello\n") == 1
+    assert f"Task say[{done.id}] succeeded in " in theirs.getvalue()
+    for words in ("a line of others", "worker became ready", f"Task say[{done.id}] succeeded"):
+        assert worker.getvalue().count(words) == theirs.getvalue().count(words) == 1
+
+
+def test_without_hijacking_the_handlers_of_others_stay(app, own_logger):
+    app.conf.worker_hijack_root_logger = False
+    before, stream = list(logging.getLogger().handlers), io.StringIO()
+    lifecycle.set_up_logging(app, "info", True, stream)
+    logging.getLogger("somebody.else").warning("a line of others")
+    log.get_logger("worker").info("worker became ready")
+    assert logging.getLogger().handlers == before
+    assert "worker became ready" in stream.getvalue() and "others" not in stream.getvalue()

@@ -48,6 +48,7 @@ class MemoryHome:
     def __init__(self, name: str) -> None:
         self.name = name
         self.pid = os.getpid()
+        self.closed = False
         self._workers = Workers()
         self.home = self._workers.home
         self.operations = Operations(self._workers, self.close)
@@ -98,6 +99,7 @@ class MemoryHome:
         with _lock:
             if _homes.get(self.name) is self:
                 del _homes[self.name]
+            self.closed = True
         self.lane.close()
 
 
@@ -152,12 +154,17 @@ class MemoryTransport(Transport):
 
     def _current(self) -> Link | None:
         """Returns the way to the home; None where it is here."""
-        if self._pid != os.getpid():
+        if self._home.closed and self._home.pid == os.getpid():
+            # Ended, e.g. by a test's app that had the same name for it; whoever goes on gets a new one.
+            self._home = home_of(self._name)
+            self._renew()
+        elif self._pid != os.getpid():
             self._renew()
         return self._link
 
     def address(self) -> MemoryAddress:
         """See `Transport.address`."""
+        self._current()
         return self._home.address
 
     def session(self, renew: int | None = None) -> Session:
