@@ -20,9 +20,9 @@ from typing import Any, Final
 from ignitetasks import frames, log
 from ignitetasks.message import TRACK_STARTED
 from ignitetasks.worker.asyncrunner import AsyncRunner, Run
-from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
 from ignitetasks.worker.child import FLUSH_SECONDS
-from ignitetasks.worker.execute import Executor
+from ignitetasks.worker.execute import Executor, Runner
 from ignitetasks.worker.model import FLAGS, SEQ, TASK, Delivery, Ending
 from ignitetasks.worker.outbox import BATCH
 from ignitetasks.worker.slots import IDLE, pack_running
@@ -167,8 +167,14 @@ class AsyncioChild(ChildBase):
             run.threaded = True
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(min(self._limit, _THREADS), "ignitetasks-task")
-            work = loop.run_in_executor(self._threads, runner.run, delivery)
+            work = loop.run_in_executor(self._threads, self._run_aside, runner, delivery)
             run.task = loop.create_task(self._run_one(run, work))
+
+    def _run_aside(self, runner: Runner, delivery: Delivery) -> Ending:
+        """Run a task that is no coroutine, in a thread."""
+        ending = runner.run(delivery)
+        end_copy(self.owner)
+        return ending
 
     async def _run_one(self, run: Run, work: Any) -> None:
         try:
@@ -181,6 +187,7 @@ class AsyncioChild(ChildBase):
             self._fail(error)
 
     def _ended(self, run: Run, ending: Ending) -> None:
+        end_copy(self.owner)
         seq = run.delivery[SEQ]
         if self._running.pop(seq, None) is None:
             return

@@ -67,6 +67,16 @@ def flush_streams() -> None:
             continue
 
 
+def end_copy(owner: int) -> None:
+    """End this process where it is a copy that a task has forked and let go on: it must not speak for the child.
+
+    Args:
+        owner: The child's process.
+    """
+    if os.getpid() != owner:
+        os._exit(0)
+
+
 class ChildBase:
     """What children of every pool share: reading the lane, leaving, the slot."""
 
@@ -78,6 +88,8 @@ class ChildBase:
             executor: Runs deliveries.
             port: Connects to the supervisor.
         """
+        #: The process that speaks for this child; see `end_copy`.
+        self.owner = os.getpid()
         self.connection = connection
         self.executor = executor
         self.port = port

@@ -17,7 +17,7 @@ from ignitetasks import frames
 from ignitetasks.message import TRACK_STARTED
 from ignitetasks.pace import Pace
 from ignitetasks.worker import slots as slots_module
-from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.outbox import BATCH
 from ignitetasks.worker.slots import IDLE
@@ -94,7 +94,7 @@ class SequentialChild(ChildBase):
         """Run the local queue empty; the hot path of the whole package."""
         queue, waiting, executor = self.queue, self.outbox.waiting, self.executor
         memory, offset, guard = self._memory, self._offset, self._guard
-        pack_running, now = slots_module.pack_running, time.monotonic
+        pack_running, now, owner = slots_module.pack_running, time.monotonic, self.owner
         executions = failed = 0
         recycling = bool(self.port.max_tasks or self.port.max_memory_kib)
         self.active = True
@@ -116,6 +116,7 @@ class SequentialChild(ChildBase):
             if hard_ms or delivery[5] & TRACK_STARTED:
                 self._proclaim(seq, delivery[5], started, hard_ms)
             kind, payload, flags, extra, spawn = runner.run(delivery)
+            end_copy(owner)
             ended = now()
             self.started = 0.0
             pack_running(memory, offset, IDLE, 0.0, 0)

@@ -15,7 +15,7 @@ import time
 
 from ignitetasks import frames
 from ignitetasks.message import TRACK_STARTED
-from ignitetasks.worker.base import ChildBase, ChildPort, flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
 from ignitetasks.worker.child import GUARD_SECONDS, SLOW_SECONDS
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.model import Delivery
@@ -138,6 +138,7 @@ class ThreadedChild(ChildBase):
         self._note(seq, started)
         try:
             kind, payload, flags, extra, spawn = runner.run(delivery)
+            end_copy(self.owner)
         finally:
             self._note(seq, None)
         run_us = int((time.monotonic() - started) * 1_000_000)

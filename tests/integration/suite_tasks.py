@@ -192,6 +192,14 @@ def fail(kind: str) -> None:
 
 
 @app.task
+def fork_and_go_on() -> str:
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    return "the task" if pid else "the copy"
+
+
+@app.task
 def raise_base(kind: str) -> None:
     log().add(f"base-{kind}")
     if kind == "exit":

@@ -59,6 +59,13 @@ def test_a_task_that_raises_what_is_no_exception(log, kind):
     assert log.count(f"base-{kind}") == 1
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "asyncio"])
+def test_a_copy_that_a_task_forks_ends_with_the_task(workers, queue, pool):
+    workers(queues=[queue], pool=pool, concurrency=1)
+    assert suite.fork_and_go_on.apply_async(queue=queue).get(timeout=PATIENCE) == "the task"
+    assert suite.add.apply_async((20, 22), queue=queue).get(timeout=PATIENCE) == 42
+
+
 def test_an_exception_without_a_text():
     sent = suite.fail.delay("no-text")
     with pytest.raises((suite.NoText, RemoteError)):

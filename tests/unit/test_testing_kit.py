@@ -232,6 +232,21 @@ def test_workers_of_one_process_have_names_of_their_own(app):
         assert again.hostname == first.hostname
 
 
+@pytest.mark.parametrize("excluded", ["high", ("high",), "high, low"])
+def test_a_worker_may_leave_out_queues(app, excluded):
+    with start_worker(app, queues=("high", "low", "default"), exclude_queues=excluded) as worker:
+        queues = worker.app.control.inspect([worker.hostname]).active_queues()[worker.hostname]
+    assert {one["name"] for one in queues} == {"low", "default"} - set(excluded.split(", ") if "," in excluded else ())
+
+
+def test_a_worker_that_would_have_no_queue_is_refused(app):
+    with (
+        pytest.raises(ConfigurationError, match="exclude_queues a leaves no queue"),
+        start_worker(app, queues="a", exclude_queues="a"),
+    ):
+        pass
+
+
 def test_celery_s_options_without_meaning_are_accepted_and_wrong_ones_named(app):
     with start_worker(app, without_heartbeat=True, without_gossip=True, hostname="w@test") as worker:
         assert worker.hostname == "w@test"

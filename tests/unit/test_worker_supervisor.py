@@ -121,6 +121,13 @@ def test_noise_closed_streams_and_forks_do_not_disturb_the_protocol(start):
     assert run(one.child, ("add", (20, 22))) == [42]
 
 
+@pytest.mark.parametrize("how", ["return", "raise", "exit"])
+def test_a_copy_that_a_task_forks_does_not_speak_for_the_child(start, how):
+    one = start()
+    assert run(one.child, ("fork_and_go_on", (how,))) == ["the task"]
+    assert run(one.child, ("add", (20, 22))) == [42]
+
+
 def test_a_result_that_cannot_be_serialised(start):
     one = start()
     assert one.child.wait_for(*one.child.run("unserialisable"))[0][5] == "SerializationError"

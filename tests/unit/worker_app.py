@@ -143,6 +143,17 @@ def fork_quietly() -> int:
     return os.waitpid(pid, 0)[1]
 
 
+def fork_and_go_on(how: str) -> str:
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    elif how == "raise":
+        raise RuntimeError("the copy")
+    elif how == "exit":
+        sys.exit(1)
+    return "the task" if pid else "the copy"
+
+
 def begin(path: str) -> None:
     Path(path).touch()
     time.sleep(600)
@@ -214,8 +225,8 @@ def meet(place: str, others: int) -> str:
 
 FUNCTIONS = (
     noop, add, sleep, wait_for_file, spin, touch, fail, leave, interrupt, unserialisable, segfault, exit_at_once,
-    kill_self, chatter, close_standard_streams, grandchild, fork_quietly, begin, stubborn, deaf, soft, big, size_of,
-    request_fields, pid, eat_memory, meet,
+    kill_self, chatter, close_standard_streams, grandchild, fork_quietly, fork_and_go_on, begin, stubborn, deaf, soft,
+    big, size_of, request_fields, pid, eat_memory, meet,
 )  # fmt: skip
 
 

@@ -70,16 +70,19 @@ class TestWorkController:
         queues: str | Sequence[str] | None = None,
         hostname: str | None = None,
         shutdown_timeout: float = 10.0,
+        exclude_queues: str | Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         pool = _POOLS.get(pool, pool)
-        if isinstance(queues, str):
-            queues = [one.strip() for one in queues.split(",") if one.strip()]
+        excluded = _names(exclude_queues)
+        chosen = [name for name in _names(queues) or _queues_of(app) if name not in excluded]
+        if not chosen:
+            raise ConfigurationError(f"exclude_queues {', '.join(excluded)} leaves no queue to take tasks from")
         known = {key: value for key, value in options.items() if key not in _WITHOUT_MEANING}
         try:
             plan = make_plan(
                 app,
-                queues=list(queues) if queues else _queues_of(app),
+                queues=chosen,
                 concurrency=1 if pool == "solo" else concurrency,
                 pool=pool,
                 name=hostname or _free_name(),
@@ -119,6 +122,13 @@ def _free_name() -> str:
     while (name := anon_nodename(prefix="gen" if number == 1 else f"gen{number}.")) in _running:
         number += 1
     return name
+
+
+def _names(queues: str | Sequence[str] | None) -> list[str]:
+    """Returns names of queues, which may be given as one text with commas."""
+    if isinstance(queues, str):
+        queues = queues.split(",")
+    return [one.strip() for one in queues or () if one.strip()]
 
 
 def _queues_of(app: IgniteTasks) -> list[str]:
