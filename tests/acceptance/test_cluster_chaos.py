@@ -14,6 +14,7 @@ from support import until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 2 * SOAK_SECONDS)]
 
 _SUBMITS = 30
+_CHILDREN = 4
 
 
 class Chaos:
@@ -31,6 +32,7 @@ class Chaos:
         self.random = random.Random(seed)
         self.workers = {name: drill.start_worker(name) for name in ("w1", "w2")}
         drill.wait_for_workers(*self.workers)
+        self._longs = 0
         self.faults = {
             "node": self.node,
             "nodes": self.nodes,
@@ -82,12 +84,18 @@ class Chaos:
         worker = self.random.choice(list(self.workers.values()))
         kill_all([self.random.choice(until(lambda: task_children(worker.pid), "a child"))])
 
+    def _send_long(self) -> str:
+        self._longs += 1
+        return self.drill.send_long(self._longs, ms=600)
+
     def run(self, names: list[str]) -> None:
         """Makes faults, each under load and after the last one was got over."""
         for name in names:
             self.drill.wait_for_submits(_SUBMITS)
             self.drill.wait_for_workers(*self.workers)
-            time.sleep(self.random.uniform(0, 0.3))
+            # One for each child and some to wait: whatever is killed holds something.
+            long = [self._send_long() for _ in range(2 * _CHILDREN)]
+            until(lambda long=long: any(self.drill.starts(one) for one in long), "the workers to be at work")
             self.drill.log.append(name)
             self.faults[name]()
 

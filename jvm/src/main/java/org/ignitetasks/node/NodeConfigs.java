@@ -124,7 +124,7 @@ final class NodeConfigs {
   }
 
   private static TcpDiscoverySpi discovery(NodeSettings s) {
-    TcpDiscoverySpi spi = new TcpDiscoverySpi();
+    TcpDiscoverySpi spi = new Discovery();
     spi.setLocalAddress(s.localHost);
     if (s.hasData()) {
       spi.setLocalPort(s.discoveryPort > 0 ? s.discoveryPort : DISCOVERY_PORT);

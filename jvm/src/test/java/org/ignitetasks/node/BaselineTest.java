@@ -18,8 +18,10 @@ import org.apache.ignite.IgniteException;
 import org.apache.ignite.Ignition;
 import org.apache.ignite.cluster.BaselineNode;
 import org.apache.ignite.cluster.ClusterState;
+import org.apache.ignite.configuration.IgniteConfiguration;
 import org.apache.ignite.internal.IgniteEx;
 import org.apache.ignite.internal.processors.metastorage.DistributedMetaStorage;
+import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -153,8 +155,11 @@ class BaselineTest {
     first = TestNodes.start(settings(0));
     first.cluster().state(ClusterState.ACTIVE);
 
-    IgniteException refusal = assertThrows(IgniteException.class, () -> TestNodes.start(ahead));
+    IgniteConfiguration refused = TestNodes.config(ahead);
+    IgniteException refusal = assertThrows(IgniteException.class, () -> Ignition.start(refused));
     assertTrue(MetastorageCopy.isRefused(refusal), refusal.toString());
+    TcpDiscoverySpi discovery = (TcpDiscoverySpi) refused.getDiscoverySpi();
+    assertEquals(1, discovery.getNetworkTimeout(), "nobody answers its goodbye");
     second = Ignition.start(MetastorageCopy.forgotten(TestNodes.config(ahead)));
     Joining.join(second, ahead);
 
