@@ -7,6 +7,7 @@ transaction with the outcome (`Spawn`). Used by a worker's child for the ends it
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Sequence
@@ -197,9 +198,10 @@ class Continuing:
     def _end_rest(self, line: Line, place: int, state: int, payload: bytes | None, error_type: str | None) -> None:
         join = self._task.canvas.get("J")
         steps = [line.step(index) for index in range(place, len(line))]
-        doomed = [(one, None) for one in steps[:-1] if isinstance(one, Call) and one.promised]
         last = steps[-1]
         tails = [last] if isinstance(last, Call) else list(_leaves(last))
+        ends = {one.id for one in tails}
+        doomed = [(one, None) for one in calls_of(steps) if one.promised and one.id not in ends]
         targets = [*doomed, *((one, join if one is last else None) for one in tails)]
         if payload is not None and len(targets) > _MANY_ENDS:
             payload = replace(Failure.decode(payload), traceback="").encode()
@@ -212,10 +214,15 @@ class Continuing:
 
     def _call_errbacks(self, payload: bytes | None, request: Request) -> None:
         failure = Failure.decode(payload) if payload is not None else None
+        ended = self._task.canvas.get("o", self._task.id)
+        if ended != request.id:
+            # It stands for another task, and ends as that one has ended.
+            request = copy.copy(request)
+            request.id = ended
         for errback in self._task.canvas["e"]:
             sig = maybe_signature(errback, app=self._app)
             if failure is None or not takes_the_error(self._app, sig):
-                self._follow(sig, (self._task.id,))
+                self._follow(sig, (ended,))
                 continue
             try:
                 sig(request, failure.rebuild(self._app.task_modules), failure.traceback)
@@ -339,7 +346,7 @@ def collect(app: Sender, task_id: str, ids: list[str]) -> list[Any]:
     transport = app.client.transport
     record = transport.call("info", [task_id])[0]
     missing = (record.get("join_size") or 0) - len(ids) if isinstance(record, dict) else 0
-    ends = _ends_of(app, ids)
+    ends = ends_of(app, ids)
     new = ids
     while missing > 0 and new:
         found = _added(app, new, missing)
@@ -356,7 +363,7 @@ def _added(app: Sender, ids: Sequence[str], missing: int) -> dict[str, Completio
         asked, number = list(ids), 0
         while asked:
             probe = {added_id(one, left, number): one for one in asked}
-            known = _ends_of(app, list(probe))
+            known = ends_of(app, list(probe))
             found.update(known)
             asked = [probe[one] for one in known]
             number += 1
@@ -365,7 +372,8 @@ def _added(app: Sender, ids: Sequence[str], missing: int) -> dict[str, Completio
     return found
 
 
-def _ends_of(app: Sender, ids: Sequence[str]) -> dict[str, Completion]:
+def ends_of(app: Sender, ids: Sequence[str]) -> dict[str, Completion]:
+    """Returns by id how tasks have ended; those that have not are not there."""
     transport = app.client.transport
     found: dict[str, Completion] = {}
     for start in range(0, len(ids), _BATCH):

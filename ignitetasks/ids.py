@@ -14,6 +14,7 @@ import secrets
 import threading
 import uuid
 import zlib
+from typing import Any
 
 from ignitetasks.errors import InvalidOption
 
@@ -29,6 +30,11 @@ Key = str | bytes | int | uuid.UUID | tuple["Key", ...]
 def queue_locator(queue: str) -> int:
     """Returns the 16-bit locator of a queue name."""
     return zlib.crc32(queue.encode("utf-8")) & 0xFFFF
+
+
+def id_text(value: Any) -> Any:
+    """Returns an id as a text where it is a UUID; anything else as it is."""
+    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def locator(task_id: str) -> int:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from ignitetasks import rates
 from ignitetasks.config import QUEUE_NAME, queue_name
 from ignitetasks.encodings import is_known, known, name_of
 from ignitetasks.errors import InvalidOption
-from ignitetasks.ids import Key
+from ignitetasks.ids import Key, id_text
 from ignitetasks.message import TaskOptions, Template
 from ignitetasks.serializers import COMPRESSIONS
 
@@ -123,8 +122,7 @@ def check_task_id(value: Any) -> str:
     Raises:
         InvalidOption: It is empty, too long, or has characters that cannot be seen.
     """
-    if isinstance(value, UUID):
-        value = str(value)
+    value = id_text(value)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TASK_ID_CHARS or not value.isprintable():
         raise InvalidOption(f"task_id must be 1 to {_MAX_TASK_ID_CHARS} printable characters, not {shown(value)}")
     return value

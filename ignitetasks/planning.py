@@ -14,6 +14,7 @@ from ignitetasks import log, message
 from ignitetasks import options as check
 from ignitetasks.config import Settings
 from ignitetasks.errors import InvalidOption, PayloadTooLarge
+from ignitetasks.ids import id_text
 from ignitetasks.message import TaskOptions, Template
 from ignitetasks.options import MAX_RESULT_EXPIRES_SECONDS, Plan
 
@@ -186,6 +187,8 @@ def _put_headers(change: _Change, value: Any) -> None:
 
 def _text(name: str) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
+        if name.endswith("_id"):
+            value = id_text(value)
         if not isinstance(value, str) or not value:
             raise InvalidOption(f"{name} must be a text that is not empty, not {value!r}")
         return value

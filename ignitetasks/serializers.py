@@ -25,7 +25,7 @@ from ignitetasks.compression import COMPRESSIONS, MARK, Data, compress, decompre
 from ignitetasks.encodings import Registered, register, registered, unregister
 from ignitetasks.errors import ConfigurationError, SerializationError
 
-__all__ = ["COMPRESSIONS", "PLAIN", "Codecs", "Data", "compress", "register", "unregister"]
+__all__ = ["COMPRESSIONS", "PLAIN", "Codecs", "Data", "compress", "is_packing", "register", "unregister"]
 
 MAX_DEPTH = 512
 _JSON_TAG = "__ignitetasks__"
@@ -48,20 +48,15 @@ _TYPES: tuple[tuple[int, str, type, Callable[[Any], bytes], Callable[[bytes], An
     (1, "datetime", datetime, lambda v: v.isoformat().encode(), lambda d: datetime.fromisoformat(d.decode())),
     (2, "date", date, lambda v: v.isoformat().encode(), lambda d: date.fromisoformat(d.decode())),
     (3, "time", time, lambda v: v.isoformat().encode(), lambda d: time.fromisoformat(d.decode())),
-    (
-        4,
-        "timedelta",
-        timedelta,
-        lambda v: _TIMEDELTA.pack(v.days, v.seconds, v.microseconds),
-        lambda d: timedelta(*_TIMEDELTA.unpack(d)),
-    ),
+    (4, "timedelta", timedelta, lambda v: _TIMEDELTA.pack(v.days, v.seconds, v.microseconds),
+     lambda d: timedelta(*_TIMEDELTA.unpack(d))),
     (5, "decimal", Decimal, lambda v: str(v).encode(), lambda d: Decimal(d.decode())),
     (6, "uuid", uuid.UUID, lambda v: v.bytes, lambda d: uuid.UUID(bytes=d)),
     (7, "set", set, lambda v: _pack(_in_order(v)), lambda d: set(map(_hashable, _unpack(d)))),
     (8, "frozenset", frozenset, lambda v: _pack(_in_order(v)), lambda d: frozenset(map(_hashable, _unpack(d)))),
     (9, "int", int, _big_int, lambda d: int.from_bytes(d, "big", signed=True)),
     (10, "bytes", bytes, bytes, bytes),
-)
+)  # fmt: skip
 _FROM_EXT = {code: load for code, _, _, _, load in _TYPES}
 _FROM_NAME = {name: load for _, name, _, _, load in _TYPES}
 
@@ -110,7 +105,6 @@ class _Packers(threading.local):
 
 _packers = _Packers()
 
-
 #: From this size on a value gets a packer of its own: one of the right size at once, and not kept afterwards.
 _LARGE = 1 << 16
 
@@ -128,7 +122,11 @@ def _pack_large(value: Any, hint: int) -> memoryview:
     packer = msgpack.Packer(default=_to_ext, autoreset=False, buf_size=hint + _LARGE)
     # As a number this is the one byte that names the encoding: put in front without copying what follows.
     packer.pack(ord("m"))
-    packer.pack(value)
+    _packers.busy = True
+    try:
+        packer.pack(value)
+    finally:
+        _packers.busy = False
     return memoryview(packer.getbuffer())
 
 
@@ -144,6 +142,11 @@ def _pack(value: Any) -> bytes:
         raise
     finally:
         _packers.busy = False
+
+
+def is_packing() -> bool:
+    """Tells whether this thread packs a value: a map must then say how many keys it has, whatever else it counts."""
+    return _packers.busy
 
 
 def _hashable_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ignitetasks import context, states
 from ignitetasks.app.telling import tell_end
 from ignitetasks.canvas import Sender, maybe_signature
-from ignitetasks.canvas.steps import GATHER, LAUNCH, MAP, STARMAP
+from ignitetasks.canvas.compiling import Compiler
+from ignitetasks.canvas.reusing import is_that_task, whole_call
+from ignitetasks.canvas.steps import GATHER, LAUNCH, MAP, OUTCOME, STARMAP
 from ignitetasks.context import Request
-from ignitetasks.continuing import Continuing, Ended
+from ignitetasks.continuing import Continuing, Ended, ends_of
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.failure import Failure
 from ignitetasks.message import BODY_REF, SETTLE_TASK, BlobRef, decode_body, decode_call_options, is_terminal
+from ignitetasks.result import open_completion
 from ignitetasks.serializers import Data
 
 _BLOB_TTL_MS = 400 * 86_400_000
+#: Longest time between two looks at a task whose end another one is waiting for.
+_LONGEST_WAIT_S = 60
 
 
 def gather(value: Any = None) -> Any:
@@ -35,6 +41,33 @@ def call_each_star(app: Sender, task: Mapping[str, Any], it: Iterable[Any]) -> l
     """Calls a task with each tuple of values."""
     target = maybe_signature(task, app=app).type
     return [target(*values) for values in it]
+
+
+def outcome(app: Sender, task: Any, before: tuple[Any, ...], of: str, call: Mapping[str, Any]) -> Any:
+    """Ends as another task has ended, or runs its call where that is another one, or the task is not known any more.
+
+    Comes again, ever less often, while the other task has not ended.
+
+    Args:
+        app: Whose client asks.
+        task: The running task.
+        before: What it was given by those before it.
+        of: Id of the other task.
+        call: The call it stands for.
+
+    Raises:
+        Exception: What the other one has failed with.
+    """
+    own, client = whole_call(call, before), app.client
+    end = ends_of(app, [of]).get(of)
+    if end is None and client.transport.call("info", [of])[0] is not None:
+        raise task.retry(countdown=min(_LONGEST_WAIT_S, 2**task.request.retries), max_retries=None)
+    if end is None or not is_that_task(Compiler(app, partial(_put_blob, app)), of, own):
+        return task.replace(own)
+    good, value = open_completion(client, end, app.task_modules)
+    if good:
+        return value
+    raise value
 
 
 def settle(app: Sender, ended_id: str) -> None:
@@ -63,10 +96,13 @@ def settle(app: Sender, ended_id: str) -> None:
     )  # fmt: skip
     tell_end(app, seen, state, None if payload is None else Failure.decode(payload), request.hostname)
 
-    def put_blob(name: str, data: Data) -> BlobRef:
-        return client.transport.put_blob(name, data, _BLOB_TTL_MS)
+    request.spawn = Continuing(app, partial(_put_blob, app), ended).failed(
+        state, payload, record.get("error_type"), seen
+    )
 
-    request.spawn = Continuing(app, put_blob, ended).failed(state, payload, record.get("error_type"), seen)
+
+def _put_blob(app: Sender, name: str, data: Data) -> BlobRef:
+    return app.client.transport.put_blob(name, data, _BLOB_TTL_MS)
 
 
 def launch(app: Any, canvas: Mapping[str, Any]) -> Any:
@@ -108,11 +144,15 @@ def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
     def run_starmap(task: Any, it: Any) -> list[Any]:
         return call_each_star(app, task, it)
 
+    def run_outcome(self: Any, *before: Any, of: str, call: Mapping[str, Any]) -> Any:
+        return outcome(app, self, before, of, call)
+
     def run_launch(canvas: Any) -> Any:
         return launch(app, canvas)
 
     functions = {LAUNCH: run_launch, GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
     tasks = {name: make(fn, name, app, {}) for name, fn in functions.items()}
+    tasks[OUTCOME] = make(run_outcome, OUTCOME, app, {"bind": True, "max_retries": None})
     # It tells of another task's end, and nobody wants to hear of its own.
     tasks[SETTLE_TASK].send_events = False
     return tasks

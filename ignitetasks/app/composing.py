@@ -149,12 +149,16 @@ class Composing(Generic[P, R]):
     ) -> Signature[R]:
         """Returns the running call as a value, to be made again."""
         request = self.request if request is None else request
+        borne = request.stamped_headers or ()
+        stamps = {name: value for name, value in (request.stamps or {}).items() if name in borne}
         kept = {
             "task_id": request.id,
             "priority": request.priority,
             "queue": request.queue,
             "shadow": request.shadow,
             "headers": request.headers or None,
+            **stamps,
+            "stamped_headers": list(stamps) or None,
             **options,
         }
         chosen = {name: value for name, value in kept.items() if value is not None}

@@ -7,13 +7,13 @@ This file must not send anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from ignitetasks.canvas.flow import TIES
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.steps import Call, Flow
+from ignitetasks.canvas.steps import Call, Flow, starting
 from ignitetasks.result import AsyncResult
 
 
@@ -64,7 +64,7 @@ def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:
     """
     own = own_ways(flow, app)
     if own:
-        for call in _starting(flow):
+        for call in starting(flow):
             if call.task in own:
                 _ask(call, own[call.task], {"root_id": root, "parent_id": parent})
 
@@ -72,22 +72,8 @@ def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:
 def own_ways(flow: Flow, app: Sender) -> dict[str, Any]:
     """Returns by name the tasks that are to be asked about what a flow starts with."""
     tasks = app.tasks
-    found = ((name, tasks.get(name)) for name in {call.task for call in _starting(flow)})
+    found = ((name, tasks.get(name)) for name in {call.task for call in starting(flow)})
     return {name: task for name, task in found if task is not None and task._sends_its_own_way}
-
-
-def _starting(flow: Flow) -> Iterator[Call]:
-    """Yields the calls that are put on record when a flow is started: its first ones, and what waits for them."""
-    if not flow:
-        return
-    first = flow[0]
-    if isinstance(first, Call):
-        yield first
-        return
-    for member in first.members:
-        yield from _starting(member)
-    if len(flow) > 1:
-        yield flow[1]  # type: ignore[misc]  # what follows a fan is a call
 
 
 def _ask(call: Call, task: Any, workflow: Mapping[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from ignitetasks import states
 from ignitetasks.canvas import launching
+from ignitetasks.canvas.flow import kind_of
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, as_list, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
@@ -14,11 +16,11 @@ from ignitetasks.result import EagerResult
 
 
 def _is_group(value: Any) -> bool:
-    return isinstance(value, Signature) and value.subtask_type == "group"
+    return isinstance(value, Signature) and kind_of(value) == "group"
 
 
 def _is_chord(value: Any) -> bool:
-    return isinstance(value, Signature) and value.subtask_type == "chord"
+    return isinstance(value, Signature) and kind_of(value) == "chord"
 
 
 def _is_empty(value: Any) -> bool:
@@ -122,8 +124,8 @@ class chain(Signature[Any]):
         copy.kwargs["tasks"] = [maybe_signature(one, clone=True) for one in copy.kwargs["tasks"]]
         return copy
 
-    def _make_distinct(self) -> None:
-        self.kwargs["tasks"] = distinct(self.tasks)
+    def _make_distinct(self, seen: builtins.set[int]) -> None:
+        self.kwargs["tasks"] = distinct(self.tasks, seen)
 
     def __or__(self, other: Any) -> Any:
         if not isinstance(other, Signature):
@@ -156,15 +158,20 @@ class chain(Signature[Any]):
 _chain = chain
 
 
-def distinct(tasks: Iterable[Any]) -> list[Any]:
-    """Returns signatures of maps, and copies where one object stands in several places: each gets an id of its own."""
-    seen: set[int] = set()
+def distinct(tasks: Iterable[Any], seen: set[int]) -> list[Any]:
+    """Returns signatures of maps, and copies where one object stands in several places: each gets an id of its own.
+
+    Args:
+        tasks: Members of one canvas.
+        seen: The objects seen in all of it so far; those inside are added.
+    """
     made: list[Any] = []
     for one in tasks:
         task = maybe_signature(one)
         if id(task) in seen:
             task = task.clone()
         seen.add(id(task))
+        task._make_distinct(seen)
         made.append(task)
     return made
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ignitetasks.canvas import launching, streaming
 from ignitetasks.canvas.chains import distinct
-from ignitetasks.canvas.flow import Builder
+from ignitetasks.canvas.flow import Builder, kind_of
 from ignitetasks.canvas.groups import group
 from ignitetasks.canvas.members import Members, listed
 from ignitetasks.canvas.ports import Sender
@@ -25,7 +26,7 @@ def _header(tasks: Any, app: Sender | None) -> Any:
     if isinstance(tasks, group):
         return tasks
     if isinstance(tasks, Signature):
-        return tasks.kwargs["tasks"] if tasks.subtask_type == "chain" else [tasks]
+        return tasks.kwargs["tasks"] if kind_of(tasks) == "chain" else [tasks]
     return listed(() if tasks is None else tasks, partial(_call, app=app))
 
 
@@ -100,7 +101,7 @@ class chord(Signature[Any]):
 
     def __call__(self, body: Any = None, **options: Any) -> Any:
         """Sends it, with another body where one is given."""
-        return self.apply_async((), {"body": body} if body else {}, **options)
+        return self.apply_async((), {} if body is None else {"body": body}, **options)
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -130,7 +131,8 @@ class chord(Signature[Any]):
     ) -> Any:
         """Runs the header and then the body here and now."""
         given = dict(kwargs or {})
-        body = (body or given.pop("body", None) or self.body).clone()
+        inner = given.pop("body", None)
+        body = next(one for one in (body, inner, self.body) if one is not None).clone()
         for link in as_list(options.pop("link", None)) + as_list(self.options.get("link")):
             body.link(link)
         for errback in as_list(options.pop("link_error", None)) + as_list(self.options.get("link_error")):
@@ -155,12 +157,14 @@ class chord(Signature[Any]):
             copy.kwargs["header"] = listed(header, partial(maybe_signature, clone=True))
         return copy
 
-    def _make_distinct(self) -> None:
+    def _make_distinct(self, seen: builtins.set[int]) -> None:
         header = self.kwargs["header"]
         if isinstance(header, group):
-            header._make_distinct()
+            header._make_distinct(seen)
         else:
-            self.kwargs["header"] = distinct(header)
+            self.kwargs["header"] = distinct(header, seen)
+        if self.body is not None:
+            (self.body,) = distinct([self.body], seen)
 
     def link(self, callback: Any) -> Any:
         """Links a call to the body."""
@@ -186,7 +190,7 @@ class chord(Signature[Any]):
         if not isinstance(other, Signature):
             return NotImplemented
         other = group.unroll(other)
-        if other.subtask_type in ("group", "chain"):
+        if kind_of(other) in ("group", "chain"):
             return super().__or__(other)
         copy = self.clone()
         copy.body = copy.body | other

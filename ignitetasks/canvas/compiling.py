@@ -12,7 +12,7 @@ from typing import Any
 
 from ignitetasks import envelope
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.steps import Call, Fan, Flow, Step, signature_of, unpack_step
+from ignitetasks.canvas.steps import OUTCOME, Call, Fan, Flow, Step, signature_of, unpack_step
 from ignitetasks.errors import InvalidOption, PayloadTooLarge
 from ignitetasks.ids import fingerprint
 from ignitetasks.message import (
@@ -293,6 +293,8 @@ class Compiler:
         canvas.update({name: value for name, value in optional if value})
         if call.group_index is not None:
             canvas["x"] = call.group_index
+        if call.task == OUTCOME:
+            canvas["o"] = call.kwargs["of"]
         if waits_for is not None:
             canvas["j"] = envelope.pack_ids(waits_for)
             canvas["i"] = int(call.immutable)
@@ -357,7 +359,8 @@ class Compiler:
     def promise(self, call: Call, join: str | None = None) -> None:
         """Adds the promise of a call that comes later, so that it can be waited for and revoked."""
         plan, _ = self.plan(call)
+        flags = plan.template.flags | CHECK_EXISTS if call.chosen else plan.template.flags & ~CHECK_EXISTS
         template = self._template(plan, call, join, None)._replace(
-            join_id=join, join_size=-1, flags=plan.template.flags & ~CHECK_EXISTS, options=None, eta_ms=0
+            join_id=join, join_size=-1, flags=flags, options=None, eta_ms=0
         )
         self.groups.append(Group(template, [(call.id, b"", None)]))

@@ -22,6 +22,7 @@ from ignitetasks.canvas.steps import (
     put_in_front,
 )
 from ignitetasks.errors import RequestError
+from ignitetasks.ids import id_text
 
 #: Deepest nesting of groups inside chains inside groups that is taken.
 MAX_NESTING = 100
@@ -34,6 +35,16 @@ TIES = frozenset(
         "producer", "publisher", "route_name",
     }
 )  # fmt: skip
+
+
+#: Kinds of a canvas that projects have made of those here: the name of each, and that of what it is made of.
+BASES: dict[str, str] = {}
+
+
+def kind_of(sig: Mapping[str, Any]) -> str | None:
+    """Returns which kind of canvas a signature's map is, or None for a single call."""
+    kind = sig.get("subtask_type") or None
+    return BASES.get(kind, kind) if kind else None
 
 
 def _listed(value: Any) -> list[Any]:
@@ -79,7 +90,7 @@ class Builder:
         """
         if not isinstance(sig, MutableMapping) or "task" not in sig:
             raise RequestError(f"{self._where(place)} is no signature but {sig!r:.100}; make one with task.s(...)")
-        kind = sig.get("subtask_type")
+        kind = kind_of(sig)
         if not kind:
             return [self._call(sig, options, place)]
         if len(self._path) >= MAX_NESTING:
@@ -136,18 +147,18 @@ class Builder:
             sig.get("kwargs"),
             {name: value for name, value in whole.items() if name not in TIES and value is not None},
             bool(sig.get("immutable")),
-            own.get("task_id") or "",
+            id_text(own.get("task_id")) or "",
             source=sig,
         )
         call.links, call.errbacks = _listed(whole.get("link")), _listed(whole.get("link_error"))
-        call.group_id = whole.get("group_id")
+        call.group_id = id_text(whole.get("group_id"))
         call.nesting = whole.get("replaced_task_nesting") or 0
         return call
 
     def _mapping(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None) -> Call:
         call = self._call(sig, options, str(sig.get("subtask_type")))
         inner = sig["kwargs"]
-        call.task = MAP if sig["subtask_type"] == "xmap" else STARMAP
+        call.task = MAP if kind_of(sig) == "xmap" else STARMAP
         call.kwargs = {"task": _plain(inner["task"]), "it": list(inner["it"])}
         call.immutable = True
         return call
@@ -163,7 +174,7 @@ class Builder:
         for start in range(0, len(values), size):
             part = {"task": task, "it": values[start : start + size]}
             members.append([Call(STARMAP, (), part, plain, immutable=True)])
-        return Fan(members, merged.get("task_id") or "", sig)
+        return Fan(members, id_text(merged.get("task_id")) or "", sig)
 
     def _chain(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None) -> Flow:
         own = {**(sig.get("options") or {}), **(options or {})}
@@ -194,16 +205,16 @@ class Builder:
                 for target in [step] if isinstance(step, Call) else calls_of([step]):
                     target.errbacks = [*target.errbacks, *(one for one in errbacks if one not in target.errbacks)]
         if own.get("task_id") and flow and not flow[-1].id:
-            flow[-1].id = own["task_id"]
+            flow[-1].id = id_text(own["task_id"])
             if isinstance(flow[-1], Call):
                 flow[-1].chosen = True
         if own.get("group_id") and flow and isinstance(flow[-1], Call):
-            flow[-1].group_id = own["group_id"]
+            flow[-1].group_id = id_text(own["group_id"])
 
     def _group(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None) -> Fan:
         own = {**(sig.get("options") or {}), **(options or {})}
         plain = {name: value for name, value in own.items() if name not in TIES} or None
-        fan = Fan([], own.get("task_id") or "", sig)
+        fan = Fan([], id_text(own.get("task_id")) or "", sig)
         errbacks = _listed(own.get("link_error"))
         for index, task in enumerate(_members(sig["kwargs"].get("tasks"))):
             # Most members are single calls: no place, no path.
@@ -211,7 +222,7 @@ class Builder:
                 fan.members.append([self._call(task, plain, "")])
                 continue
             flow = self.build(task, plain, f"[{index}]")
-            if len(flow) == 1 and isinstance(flow[0], Fan) and task.get("subtask_type") == "group":
+            if len(flow) == 1 and isinstance(flow[0], Fan) and kind_of(task) == "group":
                 fan.members += flow[0].members
             elif flow:
                 fan.members.append(flow)
@@ -229,11 +240,11 @@ class Builder:
         plain = {name: value for name, value in own.items() if name not in TIES}
         late = {name: value for name, value in plain.items() if name not in ties}
         header = inner.get("header")
-        source = header if isinstance(header, MutableMapping) and header.get("subtask_type") == "group" else sig
+        source = header if isinstance(header, MutableMapping) and kind_of(header) == "group" else sig
         group = {"task": "group", "kwargs": {"tasks": _members(header)}, "options": plain, "subtask_type": "group"}
         fan = self._group(group, header.get("options") if source is header else None)
         fan.source = source
-        fan.id = fan.id or own.get("header_id") or ""
+        fan.id = fan.id or id_text(own.get("header_id")) or ""
         for member in fan.members:
             close(member)
         body = self.build(inner["body"], late or None, "body")
@@ -262,7 +273,7 @@ def _plain(task: Any) -> dict[str, Any]:
 
 def _unrolled(task: Any) -> Any:
     """Returns the only member of a group of one, else what it is given."""
-    if isinstance(task, Mapping) and task.get("subtask_type") == "group":
+    if isinstance(task, Mapping) and kind_of(task) == "group":
         tasks = task["kwargs"].get("tasks")
         if hasattr(tasks, "__len__") and len(tasks) == 1:
             return next(iter(tasks))
@@ -271,7 +282,7 @@ def _unrolled(task: Any) -> Any:
 
 def _is_empty(task: Any) -> bool:
     """Tells whether it is a group without members or a chain without tasks."""
-    if not isinstance(task, Mapping) or task.get("subtask_type") not in ("group", "chain"):
+    if not isinstance(task, Mapping) or kind_of(task) not in ("group", "chain"):
         return False
     tasks = task["kwargs"].get("tasks")
     return hasattr(tasks, "__len__") and not len(tasks)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ignitetasks.canvas import streaming
 from ignitetasks.canvas.chains import distinct
+from ignitetasks.canvas.flow import kind_of
 from ignitetasks.canvas.members import Members, is_one, listed
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.ids import new_id
 from ignitetasks.result import GroupResult
+from ignitetasks.serializers import is_packing
 
 
 @Signature.register_type()
@@ -87,7 +90,7 @@ class group(Signature[Any]):
         for one in map(maybe_signature, self.tasks):
             if isinstance(one, group):
                 yield from one._flat()
-            elif not (one.subtask_type == "chain" and not one.tasks):
+            elif not (kind_of(one) == "chain" and not one.tasks):
                 yield one.clone()
 
     def clone(self, *args: Any, **kwargs: Any) -> Any:
@@ -96,15 +99,15 @@ class group(Signature[Any]):
         copy.kwargs["tasks"] = listed(self.tasks, partial(maybe_signature, clone=True))
         return copy
 
-    def _make_distinct(self) -> None:
-        self.kwargs["tasks"] = distinct(self._flat())
+    def _make_distinct(self, seen: builtins.set[int]) -> None:
+        self.kwargs["tasks"] = distinct(self._flat(), seen)
 
     def skew(self, start: float = 1.0, stop: float | None = None, step: float = 1.0) -> group:
         """Gives its calls countdowns that grow by a step, so that they do not start at once."""
         countdown = start
         for task in self.tasks:
             task.set(countdown=countdown)
-            if stop is None or countdown + step < stop:
+            if stop is None or countdown + step <= stop:
                 countdown += step
         return self
 
@@ -152,6 +155,9 @@ class group(Signature[Any]):
         if self._app is not None or not tasks:
             return self._app
         return tasks[0]._own_app() if isinstance(tasks[0], Signature) else None
+
+    def __len__(self) -> int:
+        return super().__len__() if is_packing() else len(self.tasks)
 
     def __repr__(self) -> str:
         tasks = self.tasks

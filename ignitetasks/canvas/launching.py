@@ -15,9 +15,10 @@ from ignitetasks.canvas.compiling import Compiler, Line
 from ignitetasks.canvas.flow import MAX_NESTING, Builder
 from ignitetasks.canvas.naming import handle_of, keep_ids, name_flow
 from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.reusing import promise_later, stand_ins
 from ignitetasks.canvas.steps import Call, Flow, calls_of, close, first_call, put_in_front
 from ignitetasks.errors import IdempotencyConflict, RequestError
-from ignitetasks.ids import locator, new_id, queue_locator
+from ignitetasks.ids import id_text, locator, new_id, queue_locator
 from ignitetasks.message import CONFLICT, IGNORE_RESULT, BlobRef, Group
 from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
 from ignitetasks.sending import note_child
@@ -27,9 +28,7 @@ from ignitetasks.serializers import Data
 _BLOB_TTL_MS = 400 * 86_400_000
 
 
-_USED = "id {!r} was already used for another call; freeze a canvas once and send it once"
-#: How many ids one question names.
-_ASKED = 500
+_USED = "id {!r} was already used for another call; give this one an id of its own"
 
 
 def place_of(flow: Flow, app: Sender) -> int:
@@ -112,7 +111,7 @@ def freeze(sig: Any, app: Sender, task_id: str | None = None) -> Any:
     if not flow:
         return None
     if task_id and not flow[-1].id:
-        flow[-1].id = task_id
+        flow[-1].id = id_text(task_id)
     name_flow(flow, place_of(flow, app))
     keep_ids(flow)
     return handle_of(flow, app)
@@ -177,7 +176,7 @@ def tied_to_task(sig: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], 
             given.setdefault(name, sig["options"][name])
     given.setdefault("root_id", request.root_id or request.id if request is not None else None)
     given.setdefault("parent_id", request.id if request is not None else None)
-    return given, given.pop("root_id"), given.pop("parent_id")
+    return given, id_text(given.pop("root_id")), id_text(given.pop("parent_id"))
 
 
 def note_sent(sent: Any) -> Any:
@@ -200,29 +199,31 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
     """
     place = place_of(flow, app)
     name_flow(flow, place)
+    compiler = compiler_for(app, root, parent)
+    stand_ins(flow, compiler)
     handle, head = handle_of(flow, app), first_call(flow)
     if head is None:
         return handle
     first = flow[0]
     if isinstance(first, Call) or len(flow) > 1:
-        root = root or head.id
+        compiler.root_id = root = root or head.id
     if not asked:
         ask(flow, app, root, parent)
     name_links(flow, app, place)
     check(flow, app)
     _note_callbacks(flow[-1], handle, app)
-    compiler = compiler_for(app, root, parent)
     serializer = compiler.plan(first)[0].serializer if isinstance(first, Call) else "msgpack"
     line = Line(app.client.codecs, flow, serializer=serializer)
+    promise_later(flow, compiler)
+    promised = len(compiler.groups)
     compiler.start(line, parent=parent)
-    if not compiler.groups:
+    if len(compiler.groups) == promised:
         return handle
     last = flow[-1]
     submitted = {item[0] for group in compiler.groups for item in group.items}
     if isinstance(last, Call) and last.id not in submitted:
         compiler.promise(last)
         submitted.add(last.id)
-    _refuse_used_steps(flow, app, submitted)
     _submit(app, compiler.groups, handle, submitted, last.id if isinstance(last, Call) else None)
     app.published(compiler.published)
     return handle
@@ -256,28 +257,6 @@ def check(flow: Flow, app: Sender) -> None:
         return
     for member in step.members:
         check(member, app)
-
-
-def _refuse_used_steps(flow: Flow, app: Sender, submitted: set[str]) -> None:
-    """Refuses a flow one of whose later steps is a task already: it would not run again, and nothing would follow it.
-
-    Where its first calls are there too, it is the same flow once more, and nothing happens.
-    """
-    chosen = [call.id for call in calls_of(flow) if call.chosen]
-    later = [one for one in chosen if one not in submitted]
-    if not later or not (used := _known(app, later)):
-        return
-    if not _known(app, [one for one in chosen if one in submitted]):
-        raise IdempotencyConflict(_USED.format(used[0]))
-
-
-def _known(app: Sender, ids: list[str]) -> list[str]:
-    """Returns those of some ids that the cluster has heard of."""
-    transport, found = app.client.transport, []
-    for start in range(0, len(ids), _ASKED):
-        part = ids[start : start + _ASKED]
-        found += [one for one, record in zip(part, transport.call("info", part), strict=True) if record is not None]
-    return found
 
 
 def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[str], end: str | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ignitetasks.canvas.flow import kind_of
 from ignitetasks.canvas.steps import GATHER, Call, Fan, Flow, calls_of
 from ignitetasks.client import ResultSource
 from ignitetasks.ids import locator, new_ids_near
@@ -82,7 +83,7 @@ def keep_ids(flow: Flow) -> None:
             for member in step.members:
                 keep_ids(member)
             if source is not None:
-                key = "header_id" if source.get("subtask_type") == "chord" else "task_id"
+                key = "header_id" if kind_of(source) == "chord" else "task_id"
                 source["options"][key] = step.id
         elif source is not None:
             key = "gather_id" if step.task == GATHER and source.get("subtask_type") else "task_id"

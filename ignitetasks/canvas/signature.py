@@ -6,12 +6,14 @@ whoever needs another kind finds it there. This file must not send anything: `la
 
 from __future__ import annotations
 
+import builtins
 import itertools
-from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ignitetasks.canvas import launching
+from ignitetasks.canvas.flow import BASES, kind_of
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.errors import ConfigurationError, NotRegistered
@@ -98,7 +100,10 @@ class Signature(dict[str, Any], Generic[R]):
         """Makes a kind of canvas known under a name (that of the class by default); for use as a decorator."""
 
         def register(kind: Any) -> Any:
-            cls.TYPES[name or kind.__name__] = kind
+            own, names = name or kind.__name__, {known: one for one, known in cls.TYPES.items()}
+            for base in (names[parent] for parent in reversed(kind.__mro__[1:]) if parent in names):
+                BASES[own] = BASES.get(base, base)
+            cls.TYPES[own] = kind
             return kind
 
         return register
@@ -208,7 +213,7 @@ class Signature(dict[str, Any], Generic[R]):
     ) -> Any:
         """Gives it, and everything inside it, task ids, and returns the handle of what it will be.
 
-        Do not send it twice afterwards: both would be the same tasks.
+        Sent twice afterwards, it is the same tasks, which run once.
 
         Args:
             _id: The id to use where it has none yet.
@@ -225,13 +230,13 @@ class Signature(dict[str, Any], Generic[R]):
         for name, value in given.items():
             if value is not None and (name != "group_id" or "group_id" not in self.options):
                 self.options[name] = value
-        self._make_distinct()
+        self._make_distinct(set())
         handle = launching.freeze(self, self.app, _id)
-        if handle is not None and self.subtask_type == "chain":
+        if handle is not None and kind_of(self) == "chain":
             self.options["task_id"] = handle.id
         return handle
 
-    def _make_distinct(self) -> None:
+    def _make_distinct(self, seen: builtins.set[int]) -> None:
         """Makes sure that no object stands for two calls, before each call gets an id."""
 
     _freeze = freeze
@@ -443,8 +448,3 @@ def maybe_signature(d: Any, app: Sender | None = None, clone: bool = False) -> A
     if app is not None and made._app is None:
         made._app = app
     return made
-
-
-def repr_list(tasks: Iterable[Any]) -> str:
-    """Returns what a list of signatures looks like."""
-    return ", ".join(repr(one) for one in tasks)

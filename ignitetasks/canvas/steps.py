@@ -12,6 +12,8 @@ from typing import Any
 
 #: Returns what it is given: where a value is needed and no task of the user's gives it.
 GATHER = "ignitetasks.gather"
+#: Ends as another task has ended: stands for a call that is a task already.
+OUTCOME = "ignitetasks.outcome"
 MAP = "ignitetasks.map"
 STARMAP = "ignitetasks.starmap"
 #: Puts a canvas in its own place: what a tick of a schedule calls.
@@ -171,6 +173,20 @@ def first_calls(flow: Flow) -> Iterator[Call]:
     elif flow:
         for member in flow[0].members:  # type: ignore[union-attr]
             yield from first_calls(member)
+
+
+def starting(flow: Flow) -> Iterator[Call]:
+    """Yields the calls that are put on record when a flow is started: its first ones, and what waits for them."""
+    if not flow:
+        return
+    first = flow[0]
+    if isinstance(first, Call):
+        yield first
+        return
+    for member in first.members:
+        yield from starting(member)
+    if len(flow) > 1:
+        yield flow[1]  # type: ignore[misc]  # what follows a fan is a call
 
 
 def put_in_front(flow: Flow, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from ignitetasks.canvas.flow import Builder
 from ignitetasks.canvas.members import Members
 from ignitetasks.canvas.naming import handle_of, name_fan, name_flow
 from ignitetasks.canvas.ports import Sender
+from ignitetasks.canvas.reusing import stand_ins
 from ignitetasks.canvas.steps import Call, Fan, Flow, first_call, put_in_front
 
 #: A generator that takes longer for one call has what there is sent.
@@ -98,6 +99,7 @@ class _Stream:
         app, flow = self._app, self._flow(first)
         self._place = launching.place_of(flow, app)
         name_flow(flow, self._place)
+        stand_ins(flow, launching.compiler_for(app, root, parent))
         fan, body = flow[0], flow[1] if len(flow) > 1 else None
         assert isinstance(fan, Fan)  # noqa: S101  # the flow of a group starts with one
         if isinstance(body, Call):
@@ -110,6 +112,7 @@ class _Stream:
         try:
             for part in parts:
                 more = self._more(part, fan, body)
+                stand_ins([more], launching.compiler_for(app, root, parent), body is not None)
                 ask([more], app, root, parent)
                 launching.name_links([more], app, self._place)
                 self._submit(more, body, root, parent)

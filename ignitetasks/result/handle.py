@@ -14,6 +14,7 @@ from ignitetasks import deferred, states, wire
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ChordError, RequestError, ResultExpired, ResultTimeout, UnknownResult
 from ignitetasks.hub import Epoch, Waiter
+from ignitetasks.ids import id_text
 from ignitetasks.message import COMPLETION_REF, Completion, decode_result
 from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
@@ -80,6 +81,7 @@ class AsyncResult(Kin, Generic[R]):
         place: tuple[Siblings, int] | None = None,
         parent: Any = None,
     ) -> None:
+        id = id_text(id)
         if not _is_text(id):
             raise RequestError(f"a task id is a text that is not empty, not {id!r}")
         self.id = id

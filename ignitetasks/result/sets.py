@@ -13,6 +13,7 @@ from ignitetasks import states, wire
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ChordError, ResultTimeout, UnknownResult
 from ignitetasks.hub import Waiter
+from ignitetasks.ids import id_text
 from ignitetasks.message import Completion
 from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
@@ -356,7 +357,7 @@ class GroupResult(ResultSet[R]):
         self, id: str | None = None, results: Any = None, parent: Any = None, app: ResultSource | None = None, **_: Any
     ) -> None:
         super().__init__(results, app, parent)
-        self.id = id
+        self.id: str | None = id_text(id)
 
     @property
     def children(self) -> Any:

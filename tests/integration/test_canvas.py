@@ -15,12 +15,19 @@ from support.canvas_tasks import add_tasks
 from support.expressions import canvas_of, expressions, value_of
 from support.polling import until
 
-from ignitetasks import IgniteTasks
+from ignitetasks import IgniteTasks, Task
 from ignitetasks.canvas import chain, chord, group, streaming
 from ignitetasks.errors import ChordError, TaskRevokedError, WorkerLostError
 from ignitetasks.result import AsyncResult, GroupResult
 
 LIMIT = 60
+
+
+class Signed(Task):
+    """Says in a header which process has sent it."""
+
+    def apply_async(self, args=None, kwargs=None, **options):
+        return super().apply_async(args, kwargs, **{**options, "headers": {"by": os.getpid()}})
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +44,16 @@ def t(node):
     def touch(path):
         Path(path).touch()
         return 1
+
+    @app.task(name="count")
+    def count(path):
+        with Path(path).open("a") as file:
+            file.write("x")
+        return 1
+
+    @app.task(name="signed", base=Signed, bind=True)
+    def signed(self, before):
+        return [*before, self.request.headers["by"]]
 
     @app.task(name="dies", max_deliveries=1)
     def dies(*args):
@@ -83,6 +100,48 @@ def test_callbacks_are_children(t):
     t, _ = t
     sent = t.add.apply_async((2, 2), link=[t.add.s(16), t.add.s(1) | t.add.s(5)])
     assert [value for _, value in sent.collect(timeout=LIMIT)] == [4, 20, 10]
+
+
+def test_a_task_with_an_apply_async_of_its_own_is_asked_in_every_process(t):
+    t, app = t
+    signed = app.tasks["signed"]
+    one = os.getpid()
+    first, second = run(chain(signed.s([]), signed.s()))
+    assert first == one and second != one
+    assert run(group(signed.s([]) for _ in range(3))) == [[one]] * 3
+    assert run(chord([signed.s([]), signed.s([])], t.identity.s())) == [[one], [one]]
+
+
+def test_a_call_in_two_workflows_runs_once(t, tmp_path):
+    t, app = t
+    count = app.tasks["count"]
+    path = str(tmp_path / "runs")
+    sig = count.si(path)
+    sig.freeze()
+    first = chain(t.identity.s(1), sig, t.add.s(1)).apply_async()
+    second = chain(t.identity.s(1), sig, t.add.s(2)).apply_async()
+    third = chord([sig, t.identity.s(5)], t.tsum.s()).apply_async()
+    assert [one.get(timeout=LIMIT) for one in (first, second, third)] == [2, 3, 6]
+    assert chain(sig, t.add.s(3)).apply_async().get(timeout=LIMIT) == 4
+    assert Path(path).read_text() == "x"
+
+
+def test_a_frozen_workflow_sent_again_is_the_same_one(t, tmp_path):
+    t, app = t
+    count = app.tasks["count"]
+    path = str(tmp_path / "runs")
+    for canvas in (
+        chain(count.si(path), t.add.s(1), t.add.s(2)),
+        chord([count.si(path), t.identity.s(1)], t.tsum.s() | t.add.s(1)),
+    ):
+        Path(path).unlink(missing_ok=True)
+        handle = canvas.freeze()
+        result = canvas.apply_async().get(timeout=LIMIT)
+        again = canvas.apply_async()
+        assert (again.id, again.get(timeout=LIMIT), AsyncResult(handle.id, app).get(timeout=LIMIT)) == (
+            handle.id, result, result,
+        )  # fmt: skip
+        assert Path(path).read_text() == "x"
 
 
 def test_replacing_and_adding(t):

@@ -1,4 +1,4 @@
-"""A frozen call is one task: a second workflow that contains it is refused, and does not wait for ever."""
+"""A frozen workflow sent again is the same tasks, and a frozen member of a group is the task it was."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from ignitetasks import chain, chord, group
 from ignitetasks.contrib.testing.app import TestApp, setup_default_app
 from ignitetasks.contrib.testing.worker import start_worker
-from ignitetasks.errors import IdempotencyConflict
 
 LIMIT = 20
 
@@ -36,30 +35,6 @@ def add(app):
 @pytest.fixture
 def total(app):
     return app.tasks["total"]
-
-
-def test_a_later_step_that_is_a_task_already(add):
-    step = add.s(10)
-    step.freeze()
-    assert chain(add.s(1, 2), step, add.s(100))().get(timeout=LIMIT) == 113
-    with pytest.raises(IdempotencyConflict, match=step.id):
-        chain(add.s(5, 5), step, add.s(100))()
-
-
-def test_a_member_that_is_a_task_already(add, total):
-    member = add.si(1, 2)
-    member.freeze()
-    assert member.delay().get(timeout=LIMIT) == 3
-    with pytest.raises(IdempotencyConflict, match=member.id):
-        chord([add.si(1, 1), member], total.s())()
-
-
-def test_a_first_step_that_is_a_task_already(add):
-    first = add.si(1, 2)
-    first.freeze()
-    first.delay().get(timeout=LIMIT)
-    with pytest.raises(IdempotencyConflict, match=first.id):
-        chain(first, add.s(1))()
 
 
 @pytest.mark.parametrize(
