@@ -118,7 +118,7 @@ class ResultHub:
         """Tells whether `register` with this token needs no question to the node."""
         return epoch is self._epoch
 
-    def register(self, waiter: Waiter, ids: Iterable[str], epoch: Epoch | None) -> None:
+    def register(self, waiter: Waiter, ids: Iterable[str], epoch: Epoch | None, timeout: float | None = None) -> None:
         """Starts to collect completions for a waiter; what is already known is delivered at once.
 
         Args:
@@ -126,6 +126,7 @@ class ResultHub:
             ids: Which; each once.
             epoch: What `epoch` returned when they were submitted, or None. Ids of another epoch cost a call
                 per 5,000.
+            timeout: Seconds for each such call; None means the usual deadline.
         """
         if epoch is None or epoch is not self._epoch:
             self._current_session()
@@ -146,7 +147,7 @@ class ResultHub:
                     asked.append(task_id)
             self._quiet = _QUIET_SECONDS
         for start in range(0, len(asked), WATCH_BATCH):
-            self._watch(asked[start : start + WATCH_BATCH])
+            self._watch(asked[start : start + WATCH_BATCH], timeout)
 
     def unregister(self, waiter: Waiter, ids: Iterable[str]) -> None:
         """Stops collecting for a waiter."""
@@ -354,12 +355,12 @@ class ResultHub:
                 self._queue_all()
         return True
 
-    def _watch(self, ids: Sequence[str]) -> None:
+    def _watch(self, ids: Sequence[str], timeout: float | None = None) -> None:
         if not ids:
             return
         session = self._current_session()
         try:
-            answer = self._transport.watch(session.number, ids)
+            answer = self._transport.watch(session.number, ids, timeout)
         except UnknownSession:
             # The new session asks for everything by itself; these ids are registered already.
             self._adopt(self._transport.session(session.number))

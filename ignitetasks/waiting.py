@@ -14,6 +14,9 @@ from ignitetasks import log, states
 from ignitetasks.client import Client
 from ignitetasks.errors import IgniteTasksError
 
+# Only to say more: whoever waits has a time-out of their own, which a node that hangs must not prolong by much.
+_QUESTION_SECONDS = 1.0
+
 _log = log.get_logger("results")
 
 _warned: set[tuple[int, str, str]] = set()
@@ -30,7 +33,7 @@ def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task
     """
     try:
         if queue is None:
-            record = client.transport.call("info", [task_id])[0]
+            record = client.transport.call("info", [task_id], timeout=_QUESTION_SECONDS)[0]
             if not isinstance(record, Mapping) or record["state"] >= states.FIRST_TERMINAL_CODE:
                 return
             queue, task = str(record["queue"]), str(record["task"])
@@ -55,7 +58,7 @@ def _nobody(queue: str) -> str:
 
 
 def _listeners(client: Client, queue: str) -> int:
-    answer: Mapping[str, int] = client.transport.call("listening", [queue])
+    answer: Mapping[str, int] = client.transport.call("listening", [queue], timeout=_QUESTION_SECONDS)
     return int(answer.get(queue, 0))
 
 
@@ -69,7 +72,7 @@ def explain_timeout(client: Client, task_id: str, timeout: float) -> str:
     """
     head = f"no result of task {task_id} within {timeout:g} seconds: "
     try:
-        record = client.transport.call("info", [task_id])[0]
+        record = client.transport.call("info", [task_id], timeout=_QUESTION_SECONDS)[0]
         if record is None:
             return head + "the cluster has never heard of this id; was it sent to this instance?"
         if isinstance(record, Mapping):

@@ -24,6 +24,7 @@ from ignitetasks.waiting import explain_timeout, warn_if_nobody_listens
 
 R = TypeVar("R")
 
+_ASK_SECONDS = 1.0
 _WARN_AFTER_SECONDS = 2.0
 _UNSET: Any = object()
 
@@ -224,7 +225,9 @@ class AsyncResult(Kin, Generic[R]):
         start = monotonic()
         hub = client.hub
         try:
-            hub.register(waiter, (self.id,), self._epoch)
+            # A question to the node takes a moment, however little time the caller has.
+            patience = None if timeout is None else max(timeout, _ASK_SECONDS)
+            hub.register(waiter, (self.id,), self._epoch, patience)
             # The list may have got it between the look and the registering; what comes now goes to both.
             if self._look():
                 return

@@ -84,12 +84,13 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
+    def watch(self, session: int, ids: Sequence[str], timeout: float | None = None) -> WatchAnswer:
         """Asks for ids the session did not submit itself; those not done yet will come by `poll`.
 
         Args:
             session: The session's number.
             ids: At most 5,000.
+            timeout: Seconds for all tries together; None means the usual deadline.
 
         Raises:
             UnknownSession: The session is lost.

@@ -37,6 +37,8 @@ from ignitetasks.transport.sockets import GatewaySocket, Pool
 CLIENT_VERSION = "0.1.0"
 # The node answers a long poll when its time is over; the socket waits a little longer for that answer.
 _POLL_GRACE_SECONDS = 10.0
+# The caller waits no longer than this: a node that hangs must not make a `get` overstep its own timeout.
+_LATE_SECONDS = 0.25
 # A poll behind a submit: as long as the node lets any wait, and an answer that fits a socket nobody reads.
 _STANDING_SECONDS = 30
 _STANDING_ITEMS = 8
@@ -52,11 +54,12 @@ class _Link(NamedTuple):
 
 
 class _Standing(NamedTuple):
-    """A poll that was sent behind a submit, and whose answer is still to come over the same socket."""
+    """A poll whose answer is still to come: it was sent behind a submit, or its caller's time was over first."""
 
     link: _Link
     socket: GatewaySocket
     poll: Ahead
+    until: float
 
 
 class GatewayTransport(Transport):
@@ -128,7 +131,7 @@ class GatewayTransport(Transport):
             if ahead is None:
                 link.pool.give_back(socket)
             else:
-                self._standing.append(_Standing(link, socket, ahead))
+                self._standing.append(_Standing(link, socket, ahead, start + _STANDING_SECONDS + _POLL_GRACE_SECONDS))
             status, answer = _open(back)
         except (NotConnected, ConnectionCut):
             self._drop(link)
@@ -174,16 +177,27 @@ class GatewayTransport(Transport):
 
     def poll(self, session: int, ack: int, timeout: float, limit: int) -> PollAnswer:
         """See `Transport.poll`."""
-        standing = self._take_standing(Ahead(session, ack))
+        wanted = Ahead(session, ack)
+        standing = self._take_standing(wanted)
         if standing is None:
-            request = (session, ack, int(timeout * 1000), limit)
-            value = self._call("poll", request, timeout + _POLL_GRACE_SECONDS)
-        else:
-            value = self._hear(standing, timeout)
-            if value is None:
-                return PollAnswer(ack, False, [])
+            standing = self._stand(wanted, timeout, limit)
+            timeout += _LATE_SECONDS
+        value = self._hear(standing, timeout)
+        if value is None:
+            return PollAnswer(ack, False, [])
         seq, dropped, completions = value
         return PollAnswer(seq, dropped, [Completion(*one) for one in completions])
+
+    def _stand(self, poll: Ahead, timeout: float, limit: int) -> _Standing:
+        """Sends a poll."""
+        link = self._current()
+        until = perf_counter() + timeout + _POLL_GRACE_SECONDS
+        line = _line("poll", (poll.session, poll.ack, int(timeout * 1000), limit))
+        try:
+            return _Standing(link, link.pool.send(line, self._timeout), poll, until)
+        except (NotConnected, ConnectionCut):
+            self._drop(link)
+            raise
 
     def _take_standing(self, poll: Ahead) -> _Standing | None:
         """Returns the poll that stands already, if it is the one that is wanted."""
@@ -198,11 +212,13 @@ class GatewayTransport(Transport):
         return None
 
     def _hear(self, standing: _Standing, timeout: float) -> Any:
-        """Waits for the answer of a poll that stands already; None if none came in time, and it stands on."""
+        """Waits for the answer of a poll; None if none came in time, and it stands on."""
         start = perf_counter()
         socket = standing.socket
         try:
             if not socket.wait(timeout, self._pace):
+                if perf_counter() > standing.until:
+                    raise ConnectionCut("the gateway did not answer a poll in time")
                 self._standing.append(standing)
                 return None
             status, answer = _open(socket.read(_POLL_GRACE_SECONDS))
@@ -215,9 +231,9 @@ class GatewayTransport(Transport):
         standing.link.pool.give_back(socket)
         return self._value("poll", status, answer, start)
 
-    def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
+    def watch(self, session: int, ids: Sequence[str], timeout: float | None = None) -> WatchAnswer:
         """See `Transport.watch`."""
-        completions, unknown, expired = self._call("watch", (session, ids), self._timeout)
+        completions, unknown, expired = self._call("watch", (session, ids), timeout or self._timeout)
         return WatchAnswer([Completion(*one) for one in completions], unknown, expired)
 
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:

@@ -100,9 +100,9 @@ class RetryingTransport(Transport):
         patience = min(self._timeout, max(timeout, _SHORTEST_POLL_SECONDS))
         return self._run("poll", patience, lambda _attempt, _timeout: self._inner.poll(session, ack, timeout, limit))
 
-    def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
+    def watch(self, session: int, ids: Sequence[str], timeout: float | None = None) -> WatchAnswer:
         """See `Transport.watch`."""
-        return self._run("watch", None, lambda _attempt, _timeout: self._inner.watch(session, ids))
+        return self._run("watch", timeout, lambda _attempt, seconds: self._inner.watch(session, ids, seconds))
 
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
         """See `Transport.call`; ``stop`` is not repeated once sent."""

@@ -34,17 +34,18 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
         # py4j shuts the socket down when this object is collected; in a forked child that would end the parent's.
         self.wr = None
 
-    def start(self) -> None:
+    def start(self, timeout: float = _CONNECT_SECONDS) -> None:
         """Connects and authenticates; quiet, unlike py4j's, because the caller decides what is worth a log line."""
+        seconds = min(timeout, _CONNECT_SECONDS)
         try:
-            self.socket.settimeout(_CONNECT_SECONDS)
+            self.socket.settimeout(seconds)
             self.socket.connect((self.address, self.port))
             self._tune()
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
             self._ready = poll.poll
             self.is_connected = True
-            answer = self.exchange(b"A\n" + self.gateway_parameters.auth_token.encode() + b"\n", _CONNECT_SECONDS)
+            answer = self.exchange(b"A\n" + self.gateway_parameters.auth_token.encode() + b"\n", seconds)
         except (OSError, ConnectionCut) as error:
             self.close(reset=True)
             # Nothing but the token was sent, so whatever the caller wants is surely not done.
@@ -70,6 +71,19 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
         Raises:
             ConnectionCut: No whole line came in time.
         """
+        self.send(line, timeout)
+        start = perf_counter()
+        self._pace.look(self._ready)
+        answer = self.read(timeout)
+        self._pace.note(perf_counter() - start)
+        return answer
+
+    def send(self, line: bytes, timeout: float) -> None:
+        """Sends one line or several.
+
+        Raises:
+            ConnectionCut: Not all of it could be sent in time.
+        """
         try:
             if self.socket.gettimeout() != timeout:
                 self.socket.settimeout(timeout)
@@ -78,11 +92,6 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
             raise ConnectionCut(f"the gateway did not answer within {timeout:g} seconds") from error
         except OSError as error:
             raise ConnectionCut(f"the connection to the gateway broke: {error}") from error
-        start = perf_counter()
-        self._pace.look(self._ready)
-        answer = self.read(timeout)
-        self._pace.note(perf_counter() - start)
-        return answer
 
     def wait(self, timeout: float, pace: Pace) -> bool:
         """Waits until an answer begins to come, and reads nothing of it.
@@ -150,11 +159,6 @@ class Pool(GatewayClient):  # type: ignore[misc]
     def __init__(self, host: str, port: int, token: str) -> None:
         super().__init__(gateway_parameters=GatewayParameters(address=host, port=port, auth_token=token))
 
-    def _create_connection(self) -> GatewaySocket:
-        connection = GatewaySocket(self.gateway_parameters)
-        connection.start()
-        return connection
-
     def _should_retry(self, retry: bool, connection: object, pne: object = None) -> bool:
         return False
 
@@ -170,16 +174,31 @@ class Pool(GatewayClient):  # type: ignore[misc]
         Returns:
             The connection may have more to read; it has to be given back or closed.
         """
-        try:
-            connection: GatewaySocket = self.deque.pop()
-        except IndexError:
-            connection = self._create_connection()
+        connection = self._take(timeout)
         try:
             return connection.exchange(line, timeout), connection
         except BaseException:
             # Also for KeyboardInterrupt: the answer may still come, and would be the next caller's.
             connection.close(reset=True)
             raise
+
+    def send(self, line: bytes, timeout: float) -> GatewaySocket:
+        """Sends a line and returns the connection by which its answer will come."""
+        connection = self._take(timeout)
+        try:
+            connection.send(line, timeout)
+        except BaseException:
+            connection.close(reset=True)
+            raise
+        return connection
+
+    def _take(self, timeout: float) -> GatewaySocket:
+        try:
+            connection: GatewaySocket = self.deque.pop()
+        except IndexError:
+            connection = GatewaySocket(self.gateway_parameters)
+            connection.start(timeout)
+        return connection
 
     def give_back(self, connection: GatewaySocket) -> None:
         """Takes back a connection that has nothing more to read."""

@@ -31,9 +31,9 @@ class CountingTransport(Transport):
         self.calls["poll"] += 1
         return self._inner.poll(session, ack, timeout, limit)
 
-    def watch(self, session: int, ids: Any) -> WatchAnswer:
+    def watch(self, session: int, ids: Any, timeout: float | None = None) -> WatchAnswer:
         self.calls["watch"] += 1
-        return self._inner.watch(session, ids)
+        return self._inner.watch(session, ids, timeout)
 
     def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
         self.calls[op] += 1

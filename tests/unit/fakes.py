@@ -252,7 +252,7 @@ class FakeTransport(Transport):
         seq, dropped, items = self._handle("poll", (session, ack, int(timeout * 1000), limit))
         return PollAnswer(seq, dropped, [Completion(*one) for one in items])
 
-    def watch(self, session: int, ids: Any) -> WatchAnswer:
+    def watch(self, session: int, ids: Any, timeout: float | None = None) -> WatchAnswer:
         done, unknown, expired = self._handle("watch", (session, ids))
         return WatchAnswer([Completion(*one) for one in done], unknown, expired)
 

@@ -283,6 +283,25 @@ def test_an_interrupt_while_a_poll_stands_loses_nothing(gateway, transport, monk
     assert ids_of(transport.poll(number, 0, 5.0, 10)) == ["id-1"]
 
 
+def test_a_poll_that_is_not_answered_ends_with_its_time_and_stands_on(gateway, transport):
+    number = transport.session().number
+    gateway.script = ["silent"]
+    start = time.monotonic()
+    assert transport.poll(number, 0, 0.1, 10) == PollAnswer(0, False, [])
+    assert time.monotonic() - start < 3  # what hangs lasts 5
+    transport.submit([GROUP], ahead=Ahead(number, 0))
+    assert len(transport._standing) == 1
+
+
+def test_a_poll_that_is_never_answered_is_a_cut_in_the_end(gateway, transport, monkeypatch):
+    number = transport.session().number
+    monkeypatch.setattr("ignitetasks.transport.gateway._POLL_GRACE_SECONDS", 0.0)
+    gateway.script = ["silent"]
+    with pytest.raises(ConnectionCut, match="in time"):
+        transport.poll(number, 0, 0.1, 10)
+    assert transport.poll(number, 0, 0.1, 10) == PollAnswer(1, False, [])
+
+
 def test_a_reset_and_a_fork_leave_the_standing_poll(gateway, transport):
     number = transport.session().number
     transport.submit([GROUP], ahead=Ahead(number, 0))

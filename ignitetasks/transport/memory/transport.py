@@ -196,7 +196,7 @@ class MemoryTransport(Transport):
         seq, dropped, completions = link.call("poll", [session, ack, timeout, limit])
         return PollAnswer(seq, dropped, [Completion(*one) for one in completions])
 
-    def watch(self, session: int, ids: Sequence[str]) -> WatchAnswer:
+    def watch(self, session: int, ids: Sequence[str], timeout: float | None = None) -> WatchAnswer:
         """See `Transport.watch`."""
         link = self._current()
         if link is None:
