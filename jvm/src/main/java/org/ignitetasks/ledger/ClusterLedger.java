@@ -31,6 +31,9 @@ import org.ignitetasks.model.TasksException;
  * lost a partition can then not overwrite what the new home has written.
  */
 public final class ClusterLedger implements Ledger {
+  /** Longest wait for partitions that are being exchanged. */
+  private static final long EXCHANGE_MILLIS = 5_000;
+
   private final Ignite ignite;
   private final IgniteCache<String, byte[]> cache;
   private final Affinity<String> affinity;
@@ -111,7 +114,8 @@ public final class ClusterLedger implements Ledger {
 
   /**
    * A placement is known before its partitions have been exchanged, that is before what their old
-   * home was committing when it died is settled here: this waits for that.
+   * home was committing when it died is settled here: this waits for that, and fails where it takes
+   * long, so that who follows the topology can look at the rest of it and ask again.
    */
   @Override
   public int[] primaryPartitions() {
@@ -120,7 +124,7 @@ public final class ClusterLedger implements Ledger {
     try {
       IgniteInternalFuture<?> exchanged = context.shared().exchange().affinityReadyFuture(version);
       if (exchanged != null) {
-        exchanged.get();
+        exchanged.get(EXCHANGE_MILLIS);
       }
     } catch (IgniteCheckedException e) {
       throw new IgniteException("the partitions are being exchanged", e);
