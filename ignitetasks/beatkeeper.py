@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from ignitetasks import log
-from ignitetasks.utils.processes import die_with_parent
+from ignitetasks.utils.processes import die_with_parent, flush_streams, how_it_ended
 
 #: Pause before the first restart in seconds; each further one waits twice as long.
 FIRST_PAUSE: Final = 1.0
@@ -69,7 +68,7 @@ class Keeper:
 
     def _once(self) -> str:
         """Run the process once; returns how it ended, in words."""
-        _flush()
+        flush_streams()
         pid = os.fork()
         if not pid:
             self._be_the_process()
@@ -82,7 +81,7 @@ class Keeper:
             while True:
                 found, status = os.waitpid(pid, os.WNOHANG)
                 if found:
-                    return _words(os.waitstatus_to_exitcode(status))
+                    return how_it_ended(os.waitstatus_to_exitcode(status))
                 if self._stopping and not told_at:
                     told_at = time.monotonic()
                     os.kill(pid, signal.SIGTERM)
@@ -115,14 +114,5 @@ class Keeper:
         except BaseException:
             _logger.exception("beat failed", process=os.getpid())
         finally:
-            _flush()
+            flush_streams()
             os._exit(code)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-
-
-def _words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -29,8 +29,8 @@ from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 from ignitetasks.serializers import Codecs, Data, compress
 
-# Arguments beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
-_BODY_TTL_MS = 400 * 86_400_000
+#: Values beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
+BLOB_TTL_MS = 400 * 86_400_000
 
 #: Hears of the groups of calls that were sent in bulk, with who has sent them; None where nobody does.
 told: Callable[[Any, Sequence[Group]], None] | None = None
@@ -94,7 +94,7 @@ def prepare(client: Client, template: Template, task_id: str, body: Data, checke
                 f"{template.task}: the arguments take {len(body)} bytes, more than max_payload_bytes "
                 f"({settings.max_payload_bytes}); pass a reference to where the data is instead"
             )
-        ref = client.transport.put_blob(body_blob_id(task_id, mark), body, _BODY_TTL_MS)
+        ref = client.transport.put_blob(body_blob_id(task_id, mark), body, BLOB_TTL_MS)
         return Prepared(template._replace(flags=template.flags | BODY_REF), (task_id, ref.pack(), mark))
     return Prepared(template, (task_id, body, mark))
 

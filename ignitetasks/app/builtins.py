@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any
 
 from ignitetasks import context, states
 from ignitetasks.app.telling import tell_end
 from ignitetasks.canvas import Sender, maybe_signature
-from ignitetasks.canvas.compiling import Compiler
+from ignitetasks.canvas.launching import blobs_of, compiler_for
 from ignitetasks.canvas.reusing import is_that_task, whole_call
 from ignitetasks.canvas.steps import GATHER, LAUNCH, MAP, OUTCOME, STARMAP
 from ignitetasks.context import Request
@@ -19,9 +18,7 @@ from ignitetasks.errors import IgniteTasksError
 from ignitetasks.failure import Failure
 from ignitetasks.message import BODY_REF, SETTLE_TASK, BlobRef, decode_body, decode_call_options, is_terminal
 from ignitetasks.result import open_completion
-from ignitetasks.serializers import Data
 
-_BLOB_TTL_MS = 400 * 86_400_000
 #: Longest time between two looks at a task whose end another one is waiting for.
 _LONGEST_WAIT_S = 60
 
@@ -62,7 +59,7 @@ def outcome(app: Sender, task: Any, before: tuple[Any, ...], of: str, call: Mapp
     end = ends_of(app, [of]).get(of)
     if end is None and client.transport.call("info", [of])[0] is not None:
         raise task.retry(countdown=min(_LONGEST_WAIT_S, 2**task.request.retries), max_retries=None)
-    if end is None or not is_that_task(Compiler(app, partial(_put_blob, app)), of, own):
+    if end is None or not is_that_task(compiler_for(app, None, None), of, own):
         return task.replace(own)
     good, value = open_completion(client, end, app.task_modules)
     if good:
@@ -96,13 +93,7 @@ def settle(app: Sender, ended_id: str) -> None:
     )  # fmt: skip
     tell_end(app, seen, state, None if payload is None else Failure.decode(payload), request.hostname)
 
-    request.spawn = Continuing(app, partial(_put_blob, app), ended).failed(
-        state, payload, record.get("error_type"), seen
-    )
-
-
-def _put_blob(app: Sender, name: str, data: Data) -> BlobRef:
-    return app.client.transport.put_blob(name, data, _BLOB_TTL_MS)
+    request.spawn = Continuing(app, blobs_of(app), ended).failed(state, payload, record.get("error_type"), seen)
 
 
 def launch(app: Any, canvas: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from ignitetasks.canvas.flow import TIES
+from ignitetasks.canvas.flow import TIES, as_list
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.steps import Call, Flow, starting
 from ignitetasks.result import AsyncResult
@@ -92,10 +92,4 @@ def _ask(call: Call, task: Any, workflow: Mapping[str, Any]) -> None:
         return
     call.args, call.kwargs, chosen = question.answer
     call.options = {name: value for name, value in chosen.items() if name not in TIES}
-    call.links, call.errbacks = _listed(chosen.get("link")), _listed(chosen.get("link_error"))
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    call.links, call.errbacks = as_list(chosen.get("link")), as_list(chosen.get("link_error"))

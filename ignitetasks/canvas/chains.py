@@ -8,9 +8,9 @@ from typing import Any
 
 from ignitetasks import states
 from ignitetasks.canvas import launching
-from ignitetasks.canvas.flow import kind_of
+from ignitetasks.canvas.flow import as_list, kind_of
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.signature import Signature, as_list, item, maybe_signature
+from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.result import EagerResult
 

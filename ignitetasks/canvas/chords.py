@@ -9,11 +9,11 @@ from typing import Any
 
 from ignitetasks.canvas import launching, streaming
 from ignitetasks.canvas.chains import distinct
-from ignitetasks.canvas.flow import Builder, kind_of
+from ignitetasks.canvas.flow import Builder, as_list, kind_of
 from ignitetasks.canvas.groups import group
 from ignitetasks.canvas.members import Members, listed
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.signature import Signature, as_list, item, maybe_signature
+from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.canvas.steps import calls_of
 from ignitetasks.errors import RequestError

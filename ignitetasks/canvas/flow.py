@@ -47,7 +47,8 @@ def kind_of(sig: Mapping[str, Any]) -> str | None:
     return BASES.get(kind, kind) if kind else None
 
 
-def _listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Returns an option that may be absent, one value, or several, as a list."""
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -150,7 +151,7 @@ class Builder:
             id_text(own.get("task_id")) or "",
             source=sig,
         )
-        call.links, call.errbacks = _listed(whole.get("link")), _listed(whole.get("link_error"))
+        call.links, call.errbacks = as_list(whole.get("link")), as_list(whole.get("link_error"))
         call.group_id = id_text(whole.get("group_id"))
         call.nesting = whole.get("replaced_task_nesting") or 0
         return call
@@ -195,7 +196,7 @@ class Builder:
 
     def _tie(self, flow: Flow, own: Mapping[str, Any]) -> None:
         """Gives a flow the callbacks of the canvas it was made of."""
-        links, errbacks = _listed(own.get("link")), _listed(own.get("link_error"))
+        links, errbacks = as_list(own.get("link")), as_list(own.get("link_error"))
         if links and flow:
             last = flow[-1]
             for target in [last] if isinstance(last, Call) else calls_of(last.members[0] if last.members else ()):
@@ -215,7 +216,7 @@ class Builder:
         own = {**(sig.get("options") or {}), **(options or {})}
         plain = {name: value for name, value in own.items() if name not in TIES} or None
         fan = Fan([], id_text(own.get("task_id")) or "", sig)
-        errbacks = _listed(own.get("link_error"))
+        errbacks = as_list(own.get("link_error"))
         for index, task in enumerate(_members(sig["kwargs"].get("tasks"))):
             # Most members are single calls: no place, no path.
             if isinstance(task, MutableMapping) and not task.get("subtask_type") and "task" in task:

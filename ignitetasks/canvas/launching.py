@@ -5,7 +5,7 @@ This file must not know the kinds of a canvas: `flow` makes all of them calls an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ignitetasks import context, metrics
@@ -21,11 +21,10 @@ from ignitetasks.errors import IdempotencyConflict, RequestError
 from ignitetasks.ids import id_text, locator, new_id, queue_locator
 from ignitetasks.message import CONFLICT, IGNORE_RESULT, BlobRef, Group
 from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
-from ignitetasks.sending import note_child
+from ignitetasks.sending import BLOB_TTL_MS, note_child
 from ignitetasks.serializers import Data
 
 # Values beside the ledger outlive the longest wait of their task.
-_BLOB_TTL_MS = 400 * 86_400_000
 
 
 _USED = "id {!r} was already used for another call; give this one an id of its own"
@@ -237,8 +236,13 @@ def _note_callbacks(last: Any, handle: Any, app: Sender) -> None:
 
 def compiler_for(app: Sender, root: str | None, parent: str | None) -> Compiler:
     """Returns a compiler for one submit of a client."""
+    return Compiler(app, blobs_of(app), root, parent)
+
+
+def blobs_of(app: Sender) -> Callable[[str, Data], BlobRef]:
+    """Returns what stores a large value of a client."""
     transport = app.client.transport
-    return Compiler(app, lambda name, data: transport.put_blob(name, data, _BLOB_TTL_MS), root, parent)
+    return lambda name, data: transport.put_blob(name, data, BLOB_TTL_MS)
 
 
 def submit(compiler: Compiler) -> None:

@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ignitetasks.canvas import launching
-from ignitetasks.canvas.flow import BASES, kind_of
+from ignitetasks.canvas.flow import BASES, as_list, kind_of
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.errors import ConfigurationError, NotRegistered
@@ -24,15 +24,6 @@ S = TypeVar("S", bound="Signature[Any]")
 
 #: Options that name a task for good; a later call must not change them.
 IMMUTABLE_OPTIONS = frozenset({"group_id", "stamped_headers"})
-
-
-def as_list(value: Any) -> list[Any]:
-    """Returns an option that may be absent, one value, or several, as a list."""
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return [value]
 
 
 def item(name: str, doc: str) -> Any:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.utils import imports
 
 __all__ = ["autodiscover", "find_related_module", "import_module", "symbol_by_name"]
 
@@ -78,18 +79,8 @@ def symbol_by_name(name: Any, aliases: dict[str, str] | None = None, package: st
     Raises:
         ConfigurationError: There is nothing of this name.
     """
-    if not isinstance(name, str):
-        return name
-    path = (aliases or {}).get(name, name)
-    module, colon, attribute = path.partition(":")
-    if not colon:
-        module, _, attribute = path.rpartition(".")
     try:
-        found: Any = importlib.import_module(module or attribute, package=package)
-        if module:
-            for part in attribute.split("."):
-                found = getattr(found, part)
-        return found
+        return imports.symbol_by_name(name, aliases, package=package)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{name!r} names nothing that can be imported: {error}") from error
 

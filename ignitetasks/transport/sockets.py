@@ -88,10 +88,8 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
             if self.socket.gettimeout() != timeout:
                 self.socket.settimeout(timeout)
             self.socket.sendall(line)
-        except TimeoutError as error:
-            raise ConnectionCut(f"the gateway did not answer within {timeout:g} seconds") from error
         except OSError as error:
-            raise ConnectionCut(f"the connection to the gateway broke: {error}") from error
+            raise _cut(error, timeout) from error
 
     def wait(self, timeout: float, pace: Pace) -> bool:
         """Waits until an answer begins to come, and reads nothing of it.
@@ -125,10 +123,8 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
                 self._rest = b""
                 return data
             return self._read_on(data, end)
-        except TimeoutError as error:
-            raise ConnectionCut(f"the gateway did not answer within {timeout:g} seconds") from error
         except OSError as error:
-            raise ConnectionCut(f"the connection to the gateway broke: {error}") from error
+            raise _cut(error, timeout) from error
 
     def _read_on(self, data: bytes, end: int) -> bytes:
         line = bytearray(data)
@@ -143,6 +139,12 @@ class GatewaySocket(GatewayConnection):  # type: ignore[misc]
         self._rest = bytes(line[end:])
         del line[end:]
         return bytes(line)
+
+
+def _cut(error: OSError, timeout: float) -> ConnectionCut:
+    if isinstance(error, TimeoutError):
+        return ConnectionCut(f"the gateway did not answer within {timeout:g} seconds")
+    return ConnectionCut(f"the connection to the gateway broke: {error}")
 
 
 class Pool(GatewayClient):  # type: ignore[misc]
@@ -161,12 +163,6 @@ class Pool(GatewayClient):  # type: ignore[misc]
 
     def _should_retry(self, retry: bool, connection: object, pne: object = None) -> bool:
         return False
-
-    def exchange(self, line: bytes, timeout: float) -> bytes:
-        """Sends one line over a free connection and returns the answer line."""
-        answer, connection = self.begin(line, timeout)
-        self.give_back(connection)
-        return answer
 
     def begin(self, line: bytes, timeout: float) -> tuple[bytes, GatewaySocket]:
         """Sends one or several lines, and returns the first answer line and the connection.

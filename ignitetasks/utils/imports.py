@@ -19,13 +19,16 @@ def qualname(obj: Any) -> str:
     return f"{named.__module__}.{getattr(named, '__qualname__', named.__name__)}"
 
 
-def symbol_by_name(name: Any, aliases: dict[str, str] | None = None, default: Any = None, **_: Any) -> Any:
+def symbol_by_name(
+    name: Any, aliases: dict[str, str] | None = None, default: Any = None, package: str | None = None, **_: Any
+) -> Any:
     """Returns what a dotted name (``package.module.name`` or ``package.module:name``) stands for.
 
     Args:
         name: The name; anything but a text is returned as it is.
         aliases: Names for names.
         default: Returned where there is no such module or name; None raises instead.
+        package: Where a name that begins with a dot is looked for.
 
     Raises:
         ImportError: There is no such module.
@@ -39,8 +42,8 @@ def symbol_by_name(name: Any, aliases: dict[str, str] | None = None, default: An
         module, _, attribute = name.rpartition(".")
     try:
         if not module:
-            return importlib.import_module(attribute)
-        found: Any = importlib.import_module(module)
+            return importlib.import_module(attribute, package)
+        found: Any = importlib.import_module(module, package)
         for part in attribute.split("."):
             found = getattr(found, part)
         return found

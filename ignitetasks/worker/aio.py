@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from ignitetasks import frames, log
 from ignitetasks.message import TRACK_STARTED
+from ignitetasks.utils.processes import flush_streams
 from ignitetasks.worker.asyncrunner import AsyncRunner, Run
-from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy
 from ignitetasks.worker.child import FLUSH_SECONDS
 from ignitetasks.worker.execute import Executor, Runner
 from ignitetasks.worker.model import FLAGS, SEQ, TASK, Delivery, Ending

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -56,15 +55,6 @@ class ChildPort:
     max_memory_kib: int = 0
     changes: Mapping[str, Any] = field(default_factory=dict)
     herald: Herald | None = None
-
-
-def flush_streams() -> None:
-    """Write out what tasks have printed; a stream that user code closed or replaced is its own affair."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:  # noqa: S112  # nothing there to be saved
-            continue
 
 
 def end_copy(owner: int) -> None:

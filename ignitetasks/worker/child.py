@@ -16,8 +16,9 @@ from typing import Final
 from ignitetasks import frames
 from ignitetasks.message import TRACK_STARTED
 from ignitetasks.pace import Pace
+from ignitetasks.utils.processes import flush_streams
 from ignitetasks.worker import slots as slots_module
-from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.outbox import BATCH
 from ignitetasks.worker.slots import IDLE

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ignitetasks.utils.processes import how_it_ended
 from ignitetasks.worker.slots import IDLE, LEAVING, READY, Slots
 
 #: Reasons in CHILD_DIED.
@@ -334,7 +335,7 @@ class Children:
             started=state in (READY, LEAVING),
             reason=reason,
             seq=seq,
-            detail=_signal_name(-code) if code < 0 else f"exit code {code}",
+            detail=how_it_ended(code),
             exit_code=code if code >= 0 else None,
             retired=child.retired,
         )
@@ -374,10 +375,3 @@ def _wait_stopped(pid: int) -> None:
     options = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, pid, options) is None and time.monotonic() < deadline:
         time.sleep(0.0005)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"signal {signal.Signals(number).name}"
-    except ValueError:
-        return f"signal {number}"

@@ -14,6 +14,7 @@ from ignitetasks.continuing import Continuing, Ended
 from ignitetasks.failure import safe_text
 from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, REVOKED, SUCCESS
 from ignitetasks.message import BlobRef
+from ignitetasks.sending import BLOB_TTL_MS
 from ignitetasks.serializers import Codecs, Data
 from ignitetasks.worker.endings import failed
 from ignitetasks.worker.model import (
@@ -32,8 +33,6 @@ _log = log.get_logger("canvas")
 
 _STATES: Final = {FAILURE: states.FAILURE_CODE, REJECT: states.REJECTED_CODE, IGNORE: states.IGNORED_CODE}
 _REVOKED: Final[Ending] = (REVOKED, None, 0, None, None)
-# What a long flow needs to be gone on with outlives the longest wait of its steps.
-_BLOB_TTL_MS: Final = 400 * 86_400_000
 
 
 class ContinuedRunner(Protocol):
@@ -66,7 +65,7 @@ def _continuing(runner: ContinuedRunner, delivery: Delivery, canvas: dict[str, A
     blobs = runner.blobs
 
     def put_blob(name: str, data: Data) -> BlobRef:
-        return blobs.put(name, data, _BLOB_TTL_MS)
+        return blobs.put(name, data, BLOB_TTL_MS)
 
     root = delivery[ROOT_ID] or delivery[ID]
     return Continuing(app, put_blob, Ended(delivery[ID], root, delivery[PARENT_ID], delivery[GROUP_ID], canvas))

@@ -16,8 +16,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from ignitetasks.errors import IgniteTasksError, NodeError
-from ignitetasks.utils.processes import die_with_parent
-from ignitetasks.worker.base import flush_streams
+from ignitetasks.utils.processes import die_with_parent, flush_streams
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan, make_worker
 from ignitetasks.worker.model import PREFORK, SOLO, WorkerApp, WorkerPlan

@@ -21,11 +21,11 @@ from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
 from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
-from ignitetasks.utils.processes import EXIT_FAILED, die_with_parent
+from ignitetasks.utils.processes import EXIT_FAILED, die_with_parent, flush_streams
 from ignitetasks.worker import lifecycle
 from ignitetasks.worker.aio import AsyncioChild
 from ignitetasks.worker.asyncrunner import AsyncRunner
-from ignitetasks.worker.base import ChildPort, flush_streams
+from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.child import SequentialChild
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.limits import SignalLimit, ThreadLimit, TimeLimit

@@ -15,7 +15,8 @@ import time
 
 from ignitetasks import frames
 from ignitetasks.message import TRACK_STARTED
-from ignitetasks.worker.base import ChildBase, ChildPort, end_copy, flush_streams
+from ignitetasks.utils.processes import flush_streams
+from ignitetasks.worker.base import ChildBase, ChildPort, end_copy
 from ignitetasks.worker.child import GUARD_SECONDS, SLOW_SECONDS
 from ignitetasks.worker.execute import Executor
 from ignitetasks.worker.model import Delivery

@@ -56,6 +56,15 @@ def test_a_test_may_stand_in_for_send_task(app):
     assert send_task.call_args.kwargs == {"queue": "q", "countdown": 5}
 
 
+def _ended(app, task, eager):
+    if eager:
+        return task.apply()
+    with start_worker(app):
+        result = task.delay()
+        result.get(timeout=LIMIT, propagate=False)
+        return result
+
+
 @pytest.mark.parametrize("eager", [True, False])
 def test_a_retry_of_a_class_s_own_is_asked_about_automatic_repeats(app, eager):
     asked = []
@@ -70,12 +79,7 @@ def test_a_retry_of_a_class_s_own_is_asked_about_automatic_repeats(app, eager):
     def fails():
         raise OSError("busy")
 
-    if eager:
-        result = fails.apply()
-    else:
-        with start_worker(app):
-            result = fails.delay()
-            result.get(timeout=LIMIT, propagate=False)
+    result = _ended(app, fails, eager)
     assert result.state == "FAILURE" and isinstance(result.result, OSError)
     assert [pause for _, pause in asked] == [2, 4, 8]
 
@@ -89,12 +93,7 @@ def test_a_retry_that_has_given_up_is_not_repeated_automatically(app, eager):
         runs.append(1)
         raise self.retry(exc=KeyError("enough"), countdown=0, max_retries=None if len(runs) < 3 else 0)
 
-    if eager:
-        result = gives_up.apply()
-    else:
-        with start_worker(app):
-            result = gives_up.delay()
-            result.get(timeout=LIMIT, propagate=False)
+    result = _ended(app, gives_up, eager)
     assert (result.state, type(result.result), len(runs)) == ("FAILURE", KeyError, 3)
 
 

@@ -107,9 +107,8 @@ final class GatewayOps {
                   Code.BAD_REQUEST,
                   "The request is not well-formed msgpack; send it again whole."));
     } catch (IOException | RuntimeException | Error e) {
-      LOG.log(System.Logger.Level.ERROR, "call_failed op=" + call.name, e);
-      errorCode = Code.INTERNAL.name();
-      answer = error(unexpected(e));
+      call.failed(e);
+      return null;
     }
     call.end(answer, errorCode);
     return null;
@@ -129,18 +128,21 @@ final class GatewayOps {
 
     void letter(Mailbox.Letter letter) {
       byte[] answer;
-      String errorCode = null;
       try {
         AnswerPacker out = new AnswerPacker();
         out.letter(letter);
         answer = CallFrame.encode(CallFrame.OK, out.toBytes());
       } catch (IOException | RuntimeException | Error e) {
         // On the thread that completes tasks: it must not learn of this, but the client must.
-        LOG.log(System.Logger.Level.ERROR, "call_failed op=" + name, e);
-        errorCode = Code.INTERNAL.name();
-        answer = error(unexpected(e));
+        failed(e);
+        return;
       }
-      end(answer, errorCode);
+      end(answer, null);
+    }
+
+    void failed(Throwable e) {
+      LOG.log(System.Logger.Level.ERROR, "call_failed op=" + name, e);
+      end(error(unexpected(e)), Code.INTERNAL.name());
     }
 
     void end(byte[] answer, String errorCode) {

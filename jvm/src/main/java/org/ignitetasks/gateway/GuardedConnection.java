@@ -122,16 +122,14 @@ final class GuardedConnection extends GatewayConnection {
     if (waiting == null) {
       return lines.readLine();
     }
-    String line = null;
-    boolean came = false;
     try {
-      line = lines.readLine(waiting.millis());
-      came = true;
+      return lines.readLine(waiting.millis());
     } catch (SocketTimeoutException e) {
       LOG.log(System.Logger.Level.TRACE, "poll_over");
+    } finally {
+      calls.endWaiting();
     }
-    calls.endWaiting();
-    return came ? line : lines.readLine();
+    return lines.readLine();
   }
 
   private void refuse(String why) {

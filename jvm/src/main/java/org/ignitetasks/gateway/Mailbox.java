@@ -135,7 +135,7 @@ final class Mailbox {
     lock.lock();
     try {
       confirm(ack);
-      nothing = new Letter(confirmed, false, List.of());
+      nothing = nothing();
       // Two polls must not both carry an item: the older one came from a call given up by its
       // caller.
       older = taken();
@@ -165,7 +165,7 @@ final class Mailbox {
         return false;
       }
       waiting = null;
-      letter = new Letter(confirmed, false, List.of());
+      letter = nothing();
     } finally {
       lock.unlock();
     }
@@ -211,7 +211,7 @@ final class Mailbox {
     lock.lock();
     try {
       boolean newest = served.ticket() == pollTicket;
-      letter = newest ? letter(served.max()) : new Letter(confirmed, false, List.of());
+      letter = newest ? letter(served.max()) : nothing();
     } finally {
       lock.unlock();
     }
@@ -236,6 +236,10 @@ final class Mailbox {
     while (!items.isEmpty() && items.peekFirst().seq() <= confirmed) {
       removeFirst();
     }
+  }
+
+  private Letter nothing() {
+    return new Letter(confirmed, false, List.of());
   }
 
   private Letter letter(int max) {

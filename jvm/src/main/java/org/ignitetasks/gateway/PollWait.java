@@ -10,18 +10,13 @@ import org.ignitetasks.gateway.Mailbox.Letter;
 final class PollWait implements Mailbox.Reader {
   private final Session session;
   private final long millis;
-  private final Answer answer;
+  private final Mailbox.Reader answer;
   private final CountDownLatch answered = new CountDownLatch(1);
 
-  PollWait(Session session, long millis, Answer answer) {
+  PollWait(Session session, long millis, Mailbox.Reader answer) {
     this.session = session;
     this.millis = millis;
     this.answer = answer;
-  }
-
-  /** Sends what a poll found; called once. */
-  interface Answer {
-    void send(Letter letter);
   }
 
   /** Returns how long this may wait, from its call. */
@@ -33,7 +28,7 @@ final class PollWait implements Mailbox.Reader {
   public void take(Letter letter) {
     session.leave();
     try {
-      answer.send(letter);
+      answer.take(letter);
     } finally {
       answered.countDown();
     }

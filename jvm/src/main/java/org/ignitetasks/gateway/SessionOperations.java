@@ -105,10 +105,10 @@ final class SessionOperations {
    * Begins a poll, which is answered by whoever completes a task.
    *
    * @param in the request
-   * @param answer takes the payload of the answer, or the error
+   * @param answer takes what was found
    * @return the wait; over already if there was something to tell
    */
-  PollWait poll(RequestReader in, PollWait.Answer answer) throws IOException {
+  PollWait poll(RequestReader in, Mailbox.Reader answer) throws IOException {
     in.array("request", 4);
     long sessionId = in.integer("session", 1, Long.MAX_VALUE);
     long ack = in.integer("ack_seq", 0, Long.MAX_VALUE);

@@ -20,31 +20,12 @@ import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.SubmitAnswer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every operation as a client sees it. */
-class OperationsTest {
-  private TestGateway server;
-  private RawClient client;
-  private long session;
-
-  @BeforeEach
-  void start() throws IOException {
-    server = new TestGateway();
-    client = server.login();
-    session = TestGateway.hello(client);
-  }
-
-  @AfterEach
-  void stop() throws IOException {
-    client.close();
-    server.close();
-  }
-
+class OperationsTest extends ClientTestBase {
   private static TaskRecord record(String id) {
     TaskRecord r = new TaskRecord();
     r.id = id;

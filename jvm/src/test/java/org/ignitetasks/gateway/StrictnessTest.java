@@ -15,7 +15,6 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.ignitetasks.gateway.RawClient.Answer;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -23,24 +22,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests that are not as the protocol wants them: named, refused, and nothing done. */
-class StrictnessTest {
-  private TestGateway server;
-  private RawClient client;
-  private long session;
-
-  @BeforeEach
-  void start() throws IOException {
-    server = new TestGateway();
-    client = server.login();
-    session = TestGateway.hello(client);
-  }
-
+class StrictnessTest extends ClientTestBase {
   @AfterEach
-  void stop() throws IOException {
+  void nothingWasDone() throws IOException {
     assertTrue(server.home.calls.isEmpty());
     assertEquals(0, client.call("ping").list().size());
-    client.close();
-    server.close();
   }
 
   static Stream<Arguments> badTemplates() {

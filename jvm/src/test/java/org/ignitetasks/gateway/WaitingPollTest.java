@@ -9,29 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.ignitetasks.gateway.RawClient.Answer;
 import org.ignitetasks.protocol.Completion;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Polls that wait, over real sockets: nobody waits with them, so everything may come between. */
-class WaitingPollTest {
-  private TestGateway server;
-  private RawClient client;
-  private long session;
-
-  @BeforeEach
-  void start() throws IOException {
-    server = new TestGateway();
-    client = server.login();
-    session = TestGateway.hello(client);
-  }
-
-  @AfterEach
-  void stop() throws IOException {
-    client.close();
-    server.close();
-  }
-
+class WaitingPollTest extends ClientTestBase {
   private void sendPoll(long ack, long millis) throws IOException {
     client.sendCall("poll", frame(session, ack, millis, 9));
   }
