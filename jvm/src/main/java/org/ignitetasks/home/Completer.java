@@ -249,11 +249,12 @@ final class Completer {
       ready |= more != null && more.settle(mail);
       home.claimsReleased();
     }
-    home.tell(mail);
+    // Before anybody is told: who knows of an end finds it in the dead letters and the counts.
     steps.forEach(this::afterwards);
     if (more != null) {
       more.afterwards();
     }
+    home.tell(mail);
     return ready;
   }
 

@@ -119,8 +119,8 @@ final class Continuations {
     synchronized (home.lock) {
       ready = plan.settle(mail);
     }
-    home.tell(mail);
     plan.afterwards();
+    home.tell(mail);
     return ready;
   }
 

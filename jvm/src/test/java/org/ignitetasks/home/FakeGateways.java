@@ -13,12 +13,16 @@ final class FakeGateways implements CompletionLink {
   private final Map<Origin, List<Completion>> told = new HashMap<>();
   volatile boolean broken;
 
+  /** What a client does the moment it is told. */
+  volatile Runnable heard = () -> {};
+
   @Override
   public synchronized void completed(Origin origin, List<Completion> completions) {
     if (broken) {
       throw new IllegalStateException("injected: the gateway is broken");
     }
     told.computeIfAbsent(origin, key -> new ArrayList<>()).addAll(completions);
+    heard.run();
   }
 
   synchronized List<Completion> told(Origin origin) {

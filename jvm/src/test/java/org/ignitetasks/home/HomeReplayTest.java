@@ -165,6 +165,21 @@ class HomeReplayTest extends HomeTestBase {
   }
 
   @Test
+  void whoIsToldOfAnEndFindsItInTheDeadLettersAndTheCounts() {
+    TaskRecord r = record("a");
+    r.maxDeliveries = 1;
+    Delivery d = running(r);
+    List<Integer> found = new ArrayList<>();
+    gateways.heard =
+        () -> {
+          found.add(home.deadList(10).size());
+          found.add((int) number("DEAD"));
+        };
+    complete(1, plain(d, Outcome.LOST));
+    assertEquals(List.of(1, 1), found);
+  }
+
+  @Test
   void twoDeadRetriesAtOnceRunATaskOnce() throws InterruptedException {
     for (int i = 0; i < 20; i++) {
       TaskRecord r = record("t" + i);
