@@ -6,12 +6,14 @@ circles, the search goes on for a year.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import ephem
 
 _SEARCH_DAYS = 366
+# The search ends within a fifth of a second, not always on the same side: whole seconds, and one may differ.
+_SAME = timedelta(seconds=1.5)
 
 
 class Event(NamedTuple):
@@ -42,7 +44,10 @@ EVENTS = {
 
 
 def following(event: str, latitude: float, longitude: float, after: datetime) -> datetime | None:
-    """Returns the first time of an event after a moment, in UTC; None if there is none within a year.
+    """Returns the first time of an event after a moment, in UTC and whole seconds; None if there is none within a year.
+
+    An event up to a second and a half after the moment is taken for the one that the moment is: a time that was
+    returned is never returned once more when the next one is asked for.
 
     Args:
         event: A key of ``EVENTS``.
@@ -63,6 +68,8 @@ def following(event: str, latitude: float, longitude: float, after: datetime) ->
         except ephem.CircumpolarError:
             start = observer.next_antitransit(sun, start=start)
         else:
-            moment: datetime = found.datetime().replace(tzinfo=timezone.utc)
-            return moment
+            moment: datetime = (found.datetime() + timedelta(seconds=0.5)).replace(microsecond=0, tzinfo=timezone.utc)
+            if moment - after > _SAME:
+                return moment
+            start = ephem.Date(found + ephem.hour)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import random
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignitetasks import cron, schedules
+from ignitetasks import cron, schedules, sun
 from ignitetasks.errors import ConfigurationError, ParseException, ScheduleError
 from ignitetasks.schedules import crontab, crontab_parser, maybe_schedule, schedule, solar
 
@@ -327,6 +328,18 @@ def test_sun_rises_and_sets_in_berlin():
     names = ("dawn_astronomical", "dawn_nautical", "dawn_civil", "sunrise", "solar_noon")
     order = [solar(name, 40.7, -74.0).next_after(start) for name in names]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("event", sun.EVENTS)
+def test_what_the_sun_does_comes_once_a_day_whatever_the_search_rounds(event):
+    chance = random.Random(event)
+    for _ in range(20):
+        place = chance.uniform(-45, 45), chance.uniform(-180, 180)
+        tick = sun.following(event, *place, datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=chance.uniform(0, 8760)))
+        assert tick.microsecond == 0
+        for late in (timedelta(), timedelta(milliseconds=1), timedelta(milliseconds=-1), timedelta(seconds=1)):
+            assert timedelta(hours=22) < sun.following(event, *place, tick + late) - tick < timedelta(hours=26)
+        assert abs(sun.following(event, *place, tick - timedelta(seconds=3)) - tick) <= timedelta(seconds=1)
 
 
 def test_where_the_sun_does_not_set_the_next_time_it_does_counts():
