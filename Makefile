@@ -9,7 +9,11 @@ VENV := .venv/.stamp
 BIN := .venv/bin
 JAR := ignitetasks/jars/ignitetasks.jar
 JVM_SOURCES := $(shell find jvm -path jvm/target -prune -o -type f -print 2>/dev/null)
-PY_TESTS := $(wildcard tests/unit tests/protocol tests/contract tests/integration tests/acceptance tests/typing tests/docker)
+# Two processes of pytest share the files of a line; fault tests have the machine to themselves.
+PY_QUICK := $(wildcard tests/unit tests/protocol tests/typing)
+PY_NODES := $(wildcard tests/integration tests/contract tests/docker)
+PY_FAULTS := $(wildcard tests/acceptance)
+PYTEST := $(BIN)/python -m pytest
 PY_CODE := $(wildcard ignitetasks tests examples benchmarks)
 MVN := mvn -B --no-transfer-progress -f jvm/pom.xml
 ARGS ?=
@@ -34,7 +38,13 @@ test-java: java ## the JVM side's own tests
 
 .PHONY: test-python
 test-python: install ## pytest: unit, protocol, integration, acceptance (ARGS="-k name")
-	$(BIN)/python -m pytest $(PY_TESTS) $(ARGS)
+ifeq ($(ARGS),)
+	$(PYTEST) -n 2 --dist loadfile $(PY_QUICK)
+	$(PYTEST) -n 2 --dist loadfile $(PY_NODES)
+	$(PYTEST) $(PY_FAULTS)
+else
+	$(PYTEST) $(PY_QUICK) $(PY_NODES) $(PY_FAULTS) $(ARGS)
+endif
 
 .PHONY: lint
 lint: $(VENV) java ## ruff and spotless: rules and format of the code

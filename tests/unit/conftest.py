@@ -8,6 +8,7 @@ import pytest
 from lane_server import LaneServer
 from worker_process import WorkerUnderTest
 
+from ignitetasks import _state
 from ignitetasks.events import local
 
 
@@ -37,3 +38,10 @@ def no_lane_for_events():
     """A child's loop sends its process's events over its lane; here many of them share one process, one by one."""
     yield
     local.send = None
+
+
+@pytest.fixture(autouse=True)
+def apps_of_one_test():
+    """What a test shares with all applications, and which of them it makes the current one, ends with it."""
+    with _state.kept():
+        yield
