@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -163,12 +163,12 @@ class AsyncioChild(ChildBase):
         self._running[delivery[SEQ]] = run
         if isinstance(runner, AsyncRunner) and runner.is_async:
             run.give_up = functools.partial(self._give_up, run)
-            run.task = loop.create_task(self._run_one(run, runner.run_async(run)))
+            run.task = loop.create_task(self._run_one(run, functools.partial(runner.run_async, run)))
         else:
             run.threaded = True
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(min(self._limit, _THREADS), "ignitetasks-task")
-            work = loop.run_in_executor(self._threads, self._run_aside, runner, delivery)
+            work = functools.partial(loop.run_in_executor, self._threads, self._run_aside, runner, delivery)
             run.task = loop.create_task(self._run_one(run, work))
 
     def _run_aside(self, runner: Runner, delivery: Delivery) -> Ending:
@@ -177,11 +177,12 @@ class AsyncioChild(ChildBase):
         end_copy(self.owner)
         return ending
 
-    async def _run_one(self, run: Run, work: Any) -> None:
+    async def _run_one(self, run: Run, work: Callable[[], Awaitable[Ending]]) -> None:
+        run.begun = True
         try:
-            self._ended(run, await work)
+            self._ended(run, run.revoked() if run.asked_to_end else await work())
         except asyncio.CancelledError:
-            # Before its first step, or while a thread runs it: then nobody can end it.
+            # While a thread prepares it.
             self._ended(run, run.revoked())
         except BaseException as error:
             # Only the node's going away, or a cold shutdown.

@@ -50,12 +50,24 @@ class Run:
         delivery: What runs.
         started: Monotonic seconds at its start.
         task: The asyncio task that steps its coroutine.
+        begun: Whether that task has taken its first step.
         hard_ms: Its hard limit in milliseconds; 0 for none.
         threaded: Whether a thread runs it: then nobody can end it.
         give_up: Called with the outcome where it does not end after its hard limit.
     """
 
-    __slots__ = ("_steered", "_step", "asked_to_end", "delivery", "give_up", "hard_ms", "started", "task", "threaded")
+    __slots__ = (
+        "_steered",
+        "_step",
+        "asked_to_end",
+        "begun",
+        "delivery",
+        "give_up",
+        "hard_ms",
+        "started",
+        "task",
+        "threaded",
+    )
 
     def __init__(self, delivery: Delivery, started: float, step: Callable[[Run, bool], None]) -> None:
         """Prepare.
@@ -68,6 +80,7 @@ class Run:
         self.delivery = delivery
         self.started = started
         self.task: asyncio.Task[Any] | None = None
+        self.begun = False
         self.hard_ms = 0
         self._step = step
         self._steered: Steered | None = None
@@ -93,7 +106,8 @@ class Run:
     def revoke(self) -> None:
         """Cancels it: the coroutine meets ``asyncio.CancelledError``; one that has not begun does not begin."""
         self.asked_to_end = True
-        if self.task is not None:
+        # A task that is cancelled before its first step takes none at all: nobody would hear of its end.
+        if self.task is not None and self.begun:
             self.task.cancel()
 
     def revoked(self) -> Ending:

@@ -35,16 +35,19 @@ class Steered:
         self._coroutine = coroutine
         self._step = step
         self._thrown: BaseException | None = None
+        self._begun = False
 
     def throw(self, task: asyncio.Task[Any], error: BaseException) -> None:
-        """Makes the coroutine meet an exception at the place where it waits.
+        """Makes the coroutine meet an exception at the place where it waits, or at the first one it comes to.
 
         Args:
             task: The task that awaits this object.
             error: What it meets.
         """
         self._thrown = error
-        task.cancel()
+        if self._begun:
+            # Before its first step this would end the task without the coroutine.
+            task.cancel()
 
     def __await__(self) -> Generator[Any, Any, Any]:
         coroutine, step = self._coroutine, self._step
@@ -60,10 +63,19 @@ class Steered:
                 if step is not None:
                     step(False)
             error = None
+            if not self._begun:
+                self._begun = True
+                self._deliver()
             try:
                 yield awaited
             except BaseException as met:
                 error = self._meant(met)
+
+    def _deliver(self) -> None:
+        """Lets what was thrown before the first step arrive where that step has led."""
+        task = asyncio.current_task()
+        if self._thrown is not None and task is not None:
+            task.cancel()
 
     def _meant(self, met: BaseException) -> BaseException:
         """Returns what was to be thrown where a cancellation has only carried it here."""
@@ -92,8 +104,9 @@ class _Loop:
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Runs a coroutine to its end; what it has started and left behind is cancelled."""
         steered = self.steered = Steered(coroutine)
-        task = self.task = self.loop.create_task(_outermost(steered))
+        outermost = _outermost(steered)
         try:
+            task = self.task = self.loop.create_task(outermost)
             while True:
                 try:
                     return self.loop.run_until_complete(task)
@@ -105,6 +118,9 @@ class _Loop:
         finally:
             self.steered = self.task = None
             self._cancel_rest()
+            # A limit may strike before the first step of either: nobody has awaited them then.
+            outermost.close()
+            coroutine.close()
 
     def _cancel_rest(self) -> None:
         rest = asyncio.all_tasks(self.loop)

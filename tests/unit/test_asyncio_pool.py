@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import itertools
 import os
 import threading
@@ -20,6 +21,7 @@ from ignitetasks.transport.memory import home_of
 from ignitetasks.worker import aio, asyncrunner, continued, coroutines, limits
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan
+from ignitetasks.worker.model import SEQ, TASK
 
 _numbers = itertools.count()
 ALL_POOLS = ["asyncio", "solo", "threads", "prefork"]
@@ -416,3 +418,65 @@ def test_a_revoke_that_comes_before_the_coroutine_begins_keeps_it_from_beginning
         with pytest.raises(TaskRevokedError):
             last.get(timeout=20)
     assert not (tmp_path / "began").exists()
+
+
+def test_a_revoke_before_the_first_step_ends_the_task_and_frees_its_place(app, monkeypatch):
+    begin, began = aio.AsyncioChild._begin, threading.Event()
+
+    def begin_and_cancel(self, runner, delivery):
+        begin(self, runner, delivery)
+        if delivery[TASK] == "begins":
+            self.cancel(delivery[SEQ])
+
+    monkeypatch.setattr(aio.AsyncioChild, "_begin", begin_and_cancel)
+
+    @app.task(name="begins")
+    async def begins() -> None:
+        began.set()
+
+    @app.task(name="after")
+    async def after() -> str:
+        return "has the place"
+
+    with app.local_worker(pool="asyncio", concurrency=1):
+        with pytest.raises(TaskRevokedError):
+            begins.delay().get(timeout=20)
+        assert after.delay().get(timeout=20) == "has the place"
+    assert not began.is_set()
+
+
+async def _waits() -> str:
+    try:
+        await asyncio.sleep(60)
+    except SoftTimeLimitExceeded:
+        return "met"
+    return "never"
+
+
+def test_a_limit_that_strikes_before_the_first_step_is_met_at_the_first_wait():
+    own = coroutines._Loop()
+    complete = own.loop.run_until_complete
+    strikes = iter([SoftTimeLimitExceeded()])
+
+    def complete_late(task):
+        for strike in strikes:
+            raise strike
+        return complete(task)
+
+    own.loop.run_until_complete = complete_late
+    assert own.run(_waits()) == "met"
+    own.close()
+
+
+def test_a_coroutine_that_a_limit_keeps_from_beginning_is_closed(monkeypatch):
+    own = coroutines._Loop()
+
+    def strike(_coroutine):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(own.loop, "create_task", strike)
+    coroutine = _waits()
+    with pytest.raises(SoftTimeLimitExceeded):
+        own.run(coroutine)
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    own.close()
