@@ -5,6 +5,7 @@ This file must not know how a client reaches its node.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -304,11 +305,10 @@ class Dispatching(Registering):
         """Returns the handle of a task by its id."""
         return AsyncResult(task_id, self)
 
-    def GroupResult(
-        self, id: str | None = None, results: Any = None, parent: Any = None, **options: Any
-    ) -> GroupResult[Any]:
-        """Returns the handle of a group made of handles; its ``restore`` reads a saved one."""
-        return GroupResult(id, results, parent, app=self, **options)
+    @functools.cached_property
+    def GroupResult(self) -> type[GroupResult[Any]]:
+        """The class of handles of groups; its ``restore`` reads a saved one by this app's client."""
+        return type("GroupResult", (GroupResult,), {"bound_to": self})
 
     def ResultSet(self, results: Any, **_: Any) -> ResultSet[Any]:  # Celery's name
         """Returns a set of handles."""

@@ -18,7 +18,7 @@ from ignitetasks.context import Request
 from ignitetasks.envelope import Replaced
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.ids import new_id
-from ignitetasks.result import AsyncResult, EagerResult
+from ignitetasks.result import AsyncResult, EagerResult, denied_join_result
 
 
 def send(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Mapping[str, Any]) -> AsyncResult[Any]:
@@ -39,7 +39,9 @@ def send(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Mappin
     body = message.encode_body(app.client.codecs, task.name, args, kwargs, plan.serializer)
     args, kwargs = message.decode_body(app.client.codecs, task.name, body)
     task_id = options.pop("task_id", None)
-    done: AsyncResult[Any] = apply(task, args, kwargs, task_id, 0, None, {**options, **links})
+    # As in a worker, what the task sends may not be waited for.
+    with denied_join_result():
+        done: AsyncResult[Any] = apply(task, args, kwargs, task_id, 0, None, {**options, **links})
     return done
 
 
@@ -127,7 +129,7 @@ def _request(
         shadow=options.get("shadow"),
         replaced_task_nesting=options.get("replaced_task_nesting", 0),
         stamped_headers=options.get("stamped_headers"),
-        stamps={name: options.get(name) for name in options.get("stamped_headers") or ()},
+        stamps={name: options.get(name) for name in options.get("stamped_headers") or ()} or None,
         owner=task,
     )
 
@@ -209,7 +211,10 @@ def _run_links(task: Any, request: Request, result: EagerResult[Any]) -> None:
     """Runs what follows a success or a failure."""
     if result.state == states.SUCCESS:
         for link in request.callbacks or ():
-            _as_signature(task, link).apply((result.result,))
+            sig = _as_signature(task, link)
+            # A call of a task whose code is not here cannot run here.
+            run = sig.apply if sig.subtask_type or sig.task in task.app.tasks else sig.apply_async
+            run((result.result,))
     elif result.state == states.FAILURE:
         for link in request.errbacks or ():
             _run_errback(task, request, link, result)

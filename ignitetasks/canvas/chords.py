@@ -9,13 +9,12 @@ from typing import Any
 
 from ignitetasks.canvas import launching, streaming
 from ignitetasks.canvas.chains import distinct
-from ignitetasks.canvas.flow import Builder, as_list, kind_of
+from ignitetasks.canvas.flow import as_list, kind_of
 from ignitetasks.canvas.groups import group
 from ignitetasks.canvas.members import Members, listed
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
-from ignitetasks.canvas.steps import calls_of
 from ignitetasks.errors import RequestError
 
 
@@ -34,6 +33,19 @@ def _call(one: Any, app: Sender | None) -> Any:
     """Returns the signature of what stands in a header; a task stands for a call without arguments of its own."""
     known = isinstance(one, Mapping) or not hasattr(one, "name")
     return maybe_signature(one, app=app, clone=True) if known else Signature(one, app=app)
+
+
+def _ends(sig: Any) -> int:
+    """Returns how many results a member of a header gives its body: those of a group that it ends with count each."""
+    sig = maybe_signature(sig)
+    kind = kind_of(sig) if isinstance(sig, Signature) else None
+    if kind == "chord":
+        return _ends(sig.body)
+    if kind == "chain":
+        return next((count for count in map(_ends, reversed(sig.tasks)) if count), 0)
+    if kind == "group" or not isinstance(sig, Signature):
+        return sum(map(_ends, sig.tasks if kind else sig))
+    return 1
 
 
 @Signature.register_type()
@@ -85,6 +97,7 @@ class chord(Signature[Any]):
             made.kwargs["header"] = _header(header, app)
         else:
             made.kwargs["header"] = listed(() if header is None else header, partial(maybe_signature, app=app))
+        made.kwargs.update({name: value for name, value in inner.items() if name not in made.kwargs})
         made["options"], made["immutable"] = d.get("options") or {}, bool(d.get("immutable"))
         return made
 
@@ -212,9 +225,7 @@ class chord(Signature[Any]):
         return self
 
     def __length_hint__(self) -> int:
-        # The calls that the body waits for: nested groups count with their members.
-        fan = Builder().build(group(self.tasks))
-        return sum(len(step.members) for step in fan if not hasattr(step, "task")) if fan else len(list(calls_of(fan)))
+        return sum(_ends(one) for one in self.tasks)
 
     def items(self) -> Any:
         """Returns its keys and values; who asks for them, such as an encoder, gets all its calls."""

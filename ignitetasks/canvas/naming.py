@@ -88,6 +88,8 @@ def keep_ids(flow: Flow) -> None:
         elif source is not None:
             key = "gather_id" if step.task == GATHER and source.get("subtask_type") else "task_id"
             source["options"][key] = step.id
+            if step.group_index is not None and key == "task_id":
+                source["options"]["group_index"] = step.group_index
 
 
 def handle_of(flow: Sequence[Any], source: ResultSource, parent: Any = None) -> Any:

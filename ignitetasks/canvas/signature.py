@@ -376,6 +376,10 @@ class Signature(dict[str, Any], Generic[R]):
             raise NotRegistered(f"the app has no task {self.task!r}; import the module that defines it")
         return task
 
+    @type.setter
+    def type(self, task: Any) -> None:
+        self._type = task
+
     @property
     def app(self) -> Sender:
         """Who sends it: the app it was made by, or the current one.

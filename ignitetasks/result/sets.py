@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ignitetasks import states, wire
 from ignitetasks.client import ResultSource
@@ -66,6 +66,10 @@ class ResultSet(Generic[R]):
         if self._app is not None:
             return self._app
         return self.results[0].app if self.results else default_source()
+
+    @app.setter
+    def app(self, app: Any) -> None:
+        self._app = app
 
     def add(self, result: Any) -> None:
         """Adds a handle, unless it is there."""
@@ -353,10 +357,13 @@ class GroupResult(ResultSet[R]):
         id: The group's id.
     """
 
+    #: The app whose class this is (``app.GroupResult``), or None.
+    bound_to: ClassVar[Any] = None
+
     def __init__(
         self, id: str | None = None, results: Any = None, parent: Any = None, app: ResultSource | None = None, **_: Any
     ) -> None:
-        super().__init__(results, app, parent)
+        super().__init__(results, app or self.bound_to, parent)
         self.id: str | None = id_text(id)
 
     @property
@@ -387,7 +394,7 @@ class GroupResult(ResultSet[R]):
     @classmethod
     def restore(cls, id: str, backend: Any = None, app: Any = None) -> Any:
         """Returns the group that was saved under an id, or None."""
-        source = app or default_source()
+        source = app or cls.bound_to or default_source()
         found = Store(source.client.transport, _BUCKET).get(id)
         return None if found is None else result_from_tuple(wire.unpack(found.value), source)
 
@@ -425,5 +432,6 @@ def result_from_tuple(data: Any, app: Any = None) -> Any:
     task_id, parent = head if isinstance(head, (list, tuple)) else (head, None)
     above = result_from_tuple(parent, app) if parent else None
     if members is not None:
-        return GroupResult(task_id, [result_from_tuple(one, app) for one in members], above, app=app)
+        kind = getattr(app, "GroupResult", GroupResult)
+        return kind(task_id, [result_from_tuple(one, app) for one in members], above, app=app)
     return AsyncResult(task_id, app, parent=above)

@@ -14,6 +14,7 @@ from ignitetasks.errors import (
     SerializationError,
 )
 from ignitetasks.exceptions import AlwaysEagerIgnored
+from ignitetasks.result import allow_join_result
 
 
 class Telling(Task):
@@ -219,3 +220,42 @@ def test_publish_signals_may_change_headers_and_arguments(app):
     record = transport.node.records[handle.id]
     assert app.client.codecs.decode(record["body"], "body:t") == [[1], {"who": "me"}]
     assert b"request_id" in record["template"].options and b"own" in record["template"].options
+
+
+def test_a_task_may_not_wait_for_what_it_sends(app):
+    app.conf.task_always_eager = True
+    inner = app.task(name="inner")(lambda: 1)
+
+    @app.task(name="waits")
+    def waits(**how):
+        return inner.delay().get(**how)
+
+    with pytest.raises(RuntimeError, match="within a task"):
+        waits.delay().get()
+    assert waits.delay(disable_sync_subtasks=False).get() == 1
+    with allow_join_result():
+        assert inner.delay().get() == 1
+    assert waits.apply().get() == 1, "what is run by `apply` is not sent"
+
+
+def test_a_call_without_stamps_has_none(app):
+    @app.task(bind=True)
+    def inner(self):
+        return [self.request.stamped_headers, self.request.stamps]
+
+    @app.task(bind=True)
+    def outer(self):
+        assert self.request.stamps == {"tenant": "a"}
+        return self.replace(inner.s())
+
+    sig = outer.s()
+    sig.stamp(tenant="a")
+    assert sig.apply().get() == [None, None]
+
+
+def test_a_callback_whose_code_is_elsewhere_is_sent(app):
+    app.conf.task_always_eager = True
+    app.use_transport(transport := FakeTransport())
+    with pytest.warns(AlwaysEagerIgnored, match="elsewhere"):
+        app.task(name="here")(lambda: 1).apply_async(link=app.signature("elsewhere"))
+    assert transport.node.count("submit") == 1
