@@ -157,7 +157,7 @@ def to_ms(name: str, when: datetime) -> int:
     except (OverflowError, ValueError, OSError):
         ms = -1
     if not 0 < ms <= MAX_TIME_MS:
-        raise InvalidOption(f"{name} must lie between 1970 and 9999-12-31, not {shown(when)}")
+        raise InvalidOption(f"{name} must lie between 1970 and 9999-12-31T00:00:00Z, not {shown(when)}")
     return ms
 
 

@@ -20,7 +20,7 @@ from ignitetasks.hub import Epoch, Waiter
 from ignitetasks.message import Completion
 from ignitetasks.progress import Bar
 from ignitetasks.result import AsyncResult, open_completion
-from ignitetasks.waiting import warn_if_nobody_listens
+from ignitetasks.waiting import patience, warn_if_nobody_listens
 
 R = TypeVar("R")
 
@@ -216,6 +216,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
             ResultTimeout: The time was over first; the message says how many are missing.
             Exception: The exception of the first task, in order, that failed.
         """
+        timeout = patience(timeout)
         collector = self._collect()
         with Bar("results", len(self), progress) as bar:
             self._wait_for(collector, 0, None if timeout is None else monotonic() + timeout, bar if progress else None)
@@ -277,6 +278,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         Raises:
             ResultTimeout: The time was over before the last one.
         """
+        timeout = patience(timeout)
         deadline = None if timeout is None else monotonic() + timeout
         collector = self._collect()
         # Attached before looking, so nothing falls between; what both show is yielded once.

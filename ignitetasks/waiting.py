@@ -5,6 +5,7 @@ This file must not wait, and a question that cannot be answered must never break
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from ignitetasks import log, states
 from ignitetasks.client import Client
-from ignitetasks.errors import IgniteTasksError
+from ignitetasks.errors import IgniteTasksError, InvalidOption
 
 # Only to say more: whoever waits has a time-out of their own, which a node that hangs must not prolong by much.
 _QUESTION_SECONDS = 1.0
@@ -20,6 +21,19 @@ _QUESTION_SECONDS = 1.0
 _log = log.get_logger("results")
 
 _warned: set[tuple[int, str, str]] = set()
+
+
+def patience(timeout: Any) -> float | None:
+    """Returns how many seconds somebody wants to wait; None means without end.
+
+    Raises:
+        InvalidOption: It is no number.
+    """
+    if timeout is None or timeout == math.inf:
+        return None
+    if not isinstance(timeout, (int, float)) or math.isnan(timeout):
+        raise InvalidOption(f"timeout must be a number of seconds, or None to wait without end, not {timeout!r}")
+    return timeout
 
 
 def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task: str | None) -> None:

@@ -141,11 +141,17 @@ def _revoked(client: Client, _given: Given, names: Names) -> Replies:
 
 
 def _rate_limit(client: Client, given: Given, names: Names) -> Replies:
-    rate = given.get("rate_limit")
+    rate, task = given.get("rate_limit"), given.get("task_name")
+    if not task:
+        raise RequestError("rate_limit needs the name of a task")
     found = _RATE.fullmatch("0" if rate in (None, "") else str(rate).strip())
     if found is None:
-        return _all(client, names, {"error": f"Invalid rate limit string: {rate!r} is not such as 10/s, 5/m or 1/h"})
-    rates.set_rate(client.transport, str(given["task_name"]), found[0])
+        wrong = f"Invalid rate limit string: {rate!r} is not such as 10/s, 5/m or 1/h"
+        answers = _all(client, names, {"error": wrong})
+        if not answers:
+            raise RequestError(wrong)
+        return answers
+    rates.set_rate(client.transport, str(task), found[0])
     what = "new rate limit set" if float(found[1]) else "rate limit disabled"
     return _all(client, names, {"ok": f"{what} successfully"})
 

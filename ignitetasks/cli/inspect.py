@@ -16,6 +16,7 @@ import click
 from ignitetasks import control
 from ignitetasks.cli import render
 from ignitetasks.cli.options import instance_options, names_option, settings_of
+from ignitetasks.errors import RequestError
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -114,7 +115,7 @@ def dead_retry(ids: tuple[str, ...], everything: bool, **where: str | None) -> N
     """Put dead letters back into their queues, with their starts counted anew."""
     chosen = _chosen(ids, everything)
     with closing(control.connect(settings_of(**where), start=True)) as transport:
-        click.echo(f"{control.dead_retry(transport, chosen)} put back")
+        _tell(control.dead_retry(transport, chosen), "put back", chosen)
 
 
 @dead.command("drop")
@@ -125,13 +126,19 @@ def dead_drop(ids: tuple[str, ...], everything: bool, **where: str | None) -> No
     """Remove dead letters for good."""
     chosen = _chosen(ids, everything)
     with closing(control.connect(settings_of(**where), start=True)) as transport:
-        click.echo(f"{control.dead_drop(transport, chosen)} removed")
+        _tell(control.dead_drop(transport, chosen), "removed", chosen)
 
 
 def _chosen(ids: Sequence[str], everything: bool) -> list[str] | None:
     if bool(ids) == everything:
         raise click.UsageError("name the ids, or say --all")
     return None if everything else list(ids)
+
+
+def _tell(count: int, done: str, chosen: list[str] | None) -> None:
+    click.echo(f"{count} {done}")
+    if chosen is not None and count < len(set(chosen)):
+        raise RequestError(f"{len(set(chosen)) - count} of these ids are no dead letters: see `ignitetasks dead list`")
 
 
 @click.command()

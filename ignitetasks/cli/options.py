@@ -92,6 +92,9 @@ def names_option(*words: str, help: str) -> Callable[[F], F]:
 
 def _names(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
     names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+    if values and not names:
+        # An empty variable in a script must not mean "all of them".
+        raise click.BadParameter("name at least one, or leave the option out")
     return names or None
 
 

@@ -14,6 +14,7 @@ from rich.pretty import Pretty
 from rich.text import Text
 
 from ignitetasks.app import IgniteTasks
+from ignitetasks.app.cluster import COMMANDS
 from ignitetasks.cli import render
 from ignitetasks.cli.options import app_of, app_option, common, instance_options, names_option
 from ignitetasks.worker.control import CommandInfo, Panel
@@ -115,6 +116,13 @@ def _run(
         wait = timeout if timeout is not None else max(info.default_timeout, 1.0)
         replies = app.control.broadcast(command, given, destination, reply=True, timeout=wait, pattern=pattern)
     app.close()
+    if not replies and kind == "control" and command in COMMANDS and not destination and pattern is None:
+        # What the cluster keeps is done, with or without workers to say so.
+        if as_json:
+            render.echo_json({})
+        else:
+            click.echo("done; no worker is running")
+        return 0
     return _show(context, replies or [], as_json)
 
 
@@ -128,6 +136,8 @@ def _application(context: click.Context, place: str | None, where: Mapping[str, 
 
 
 def _arguments(command: str, info: CommandInfo, words: tuple[str, ...]) -> dict[str, Any]:
+    if len(words) < (info.signature or "").partition("[")[0].count("<"):
+        raise click.UsageError(f"{command} takes {info.signature}")
     given: dict[str, Any] = {}
     rest = list(words)
     for name, kind in info.args or ():

@@ -237,6 +237,8 @@ def info(transport: Transport, task_id: str) -> TaskInfo:
         UnknownResult: The cluster has never heard of it.
         ResultExpired: It ended and was kept for its time.
     """
+    if not task_id:
+        raise UnknownResult("no task has an empty id")
     answer = transport.call("info", [task_id])[0]
     if answer is None:
         raise UnknownResult(f"no task has the id {task_id}: it was never sent here, or was forgotten long ago")

@@ -20,7 +20,7 @@ from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.kin import Kin
 from ignitetasks.result.opening import default_source, open_completion
-from ignitetasks.waiting import explain_timeout, warn_if_nobody_listens
+from ignitetasks.waiting import explain_timeout, patience, warn_if_nobody_listens
 
 R = TypeVar("R")
 
@@ -215,6 +215,7 @@ class AsyncResult(Kin, Generic[R]):
     def _wait(
         self, timeout: float | None, follow: bool = False, on_message: Callable[[Any], Any] | None = None
     ) -> None:
+        timeout = patience(timeout)
         if self._look():
             return
         client = self.source.client
@@ -226,8 +227,8 @@ class AsyncResult(Kin, Generic[R]):
         hub = client.hub
         try:
             # A question to the node takes a moment, however little time the caller has.
-            patience = None if timeout is None else max(timeout, _ASK_SECONDS)
-            hub.register(waiter, (self.id,), self._epoch, patience)
+            longest = None if timeout is None else max(timeout, _ASK_SECONDS)
+            hub.register(waiter, (self.id,), self._epoch, longest)
             # The list may have got it between the look and the registering; what comes now goes to both.
             if self._look():
                 return

@@ -20,6 +20,7 @@ from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.handle import AsyncResult
 from ignitetasks.result.opening import default_source
 from ignitetasks.store import Store
+from ignitetasks.waiting import patience
 
 R = TypeVar("R")
 
@@ -143,6 +144,7 @@ class ResultSet(Generic[R]):
 
     def _collect(self, handles: list[AsyncResult[Any]], timeout: float | None, first_failure: bool) -> bool:
         """Waits for handles; returns whether all there is to wait for is there."""
+        timeout = patience(timeout)
         by_id: dict[str, list[AsyncResult[Any]]] = {}
         for one in handles:
             if not one.known():
@@ -197,8 +199,9 @@ class ResultSet(Generic[R]):
             assert_will_not_block()
         leaves = list(self._leaves())
         waiting = [one for one in leaves if type(one) is AsyncResult]
+        longest = patience(timeout)
         # Never 0, which would only look.
-        left = None if timeout is None else max(timeout, 0.001)
+        left = None if longest is None else max(longest, 0.001)
         if waiting and not self._collect(waiting, left, propagate):
             missing = sum(1 for one in waiting if not one.known())
             raise ResultTimeout(f"{missing} of {len(leaves)} results are missing after {timeout:g} seconds")
@@ -251,6 +254,7 @@ class ResultSet(Generic[R]):
             yield one.id, {"task_id": one.id, "status": one.state, "result": value, "children": one.children}
 
     def _as_ended(self, timeout: float | None) -> Iterator[AsyncResult[Any]]:
+        timeout = patience(timeout)
         deadline = None if timeout is None else monotonic() + timeout
         waiting = list(self._leaves())
         while waiting:

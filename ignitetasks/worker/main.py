@@ -27,6 +27,8 @@ from ignitetasks.worker.supervisor import Supervisor
 
 #: Coroutines at the same time where nobody says how many.
 _COROUTINES: Final = 100
+#: Most slots, and most tasks in hand for each, that a home takes from one worker.
+_MOST: Final = 65_536
 
 _logger = log.get_logger("worker")
 
@@ -80,6 +82,8 @@ def make_plan(
         concurrency = _autoscaled(pool, concurrency, autoscale)
     chosen = _default_concurrency(pool) if concurrency is None else concurrency
     _at_least_one("concurrency", chosen)
+    if chosen > _MOST:
+        raise ConfigurationError(f"concurrency must be a whole number from 1 to {_MOST}, not {chosen}.")
     for setting, value in (
         ("max_tasks_per_child", max_tasks_per_child),
         ("max_memory_per_child", max_memory_per_child),
@@ -266,8 +270,8 @@ def _has_hard_limits(app: WorkerApp) -> bool:
 def _prefetch(multiplier: int | None) -> int:
     if multiplier is None:
         return 0
-    if isinstance(multiplier, bool) or not isinstance(multiplier, int) or not 0 <= multiplier <= 65_536:
-        raise ConfigurationError(f"prefetch_multiplier must be a whole number from 0 to 65536, not {multiplier!r}.")
+    if isinstance(multiplier, bool) or not isinstance(multiplier, int) or not 0 <= multiplier <= _MOST:
+        raise ConfigurationError(f"prefetch_multiplier must be a whole number from 0 to {_MOST}, not {multiplier!r}.")
     return multiplier
 
 

@@ -279,6 +279,10 @@ def test_rate_limits_are_the_clusters(app: IgniteTasks, node: Node) -> None:
     puts = [one[1:4] for one in node.asked if one[0] == "kv_put"]
     assert puts == [("rate", "shop.add", b"10/m"), ("rate", "shop.add", b"")]
     assert [one[0] for one in node.asked].count("rates_changed") == 2
+    with pytest.raises(RequestError, match="needs the name of a task"):
+        app.control.broadcast("rate_limit", {"rate_limit": "1/s"})
+    with pytest.raises(RequestError, match="'often' is not such as"):
+        app.control.rate_limit("shop.add", "often", destination=["nobody"])  # who would say it otherwise?
 
 
 def test_flatten_reply_warns_of_names_that_are_used_twice() -> None:

@@ -35,7 +35,7 @@ from ignitetasks.errors import (
     WorkerLostError,
 )
 from ignitetasks.failure import Failure
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, ResultSet
 from ignitetasks.serializers import Codecs
 
 CODECS = Codecs(("msgpack", "json"))
@@ -285,6 +285,16 @@ def test_expired_unknown_and_pending_are_told_apart(shop):
     with pytest.raises(UnknownResult):
         never.revoke()
     assert waits.revoke() == "REVOKED"
+
+
+@pytest.mark.parametrize("timeout", ["5", float("nan"), [1]])
+def test_a_timeout_is_a_number(shop, timeout):
+    result, several = shop.add.delay(1), shop.add.bulk([(1,), (2,)])
+    for wait in (result.get, several.get, ResultSet([result]).get, ResultSet([result]).join):
+        with pytest.raises(InvalidOption, match="timeout must be a number of seconds, or None"):
+            wait(timeout=timeout)
+    with pytest.raises(InvalidOption, match="timeout must be"):
+        next(several.iter_completed(timeout=timeout))
 
 
 def test_timeout_says_who_runs_it_or_that_nobody_listens(shop):

@@ -195,6 +195,11 @@ def test_result_of_nothing(record: object, words: str, answers: Answers, capsys:
     assert words in capsys.readouterr().err
 
 
+def test_result_of_an_empty_id(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["result", ""]) == 1
+    assert "no task has an empty id" in capsys.readouterr().err
+
+
 def test_dead_letters(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     answers.answers.update(dead_list=[result_record(state=6, deliveries=3)], dead_retry=1, dead_drop=2)
     assert main(["dead", "list"]) == 0
@@ -204,6 +209,9 @@ def test_dead_letters(answers: Answers, capsys: pytest.CaptureFixture[str]) -> N
     assert answers.asked[-2:] == [("dead_retry", ["a"]), ("dead_drop", None)]
     shown = capsys.readouterr().out
     assert "1 put back\n2 removed\n" in shown
+    assert main(["dead", "retry", "a", "b", "c"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "1 put back\n" and "2 of these ids are no dead letters" in said.err
     answers.answers["dead_list"] = []
     main(["dead", "list"])
     assert capsys.readouterr().out == "no dead letters\n"

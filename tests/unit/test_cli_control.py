@@ -63,6 +63,16 @@ class TestRemote:
         assert main(["inspect", "ping"]) == UNAVAILABLE == 69
         assert "No nodes replied" in capsys.readouterr().err
 
+    def test_what_the_cluster_keeps_is_done_without_workers(
+        self, workers: Broadcasts, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        workers.replies = []
+        assert main(["control", "revoke", "a"]) == 0
+        assert capsys.readouterr().out == "done; no worker is running\n"
+        assert main(["control", "-j", "rate_limit", "t", "1/s"]) == 0
+        assert json.loads(capsys.readouterr().out) == {}
+        assert main(["control", "-d", "w1@h", "revoke", "a"]) == main(["control", "pool_grow"]) == UNAVAILABLE
+
     @pytest.mark.parametrize(
         ("words", "expected"),
         [
@@ -88,6 +98,9 @@ class TestRemote:
             (["inspect", "pool_grow"], "there is no inspect command 'pool_grow'; there are: active"),
             (["control", "ping"], "there is no control command 'ping'"),
             (["control", "pool_grow", "many"], "n cannot be 'many'"),
+            (["control", "rate_limit", "t"], "rate_limit takes <task_name> <rate_limit"),
+            (["control", "add_consumer"], "add_consumer takes <queue> [exchange"),
+            (["control", "-d", "", "shutdown"], "name at least one, or leave the option out"),
             (["control", "pool_grow", "1", "2"], "pool_grow takes [N=1], not '2' too"),
         ],
     )

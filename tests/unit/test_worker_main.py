@@ -58,6 +58,7 @@ def test_a_plan_fills_in_defaults(app):
         ({"pool": "gevent"}, "pool"),
         ({"pool": "solo", "concurrency": 2}, "solo"),
         ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": 65_537}, "from 1 to 65536, not 65537"),
         ({"queues": ["a b"]}, "queues"),
         ({"max_tasks_per_child": 0}, "max_tasks_per_child"),
         ({"max_memory_per_child": -1}, "max_memory_per_child"),
