@@ -30,7 +30,8 @@ Part = Literal[
     "pydantic",
     "command_line",
     "asyncio",
-    "schedule",
+    "worker_program",
+    "beat_program",
 ]
 
 _MODULES: dict[Part, str] = {
@@ -38,6 +39,8 @@ _MODULES: dict[Part, str] = {
     "local_worker": "ignitetasks.worker.local",
     # The same for commands that run no tasks.
     "worker_main": "ignitetasks.worker.main",
+    "worker_program": "ignitetasks.apps.worker",
+    "beat_program": "ignitetasks.apps.beat",
     "bug_report": "ignitetasks.worker.report",
     # rich: only where a progress bar is asked for.
     "bar": "ignitetasks.bar",

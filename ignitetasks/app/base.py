@@ -6,16 +6,13 @@ workers: whoever runs tasks is handed the app.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks import _state, context, deferred
+from ignitetasks import _state, context
 from ignitetasks.app import conf, naming
-from ignitetasks.app.control import Control
 from ignitetasks.app.dispatching import Dispatching
-from ignitetasks.app.events import Events
-from ignitetasks.app.log import Logging
+from ignitetasks.app.parts import PARTS
 from ignitetasks.app.periodic import Periodic
 from ignitetasks.app.running import Running
 from ignitetasks.client import Client, shared_client
@@ -26,12 +23,6 @@ from ignitetasks.transport.base import Transport
 
 #: Arguments of Celery's application whose parts do not exist here, and what to do instead.
 _NO_PARTS = {
-    "amqp": "queues are names; see app.amqp.queues",
-    "control": "app.control is always there",
-    "events": "app.events is always there",
-    "fixups": "Django is found by itself",
-    "loader": "use config_from_object, imports and autodiscover_tasks",
-    "log": "use the signals setup_logging and after_setup_logger",
     "tasks": "use register_task",
 }
 
@@ -50,9 +41,12 @@ class IgniteTasks(Periodic, Running, Dispatching):
         task_cls: Class of tasks whose decorator names no ``base``.
         set_as_current: False leaves `current_app` as it is.
         strict_typing: False sends calls without checking their arguments.
+        fixups: Functions, or their dotted names, that are called with the app to fit it into its surroundings; None
+            means that of Django, where there is one.
         settings: Complete settings of the instance; None means those of the environment.
-        **overrides: Single settings that win over the environment, e.g. ``data_dir=...``, ``cluster=...``, and settings
-            under Celery's names, e.g. ``task_routes=...``.
+        **overrides: Single settings that win over the environment, e.g. ``data_dir=...``, ``cluster=...``; settings
+            under Celery's names, e.g. ``task_routes=...``; and ``amqp``, ``control``, ``events``, ``loader`` and
+            ``log``, classes of these parts (see `Parts`).
 
     Attributes:
         name: As given.
@@ -72,6 +66,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         set_as_current: bool = True,
         autofinalize: bool = True,
         strict_typing: bool = True,
+        fixups: Sequence[Any] | None = None,
         settings: Settings | None = None,
         **overrides: Any,
     ) -> None:
@@ -82,6 +77,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         for part, instead in _NO_PARTS.items():
             if overrides.pop(part, None) is not None:
                 raise ConfigurationError(f"an app takes no {part}=: {instead}")
+        self._choose({part: kind for part in PARTS if (kind := overrides.pop(part, None)) is not None})
         own = {key: value for key, value in overrides.items() if key in Settings.__dataclass_fields__}
         named = {key: value for key, value in overrides.items() if key not in own}
         conf.refuse_unknown(named)
@@ -91,6 +87,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         super().__init__(name, settings or Settings.from_env(**own))
         self._is_named = given_name is not None
         self.autofinalize = autofinalize
+        self.set_as_current = set_as_current
         self.strict_typing = strict_typing
         if task_cls is not None:
             self.task_cls = task_cls
@@ -102,8 +99,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
             self.config_from_object(config_source)
         _state.register_app(self, set_as_current)
         set_default_source(self)
-        if "DJANGO_SETTINGS_MODULE" in os.environ:
-            deferred.load("django").install(self)
+        self._fit(fixups)
         self.on_init()
 
     def on_init(self) -> None:
@@ -113,7 +109,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         return f"<IgniteTasks {self.name!r}: {len(self._tasks.regular())} tasks>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle_app, (type(self), self.name, self.settings, dict(self._conf.changes))
+        return _unpickle_app, (type(self), self.name, self.settings, dict(self._conf.changes), self.oid)
 
     # -- which app is meant ---------------------------------------------------------------------------------------
 
@@ -124,17 +120,6 @@ class IgniteTasks(Periodic, Running, Dispatching):
     def set_default(self) -> None:
         """Makes it the current app of threads that have not chosen one."""
         _state.set_default_app(self)
-
-    @property
-    def current_task(self) -> Any:
-        """The task that runs here, or None."""
-        return _state.get_current_task()
-
-    @property
-    def current_worker_task(self) -> Any:
-        """The task that a worker runs here, or None."""
-        request = context.current_request()
-        return None if request is None or request.called_directly else request.owner
 
     def close(self) -> None:
         """Closes the app's connections; a later send opens new ones."""
@@ -168,33 +153,21 @@ class IgniteTasks(Periodic, Running, Dispatching):
         """The way to the node; connects at the first call, and again in each process."""
         return self.client.transport
 
-    @property
-    def control(self) -> Control:
-        """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
-        return Control(self)
-
-    @property
-    def log(self) -> Logging:
-        """What a task may do with its process's log: see `Logging`."""
-        return Logging(self)
-
-    @property
-    def events(self) -> Events:
-        """The cluster's feed of events: see `Events`."""
-        return Events(self)
-
     def use_transport(self, transport: Transport) -> Client:
         """Sends through a given transport from now on, e.g. one made for a test or for a worker's own node."""
         self._client = Client(self.settings, transport)
         return self._client
 
 
-def _unpickle_app(kind: type[IgniteTasks], name: str, settings: Settings, changes: Mapping[str, Any]) -> IgniteTasks:
-    """Makes an app like one of another process; that of this process where there is one of its name."""
-    for app in (_state.get_current_app(), *_state.all_apps()):
-        if type(app) is kind and app.name == name:
+def _unpickle_app(
+    kind: type[IgniteTasks], name: str, settings: Settings, changes: Mapping[str, Any], oid: str
+) -> IgniteTasks:
+    """Makes an app like one of another process; that of this process where it, or one of its name, is here."""
+    here = [app for app in (_state.get_current_app(), *_state.all_apps()) if type(app) is kind and app.name == name]
+    for app in here:
+        if app.oid == oid:
             return app
-    return kind(name, settings=settings, changes=changes, set_as_current=False)
+    return here[0] if here else kind(name, settings=settings, changes=changes, set_as_current=False)
 
 
 def _default_app() -> IgniteTasks:

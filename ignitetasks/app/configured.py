@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from ignitetasks import loaders, signals
 from ignitetasks.app import conf as configuration
 from ignitetasks.app.conf import Conf
+from ignitetasks.app.parts import Parts
 from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils.dispatch import Signal
@@ -25,7 +26,7 @@ from ignitetasks.utils.dispatch import Signal
 _FIELDS = frozenset(one.name for one in fields(Settings))
 
 
-class Configured:
+class Configured(Parts):
     """Settings of an application.
 
     Attributes:
@@ -115,11 +116,15 @@ class Configured:
                 if not silent:
                     raise
                 return {}, where
-            return configuration.read_object(source, namespace, configuration.is_setting), where
+            return self.prepare_config(configuration.read_object(source, namespace, configuration.is_setting)), where
 
         self._conf.use_source(read)
         if force:
             self._conf._load()
+
+    def prepare_config(self, c: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns what a configuration object says, before it is checked and taken; to be overridden."""
+        return c
 
     def config_from_envvar(
         self, variable_name: str, silent: bool = False, force: bool = False, namespace: str | None = None
@@ -167,9 +172,13 @@ class Configured:
         """Adds values for settings that nobody sets.
 
         Args:
-            fun: The values, or a function that returns them.
+            fun: The values, or a function that returns them, which is called once settings are read.
         """
-        self._conf.add_defaults(fun() if callable(fun) else fun)
+        if not callable(fun):
+            self._conf.add_defaults(fun)
+            return
+        make = fun
+        self._conf.once_read(lambda: self._conf.add_defaults(make()))
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -233,16 +242,25 @@ class Configured:
             if self._prepared:
                 self.import_tasks()
 
-    def import_tasks(self) -> None:
-        """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once."""
+    def import_tasks(self) -> list[ModuleType]:
+        """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once.
+
+        Returns:
+            The modules.
+
+        Raises:
+            Exception: A receiver of ``import_modules`` or a module has failed.
+        """
         # First: who connects to it makes ready what the modules need, e.g. Django's models.
-        signals.import_modules.send(sender=self)
+        for _, answer in signals.import_modules.send(sender=self):
+            if isinstance(answer, Exception):
+                raise answer
         with self._lock:
             pending, self._imports = self._imports, []
-            for name in (*self._conf.imports, *self._conf.include):
-                importlib.import_module(name)
+            found = [self.loader.import_task_module(name) for name in self.loader.default_modules]
             for discover in pending:
-                discover()
+                found += discover()
+        return found
 
     def _configure_once(self) -> None:
         """Reads the configuration object and tells who waits for it."""

@@ -14,7 +14,6 @@ from ignitetasks import context, planning, sending, signals
 from ignitetasks.app import naming, publishing, routes
 from ignitetasks.app.arity import as_call
 from ignitetasks.app.composing import is_tied
-from ignitetasks.app.queues import AMQP
 from ignitetasks.app.registering import Registering
 from ignitetasks.app.routes import Router
 from ignitetasks.bulk import Call, send_bulk
@@ -42,7 +41,6 @@ class Dispatching(Registering):
         self._eager = self._inherit = self._some_queues = False
         self._plain = self._retry = True
         self._router: Router | None = None
-        self._amqp: AMQP | None = None
         self._plans: dict[str, tuple[TaskOptions, Plan]] = {}
         super().__init__(name, base)
 
@@ -53,7 +51,8 @@ class Dispatching(Registering):
 
     def _forget(self) -> None:
         super()._forget()
-        self._router = self._amqp = None
+        self._router = None
+        self._forget_queues()
         self._plans.clear()
 
     def _look(self) -> Router:
@@ -88,14 +87,6 @@ class Dispatching(Registering):
         if self._router is None:
             self._look()
         return self._plain
-
-    @property
-    def amqp(self) -> AMQP:
-        """The queues the app knows, as ``app.amqp.queues``."""
-        amqp = self._amqp
-        if amqp is None:
-            amqp = self._amqp = AMQP(self._conf, self.router)
-        return amqp
 
     def plan(
         self,

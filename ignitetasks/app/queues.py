@@ -73,14 +73,16 @@ class Queues(dict[str, Any]):
         queues: Names, objects, or a map of names to maps of options.
         default: Name of the default queue.
         create_missing: Whether any other name is a queue, too.
+
+    Attributes:
+        chosen: What a worker without ``-Q`` takes from; None for all.
     """
 
     def __init__(self, queues: Any = None, default: str = "default", create_missing: bool = True) -> None:
         super().__init__()
         self.create_missing = create_missing
         self.default = default
-        #: What a worker without ``-Q`` takes from.
-        self._consume_from: dict[str, Any] | None = None
+        self.chosen: dict[str, Any] | None = None
         for queue in _each(queues):
             self.add(queue)
         if not self:
@@ -108,18 +110,31 @@ class Queues(dict[str, Any]):
     @property
     def consume_from(self) -> Mapping[str, Any]:
         """The queues that a worker takes from when it is told nothing else."""
-        return self if self._consume_from is None else self._consume_from
+        return self if self.chosen is None else self.chosen
 
     def select(self, include: Iterable[str] | str | None) -> None:
         """Lets workers take from these alone, adding those that are missing."""
         if include:
-            self._consume_from = {name: self[name] for name in _names(include)}
+            self.chosen = {name: self[name] for name in _names(include)}
+
+    def choose(self, chosen: Mapping[str, Any] | None) -> None:
+        """Lets workers take from these objects alone, by name; None leaves it as it is."""
+        if chosen is not None:
+            self.chosen = dict(chosen)
+            self.update({name: one for name, one in chosen.items() if name not in self})
+
+    def select_add(self, queue: Any, **options: Any) -> Any:
+        """Adds a queue that workers take from in any case, and returns it; see `add`."""
+        found = self.add(queue, **options)
+        if self.chosen is not None:
+            self.chosen[found.name] = found
+        return found
 
     def deselect(self, exclude: Iterable[str] | str | None) -> None:
         """Lets workers take from all but these."""
         if exclude:
             left_out = set(_names(exclude))
-            self._consume_from = {name: one for name, one in self.consume_from.items() if name not in left_out}
+            self.chosen = {name: one for name, one in self.consume_from.items() if name not in left_out}
 
     def by_routing_key(self, key: str) -> str | None:
         """Returns the name of the queue that has a routing key, or None."""
@@ -149,17 +164,39 @@ class AMQP:
     """What ``app.amqp`` answers: the queues and the routes.
 
     Args:
-        conf: The settings.
-        router: What routes calls.
+        app: The application.
 
     Attributes:
+        app: The application.
         queues: The queues the application knows.
         router: What routes calls.
     """
 
-    def __init__(self, conf: Mapping[str, Any], router: Any = None) -> None:
-        self.router = router
-        self.queues = Queues(conf["task_queues"], conf["task_default_queue"], conf["task_create_missing_queues"])
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.router = app.router
+        self.queues = self.Queues(app.conf["task_queues"], app.conf["task_create_missing_queues"])
+
+    def Queues(self, queues: Any, create_missing: bool | None = None, **_: Any) -> Queues:
+        """Makes a view of queues.
+
+        Args:
+            queues: Names, objects, or a map of names to maps of options.
+            create_missing: Whether any other name is a queue, too; None means as the setting says.
+        """
+        conf = self.app.conf
+        missing = conf["task_create_missing_queues"] if create_missing is None else create_missing
+        return Queues(queues, conf["task_default_queue"], missing)
+
+    def flush_routes(self) -> None:
+        """Reads ``task_routes`` again, after it was changed in place."""
+        self.app._forget()
+        self.router = self.app.router
+
+    @property
+    def routes(self) -> Any:
+        """The routes of the setting ``task_routes``, in their order."""
+        return self.router.routes
 
     @property
     def default_queue(self) -> Any:

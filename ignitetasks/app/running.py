@@ -5,13 +5,15 @@ Also says of what an application of Celery's has beyond this what to use instead
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from ignitetasks import deferred
 from ignitetasks.app import utils
-from ignitetasks.backends.base import Backend
+from ignitetasks.errors import ConfigurationError
 
 _NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async and send_task"
 #: What an application of Celery's has and this one has not, and what to use instead.
@@ -31,9 +33,6 @@ _INSTEAD = {
         ),
         _NO_BROKER,
     ),
-    "WorkController": "use local_worker, or the command 'ignitetasks worker'",
-    "Worker": "use local_worker, or the command 'ignitetasks worker'",
-    "loader": "use config_from_object, conf.imports and autodiscover_tasks",
     "setup_security": "pickles are signed with the instance's own key",
     "steps": "the worker has no exchangeable parts; use signals or control commands",
     "user_options": "the command line takes no options of others; use the environment or conf",
@@ -71,6 +70,23 @@ class Running:
         )
         return worker
 
+    @functools.cached_property
+    def Worker(self) -> Any:  # Celery's name
+        """Class of the app's workers: ``app.Worker(concurrency=4).start()``; see `ignitetasks.apps.worker.Worker`."""
+        app: Any = self
+        return app.subclass_with_self(deferred.load("worker_program").Worker)
+
+    @property
+    def WorkController(self) -> Any:  # Celery's name
+        """The same as `Worker`."""
+        return self.Worker
+
+    @functools.cached_property
+    def Beat(self) -> Any:  # Celery's name
+        """Class of the app's beats: ``app.Beat().run()``; see `ignitetasks.apps.beat.Beat`."""
+        app: Any = self
+        return app.subclass_with_self(deferred.load("beat_program").Beat)
+
     def start(self, argv: Sequence[str] | None = None) -> int:
         """Runs the command line for this app; returns the exit code.
 
@@ -84,15 +100,17 @@ class Running:
         """Runs a worker for this app as the command line would; returns the exit code.
 
         Args:
-            argv: ``worker`` and its options; None means those of this process.
-        """
-        return self.start(["worker"] if not argv else list(argv))
+            argv: ``worker`` and its options; None means those of this process, and none at all a plain worker.
 
-    @property
-    def backend(self) -> Backend:
-        """Where results are, under the methods of a result backend; one object for the app's life."""
-        found: Backend = self.__dict__.setdefault("_backend", Backend(self))
-        return found
+        Raises:
+            ConfigurationError: The words do not name the command ``worker``; `start` runs any other.
+        """
+        words = list(sys.argv[1:] if argv is None else argv) or ["worker"]
+        if "worker" not in words:
+            raise ConfigurationError(
+                f"worker_main runs the command 'worker', which {words!r} does not name; app.start runs any command"
+            )
+        return self.start(words)
 
     def bugreport(self) -> str:
         """Returns what a report of a fault should say about versions and settings."""

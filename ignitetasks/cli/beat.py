@@ -5,14 +5,12 @@ Must not know what a tick is: see ``ignitetasks.beat``.
 
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import click
 
-from ignitetasks.beat import Service
+from ignitetasks.apps.beat import Beat
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options
-from ignitetasks.worker import lifecycle
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -44,14 +42,7 @@ def beat(
     see `ignitetasks schedule`.
     """
     app = app_of(context, place, **where)
-    settings = app.settings
-    as_json = settings.log_json if log_json is None else log_json
-    lifecycle.set_up_logging(app, loglevel, as_json, None)
     for option, value in (("--schedule", schedule), ("--scheduler", scheduler)):
         if value:
             click.echo(f"{option} {value} has no effect: entries and runs are in the cluster", err=True)
-    service = Service(app, max_interval)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: service.stop())
-    click.echo(f"ignitetasks beat\n  app      {app.name}\n  stop     Ctrl-C", err=True)
-    service.start()
+    Beat(max_interval, app, loglevel=loglevel, log_json=log_json).run()

@@ -15,8 +15,7 @@ from ignitetasks import deferred
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options, names_option
-from ignitetasks.errors import ConfigurationError
-from ignitetasks.worker import lifecycle
+from ignitetasks.worker import asked, lifecycle
 
 _LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
 _POOLS = {"processes": "prefork", "thread": "threads"}
@@ -151,64 +150,17 @@ def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     if given["name"]:
         given["name"] = daemon.expand(given["name"])
     given["log_json"] = app.settings.log_json if given["log_json"] is None else given["log_json"]
-    given["queues"] = _queues(app, given.pop("queues"), given.pop("exclude_queues"))
+    given["queues"] = asked.without(app, given.pop("queues"), given.pop("exclude_queues"))
     if given.pop("purge"):
         click.echo(f"{app.control.purge()} removed", err=True)
         app.close()
-    given["prefetch_multiplier"] = _prefetch(app, given["prefetch_multiplier"], given.pop("disable_prefetch"))
+    bound = asked.prefetch(app, given["prefetch_multiplier"])
+    given["prefetch_multiplier"] = 1 if given.pop("disable_prefetch") else bound
     return _serve(app, given, service, useless)
 
 
-def _prefetch(app: Any, multiplier: int | None, none_ahead: bool) -> int | None:
-    """Returns the bound somebody set; the default of the setting is none."""
-    if multiplier is None and app.conf.value_set_for("worker_prefetch_multiplier"):
-        multiplier = app.conf.worker_prefetch_multiplier
-    return 1 if none_ahead else multiplier
-
-
-def _queues(app: Any, chosen: list[str] | None, excluded: list[str] | None) -> list[str] | None:
-    if not excluded:
-        return chosen
-    left = [name for name in chosen or listened(app) if name not in excluded]
-    if not left:
-        raise ConfigurationError(f"-X {','.join(excluded)} leaves no queue to take tasks from")
-    return left
-
-
-def listened(app: Any) -> list[str]:
-    """Returns the queues a worker of an application listens to by default: those it declares, or its default one."""
-    declared = setting(app, "task_queues") or ()
-    names = [getattr(one, "name", one) for one in declared]
-    return [str(name) for name in names] or [app.settings.default_queue]
-
-
-def setting(app: Any, name: str) -> Any:
-    """Returns one of Celery's settings of an application, or None."""
-    return getattr(getattr(app, "conf", None), name, None)
-
-
-def _defaults(app: Any, given: dict[str, Any]) -> None:
-    """Fills in from the application's settings what the command line does not say."""
-    for name, key in (
-        ("pool", "worker_pool"),
-        ("concurrency", "worker_concurrency"),
-        ("max_tasks_per_child", "worker_max_tasks_per_child"),
-        ("max_memory_per_child", "worker_max_memory_per_child"),
-        ("soft_time_limit", "task_soft_time_limit"),
-        ("time_limit", "task_time_limit"),
-    ):
-        if given[name] is None:
-            given[name] = setting(app, key)
-    given["pool"] = given["pool"] or "prefork"
-    given["events"] = bool(given["events"] or setting(app, "worker_send_task_events"))
-    if given["pool"] == "solo" and given["concurrency"] is not None:
-        given["concurrency"] = 1 if given["concurrency"] == setting(app, "worker_concurrency") else given["concurrency"]
-    if given["queues"] is None:
-        given["queues"] = listened(app)
-
-
 def _serve(app: Any, given: dict[str, Any], service: dict[str, Any], useless: list[str]) -> int:
-    _defaults(app, given)
+    asked.complete(app, given)
     name = given["name"] or ""
     logfile = service["logfile"] and daemon.expand(service["logfile"], name)
     pidfile = daemon.PidFile(daemon.expand(service["pidfile"], name)) if service["pidfile"] else None

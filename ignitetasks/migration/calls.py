@@ -23,7 +23,7 @@ APP: tuple[Entry, ...] = (
         ("Celery.send_task / Celery.signature", SAME, ""),
         ("Celery.AsyncResult / Celery.GroupResult / Celery.ResultSet", SAME, ""),
         ("Celery.control / Celery.events", SAME, ""),
-        ("Celery.log", GONE, "Use the logging signals, `worker --loglevel`, or the functions of `ignitetasks.log`."),
+        ("Celery.log", SAME, "Redirecting and loggers; the worker's log is set up by it and by the logging signals."),
         ("Celery.backend", SAME, "A view of the results: get_result, get_state, store_result and their like."),
         ("Celery.amqp", BETTER, "`amqp.queues` shows the queues; nothing of it speaks AMQP."),
         ("Celery.current_task / Celery.now / Celery.timezone", SAME, ""),
@@ -32,11 +32,8 @@ APP: tuple[Entry, ...] = (
         ("Celery.set_default / Celery.set_current / Celery.close", SAME, ""),
         ("Celery.start / Celery.worker_main", SAME, ""),
         ("Celery.Task", SAME, ""),
-        (
-            "Celery.Worker / Celery.Beat",
-            GONE,
-            "Use `app.worker_main`, `app.local_worker`, or the commands `worker` and `beat`.",
-        ),
+        ("Celery.Worker / Celery.WorkController / Celery.Beat", SAME, "There are no bootsteps in them."),
+        ("Celery.oid / Celery.thread_oid / Celery.builtin_fixups / Celery.prepare_config", SAME, ""),
         ("current_app / current_task / Celery.bugreport", SAME, ""),
         ("Celery.setup_security", GONE, "There is no auth serializer. Pickles are signed with `signing_key`."),
         (
@@ -47,8 +44,8 @@ APP: tuple[Entry, ...] = (
             _NO_KOMBU + " Tasks share one connection to the node by themselves.",
         ),
         ("Celery.steps / Celery.user_options", GONE, "There are no bootsteps. Use signals, and your own command line."),
-        ("Celery.select_queues", GONE, "Name the queues where the worker starts: `worker -Q`."),
-        ("Celery.loader", GONE, "Use `config_from_object`, `imports` and `autodiscover_tasks`."),
+        ("Celery.select_queues", SAME, ""),
+        ("Celery.loader", SAME, "Also a class of your own, as `loader=`."),
     ),
 )
 

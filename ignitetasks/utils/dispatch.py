@@ -6,17 +6,23 @@ costs one look at its list. This file must not know what any signal means (``sig
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Collection
 from typing import Any
 
 from ignitetasks import log
 from ignitetasks.local import maybe_evaluate
+from ignitetasks.utils.functional import fun_accepts_kwargs
 
 __all__ = ["Group", "Signal"]
 
 _log = log.get_logger("signals")
+#: Pause before a receiver with ``retry`` is called again, and how much longer each further one is.
+_FIRST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 30.0
 #: Identity of a receiver, and of the sender it wants (None for all).
 _Key = tuple[Any, Any]
 
@@ -51,6 +57,22 @@ def _weak(receiver: Callable[..., Any]) -> Callable[[], Callable[..., Any] | Non
 
 def _strong(receiver: Callable[..., Any]) -> Callable[[], Callable[..., Any] | None]:
     return lambda: receiver
+
+
+def _patient(receiver: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a receiver that is called again until it does not raise."""
+
+    def call(**named: Any) -> Any:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return receiver(**named)
+            except Exception:
+                _log.exception("a receiver of a signal failed", receiver=repr(receiver), again_in_seconds=pause)
+            time.sleep(pause)
+            pause = min(pause + _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+
+    return call
 
 
 class Signal:
@@ -95,6 +117,7 @@ class Signal:
         sender: Any = None,
         weak: bool = True,
         dispatch_uid: Any = None,
+        retry: bool = False,
     ) -> Any:
         """Connects a receiver; also a decorator, with or without arguments.
 
@@ -103,21 +126,26 @@ class Signal:
             sender: Whose news it wants; None for everybody's. A text also matches a task of this name.
             weak: True forgets a receiver that nobody else keeps.
             dispatch_uid: Connected twice under one value, it is still called once.
+            retry: True calls it again, after 2, 4, 6 ... 30 seconds, until it does not raise; who sends waits for it.
+                It is kept then, whatever ``weak`` says.
 
         Returns:
             The receiver, or a decorator when none was given.
 
         Raises:
             TypeError: The receiver cannot be called.
+            ValueError: It takes no keyword arguments it does not name.
         """
 
         def add(receiver: Callable[..., Any]) -> Callable[..., Any]:
             if not callable(receiver):
                 raise TypeError(f"a receiver of {self.name} is a function, not {receiver!r}")
+            if not fun_accepts_kwargs(receiver):
+                raise ValueError(f"a receiver of {self.name} must accept **kwargs, which {receiver!r} does not")
             key = (_identity(receiver) if dispatch_uid is None else ("uid", dispatch_uid), _identity(sender))
             with self._lock:
                 if all(known != key for known, _ in self._living()):
-                    keep = (_weak if weak else _strong)(receiver)
+                    keep = _strong(_patient(receiver)) if retry else (_weak if weak else _strong)(receiver)
                     # A new list: whoever is calling the receivers goes on with the old one.
                     self._replace([*self._living(), (key, keep)])
             if self._replay and self._last is not None:
@@ -188,9 +216,12 @@ class Signal:
     send_robust = send
 
     def _tell(self, receiver: Callable[..., Any], sender: Any, named: dict[str, Any]) -> Any:
+        before = sys.exc_info()[1]
         try:
             return receiver(signal=self, sender=sender, **named)
         except Exception as error:
+            if error.__context__ is before:
+                error.__context__ = None  # what the sender is handling is not the receiver's, and may hold values
             _log.exception("a receiver of a signal failed", signal=self.name, receiver=repr(receiver))
             return error
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
 __all__ = [
-    "chunks", "dictfilter", "first", "firstmethod", "is_list", "lookahead", "maybe_list", "memoize", "noop", "padlist",
-    "regen", "uniq",
+    "chunks", "dictfilter", "first", "firstmethod", "fun_accepts_kwargs", "is_list", "lookahead", "maybe_list",
+    "memoize", "noop", "padlist", "regen", "uniq",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -115,3 +116,12 @@ def memoize(maxsize: int | None = None, keyfun: Callable[..., Any] | None = None
         return call
 
     return decorate
+
+
+def fun_accepts_kwargs(fun: Callable[..., Any]) -> bool:
+    """Tells whether a function takes keyword arguments that it does not name; True where nobody can know."""
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(one.kind is one.VAR_KEYWORD for one in parameters)

@@ -35,22 +35,35 @@ class Starting:
     options: Mapping[str, Any]
 
 
-def prepare(app: Any, name: str, options: Mapping[str, Any]) -> None:
+def prepare(app: Any, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Make an application ready to run tasks: imports what it names, and tells who wants to know.
 
     Args:
         app: The application.
         name: The worker's name.
         options: What the worker is to be.
+
+    Returns:
+        The queues the worker is to take from: those of the options, and what a receiver of
+        ``celeryd_after_setup`` adds.
     """
     ready = getattr(app, "prepare", None)
     if ready is None:
-        return
+        return tuple(options["queues"])
     _state.set_default_app(app)
     conf, starting = app.conf, Starting(app, name, dict(options))
     signals.celeryd_init.send(sender=name, instance=starting, conf=conf, options=dict(options))
     ready()
-    signals.celeryd_after_setup.send(sender=name, instance=starting, conf=conf)
+    app.loader.init_worker()
+    queues = app.amqp.queues
+    before, queues.chosen = queues.chosen, {}
+    for queue in options["queues"]:
+        queues.select_add(queues.get(queue, queue))
+    try:
+        signals.celeryd_after_setup.send(sender=name, instance=starting, conf=conf)
+        return tuple(app.amqp.queues.consume_from)
+    finally:
+        app.amqp.queues.chosen = before
 
 
 def started(worker: Any) -> None:
@@ -76,6 +89,9 @@ def stopping(name: str, sig: str, how: str) -> None:
 
 def ended(worker: Any) -> None:
     """Tell that a worker has stopped."""
+    loader = getattr(worker.app, "loader", None)
+    if loader is not None:
+        loader.shutdown_worker()
     signals.worker_shutdown.send(sender=worker)
 
 
@@ -84,6 +100,7 @@ def child_started(app: Any) -> None:
     on_fork = getattr(app, "on_after_fork", None)
     if on_fork is not None:
         on_fork.send(sender=app)
+        app.loader.init_worker_process()
     signals.worker_process_init.send(sender=None)
 
 

@@ -11,7 +11,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final, TextIO
 
 from ignitetasks import log
@@ -214,7 +214,7 @@ def make_worker(
     Returns:
         The worker, not started.
     """
-    lifecycle.prepare(app, plan.name, asdict(plan))
+    plan = replace(plan, queues=lifecycle.prepare(app, plan.name, asdict(plan)))
     if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
         _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
     finder = NodeFinder(app.settings)

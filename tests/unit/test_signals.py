@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from ignitetasks import signals
+from ignitetasks.utils import dispatch
 from ignitetasks.utils.dispatch import Group, Signal
 
 
@@ -130,6 +131,45 @@ def test_what_happens_once_is_told_to_the_late(heard):
 def test_a_receiver_must_be_callable():
     with pytest.raises(TypeError, match="receiver"):
         Signal().connect(5)
+
+
+def test_a_receiver_must_take_what_it_does_not_name():
+    signal = Signal(name="news")
+    with pytest.raises(ValueError, match="must accept"):
+        signal.connect(lambda sender: None)
+    assert not signal.has_listeners()
+
+
+def test_a_receiver_with_retry_is_called_until_it_works(heard, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(dispatch.time, "sleep", pauses.append)
+    signal = Signal(name="news")
+
+    @signal.connect(sender="me", retry=True)
+    def shaky(val, **_):
+        heard.append(val)
+        if len(heard) < 4:
+            raise OSError("not yet")
+        return val
+
+    assert signal.send("me", val=7) == [(signal.receivers[0][1](), 7)]
+    assert heard == [7] * 4 and pauses == [2.0, 4.0, 6.0]
+    assert signal.disconnect(shaky, sender="me") and not signal.receivers
+
+
+def test_an_error_says_nothing_of_what_its_sender_handles(monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("ignitetasks"), "propagate", True)
+    signal = Signal(name="news")
+
+    @signal.connect
+    def fail(**_):
+        raise LookupError("its own")
+
+    try:
+        raise ValueError("hush")
+    except ValueError:
+        signal.send("me")
+    assert "its own" in caplog.text and "hush" not in caplog.text
 
 
 def test_every_signal_has_its_own_name():

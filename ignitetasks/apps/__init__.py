@@ -1,0 +1,1 @@
+"""Programs of an application as objects: its workers and its beats."""
