@@ -20,7 +20,7 @@ from pathlib import Path
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm import checks
 from ignitetasks.jvm.command import java_command, write_config
-from ignitetasks.jvm.java import Java
+from ignitetasks.jvm.java import Java, environment
 from ignitetasks.jvm.spec import EMBEDDED, NodeSpec
 
 _DUMP_SECONDS = 120
@@ -152,6 +152,7 @@ def _start_dump(spec: NodeSpec, java: Java, work: Path, final: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
+        env=environment(),
         start_new_session=True,
         check=False,
         timeout=10,

@@ -98,9 +98,15 @@ def find_instance(spec: NodeSpec) -> Connection | None:
         Its connection, or None when none is ready.
 
     Raises:
-        NodeError: It runs, but speaks another protocol version than this client.
+        NodeError: It runs, but speaks another protocol version than this client; or its directory is somebody else's.
     """
     connection = read_connection(spec.connection_file)
+    if connection is None and spec.instance_dir.is_dir() and not os.access(spec.instance_dir, os.R_OK | os.X_OK):
+        raise NodeError(
+            f"{spec.instance_dir} may not be read: it belongs to another user, so nobody can say here whether its node "
+            "runs; name a data directory of your own (data_dir= or IGNITETASKS_DATA_DIR)",
+            "NOT_ALLOWED",
+        )
     if connection is None or not is_instance_process(connection.pid, spec):
         return None
     if connection.protocol != PROTOCOL:

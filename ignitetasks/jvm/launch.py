@@ -18,7 +18,7 @@ from ignitetasks.errors import NodeError
 from ignitetasks.jvm import archive
 from ignitetasks.jvm.command import java_command, write_config
 from ignitetasks.jvm.connection import Connection, find_instance
-from ignitetasks.jvm.java import Java, find_java
+from ignitetasks.jvm.java import Java, environment, find_java
 from ignitetasks.jvm.spec import NodeSpec
 
 _POLL_SECONDS = 0.01
@@ -213,6 +213,7 @@ def _popen(command: list[str], spec: NodeSpec, stdin: int, log: IO[bytes] | None
             stdout=log,
             stderr=subprocess.STDOUT if log is not None else None,
             cwd=spec.run_dir,
+            env=environment(),
             # Its own session: Ctrl-C in the starter's terminal is for the starter alone.
             start_new_session=True,
         )

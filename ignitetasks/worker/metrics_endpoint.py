@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -135,10 +136,18 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     answers: dict[str, Callable[[], tuple[int, bytes]]]
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a client that went away as a fact, instead of a traceback on standard error."""
+        error = sys.exc_info()[1]
+        tell = _logger.debug if isinstance(error, OSError) else _logger.error
+        tell("metrics request failed", error=type(error).__name__, client=str(client_address[0]))
+
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _CLIENT_SECONDS
     server: _Server
+    # Whoever scans ports need not learn which Python this is.
+    server_version, sys_version = "ignitetasks", ""
 
     def do_GET(self) -> None:
         """Answer one of the known paths."""

@@ -1,7 +1,7 @@
 """Unix signals as facts in an event loop: noted when they come, answered when the loop gets to them.
 
 Works without signals too, where the supervisor does not run in the main thread. This file must not decide what a
-signal means.
+signal means; only a hang-up is two things under one number.
 """
 
 from __future__ import annotations
@@ -32,11 +32,18 @@ class SignalQueue:
         self._noted: deque[int] = deque()
         self._before: dict[int, Any] = {}
         self._before_wakeup = -1
+        self._terminal = False
+        self._hung_up = False
 
     def install(self) -> None:
-        """Catch the watched signals; does nothing outside of the main thread."""
+        """Catch the watched signals; does nothing outside of the main thread.
+
+        SIGHUP of a terminal that was closed (standard error is one) is noted as one SIGTERM, but not under ``nohup``.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
+        # By its number: `sys.stderr` may be the log by now.
+        self._terminal = os.isatty(2) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
         self._before_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for signum in WATCHED:
             self._before[signum] = signal.signal(signum, self._note)
@@ -78,6 +85,11 @@ class SignalQueue:
         return taken
 
     def _note(self, signum: int, _frame: FrameType | None) -> None:
+        if signum == signal.SIGHUP and self._terminal:
+            if self._hung_up:
+                return  # the shell says it, and the kernel too
+            self._hung_up = True
+            signum = signal.SIGTERM
         self._noted.append(signum)
         if self.interrupt:
             self.interrupt = False

@@ -9,7 +9,7 @@ import pytest
 
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm import java as discovery
-from ignitetasks.jvm.java import find_java, parse_version
+from ignitetasks.jvm.java import environment, find_java, parse_version
 
 OPENJDK_17 = 'openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment (build 17.0.15+6)\n'
 
@@ -21,6 +21,20 @@ def fake_java(folder: Path, version: str, name: str = "java") -> Path:
     script.write_text(f"#!/bin/sh\necho asked >>'{folder}/asked'\necho 'openjdk version \"{version}\"' >&2\n")
     script.chmod(0o755)
     return script
+
+
+@pytest.mark.parametrize(("codeset", "added"), [("ANSI_X3.4-1968", "C.UTF-8"), ("UTF-8", None), ("ISO-8859-1", None)])
+def test_a_runtime_in_the_c_locale_can_name_every_file(
+    monkeypatch: pytest.MonkeyPatch, codeset: str, added: str | None
+) -> None:
+    monkeypatch.setattr("locale.nl_langinfo", lambda _: codeset)
+    monkeypatch.setenv("KEPT", "1")
+    variables = environment()
+    if added is None:
+        assert variables is None
+    else:
+        assert variables is not None
+        assert (variables["LC_ALL"], variables["KEPT"]) == (added, "1")
 
 
 @pytest.fixture

@@ -240,6 +240,15 @@ def test_a_file_that_is_no_connection_file_counts_as_none(tmp_path: Path, conten
     assert read_connection(path) is None
 
 
+def test_the_directory_of_another_user_is_no_missing_node(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.spec.instance_dir.mkdir()
+    monkeypatch.setattr("os.access", lambda path, _mode: path != machine.spec.instance_dir)
+    for ask in (find_instance, stop_instance):
+        with pytest.raises(NodeError, match="may not be read: it belongs to another user") as caught:
+            ask(machine.spec)
+        assert caught.value.code == "NOT_ALLOWED"
+
+
 def test_another_protocol_is_said(machine: Machine) -> None:
     machine.mode("protocol")
     with pytest.raises(NodeError, match="speaks protocol 9, this client 1"):

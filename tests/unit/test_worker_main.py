@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
+import struct
 import sys
 import threading
 import time
@@ -26,6 +28,7 @@ from ignitetasks.worker.main import make_plan, print_banner
 from ignitetasks.worker.metrics_endpoint import Endpoint
 from ignitetasks.worker.node import NodeFinder
 from ignitetasks.worker.reload import MARKER, Reloader, Watcher, source_roots
+from ignitetasks.worker.signals import SignalQueue
 from ignitetasks.worker.slots import READY, Health, Running, Slots
 
 
@@ -165,6 +168,52 @@ def test_the_metrics_endpoint_tells_of_health_and_numbers(app):
     finally:
         endpoint.stop()
     endpoint.stop()
+
+
+def test_clients_of_the_metrics_endpoint_that_go_away_leave_no_traceback(app, capfd):
+    endpoint = Endpoint(app, make_plan(app, name="w1", metrics_port=0), Slots(1))
+    try:
+        endpoint.keep(lambda: None)
+        for words in (
+            b"",
+            b"GET /healthz HTTP/1.0\r\n\r\n",
+            b"\x16\x03\x01" + bytes(300),
+            b"GET /metrics HTTP/1.1\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", endpoint.port), PATIENCE) as client:
+                client.sendall(words)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends by a reset
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/nothing", timeout=PATIENCE)
+        with caught.value as answer:
+            assert answer.headers["Server"].strip() == "ignitetasks"
+    finally:
+        endpoint.stop()
+    said = capfd.readouterr()
+    assert "Traceback" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "before", "noted"),
+    [
+        (True, signal.SIG_DFL, [signal.SIGTERM]),  # closed: the shell and the kernel say it
+        (True, signal.SIG_IGN, [signal.SIGHUP, signal.SIGHUP]),  # nohup
+        (False, signal.SIG_DFL, [signal.SIGHUP, signal.SIGHUP]),  # a service
+    ],
+)
+def test_a_hang_up_means_the_end_where_there_is_a_terminal(monkeypatch, terminal, before, noted):
+    monkeypatch.setattr("os.isatty", lambda _: terminal)
+    kept = signal.signal(signal.SIGHUP, before)
+    queue = SignalQueue()
+    try:
+        queue.install()
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert queue.take() == noted
+    finally:
+        queue.restore()
+        queue.close()
+        signal.signal(signal.SIGHUP, kept)
 
 
 def test_slots_hold_what_children_and_supervisor_write():
