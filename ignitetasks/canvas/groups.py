@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.ids import new_id
 from ignitetasks.result import GroupResult
 from ignitetasks.serializers import is_packing
+
+_ENCODERS = frozenset({"json", "msgpack"})
 
 
 @Signature.register_type()
@@ -157,7 +160,10 @@ class group(Signature[Any]):
         return tasks[0]._own_app() if isinstance(tasks[0], Signature) else None
 
     def __len__(self) -> int:
-        return super().__len__() if is_packing() else len(self.tasks)
+        asks = sys._getframe(1).f_globals.get("__name__", "")
+        # An encoder writes how many keys there are before it writes them.
+        encodes = is_packing() or asks.partition(".")[0] in _ENCODERS
+        return super().__len__() if encodes else len(self.tasks)
 
     def __repr__(self) -> str:
         tasks = self.tasks

@@ -7,7 +7,7 @@ to be others. This file sends nothing but the question whether they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ignitetasks.canvas.compiling import Compiler, Line
@@ -47,23 +47,26 @@ def _known(app: Sender, ids: list[str]) -> set[str]:
 
 
 def _replace(flow: Flow, compiler: Compiler, known: set[str], joined: bool) -> None:
-    end = flow[-1]
-    if isinstance(end, Call) and end.id in known and not joined and _is_sent_again(flow, end, known):
+    if not joined and _is_sent_again(flow, known):
         return
-    place = locator(end.id)
-    for index, step in enumerate(flow):
+    place = locator(flow[-1].id)
+    for step in flow:
         if isinstance(step, Fan):
             for member in step.members:
-                _replace(member, compiler, known, joined or index + 1 < len(flow))
+                # The members of a group that nothing leads to and nothing waits for are sent each by itself.
+                _replace(member, compiler, known, joined or len(flow) > 1)
         elif step.id in known:
             _stand_in(step, compiler, place)
 
 
-def _is_sent_again(flow: Flow, end: Call, known: set[str]) -> bool:
+def _is_sent_again(flow: Flow, known: set[str]) -> bool:
     """Tells whether a flow whose end is known is the same one again, and not another one that ends with that call."""
-    head = first_call(flow)
+    end, head = flow[-1], first_call(flow)
+    begun = head is not None and head.id in known
+    if isinstance(end, Fan):
+        return len(flow) > 1 and begun and all(member[-1].id in known for member in end.members)
     by_the_call = end.source is not None and (end.source.get("options") or {}).get("task_id") is not None
-    return not by_the_call or (head is not None and head.id in known)
+    return end.id in known and (begun or not by_the_call)
 
 
 def _stand_in(call: Call, compiler: Compiler, place: int) -> None:
@@ -102,15 +105,16 @@ def is_that_task(compiler: Compiler, task_id: str, own: Mapping[str, Any]) -> bo
     return all(code != CONFLICT for _, code, _ in answer.exceptions)
 
 
-def promise_later(flow: Flow, compiler: Compiler, join: str | None = None) -> None:
+def promise_later(flow: Flow, compiler: Compiler, join: str | None = None, but: Collection[Call] = ()) -> None:
     """Promises those calls with chosen ids that come later, so that other workflows hear of them from now on.
 
     Args:
         flow: A flow with ids that is about to be started.
         compiler: Takes the promises.
         join: The task that waits for the flow's end.
+        but: Calls that are promised already.
     """
-    now = {id(call) for call in starting(flow)}
+    now = {id(call) for call in (*starting(flow), *but)}
     for call, waiting in _with_joins(flow, join):
         if call.chosen and id(call) not in now:
             call.promised = True

@@ -17,8 +17,8 @@ from ignitetasks.canvas.flow import Builder
 from ignitetasks.canvas.members import Members
 from ignitetasks.canvas.naming import handle_of, name_fan, name_flow
 from ignitetasks.canvas.ports import Sender
-from ignitetasks.canvas.reusing import stand_ins
-from ignitetasks.canvas.steps import Call, Fan, Flow, first_call, put_in_front
+from ignitetasks.canvas.reusing import promise_later, stand_ins
+from ignitetasks.canvas.steps import Call, Fan, Flow, calls_of, first_call, put_in_front
 
 #: A generator that takes longer for one call has what there is sent.
 _PAUSE_S = 0.05
@@ -108,14 +108,15 @@ class _Stream:
         ask(flow, app, root, parent)
         launching.name_links(flow, app, self._place)
         promised = [one for one in dict.fromkeys((body, flow[-1])) if isinstance(one, Call)]
-        self._submit(fan, body, root, parent, promised)
+        self._submit(flow, root, parent, promised)
+        promised += [one for one in calls_of(flow[1:]) if one.promised and one not in promised]
         try:
             for part in parts:
                 more = self._more(part, fan, body)
                 stand_ins([more], launching.compiler_for(app, root, parent), body is not None)
                 ask([more], app, root, parent)
                 launching.name_links([more], app, self._place)
-                self._submit(more, body, root, parent)
+                self._submit([more, *flow[1:2]], root, parent)
                 fan.members += more.members
         except BaseException:
             if promised:
@@ -151,10 +152,13 @@ class _Stream:
         name_fan(more, body, self._place, len(fan.members))
         return more
 
-    def _submit(self, fan: Fan, body: Any, root: str | None, parent: str | None, promised: Sequence[Call] = ()) -> None:
+    def _submit(self, flow: Flow, root: str | None, parent: str | None, promised: Sequence[Call] = ()) -> None:
         compiler = launching.compiler_for(self._app, root, parent)
-        launching.check([fan], self._app)
+        launching.check(flow, self._app)
         for call in promised:
             compiler.promise(call)
+        promise_later(flow, compiler, but=promised)
+        fan, body = flow[0], flow[1] if len(flow) > 1 else None
+        assert isinstance(fan, Fan)  # noqa: S101  # the flow of a group starts with one
         compiler.members(fan, body.id if body is not None else None, parent)
         launching.submit(compiler)

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.canvas_tasks import memory_app
 
-from ignitetasks.canvas import chain, chord, group
+from ignitetasks.canvas import chain, chord, group, streaming
 from ignitetasks.result import AsyncResult
 
 LIMIT = 20
@@ -111,6 +111,31 @@ def test_a_workflow_that_ends_with_it_has_errbacks_of_its_own(t, runs):
     assert t.seen == [("note", sig.id)] and runs == [5]
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        lambda t, a, b: chord([t.identity.s(1)], group(a, b)),
+        lambda t, a, b: chain(t.identity.s(1), group(a, b)),
+        lambda t, a, b: chord([t.identity.s(1)], chain(t.identity.s(), group(a, b))),
+        lambda t, a, b: chord([t.identity.s(1)] * 2, group(group(a, b), t.identity.si(4))),
+    ],
+)
+def test_so_has_one_that_ends_with_a_group_of_them(t, runs, second):
+    a, b = frozen(t.once.si(5, fails=True)), frozen(t.once.si(6, fails=True))
+    for one in (a, b):
+        with pytest.raises(ValueError, match="as asked"):
+            get(one.apply_async())
+    for _ in range(2):
+        t.seen.clear()
+        canvas = second(t, a.clone(), b.clone())
+        canvas.link_error(t.note.s())
+        with pytest.raises(ValueError, match="as asked"):
+            get(canvas.apply_async())
+        until(lambda: len(t.seen) == 2)
+        assert set(t.seen) == {("note", a.id), ("note", b.id)}
+    assert sorted(runs) == [5, 6]
+
+
 def test_a_task_that_has_not_ended_is_waited_for(t, runs):
     sig = frozen(t.gated.si(5))
     first = chain(sig, t.add.s(1)).apply_async()
@@ -127,6 +152,26 @@ def test_a_step_that_has_not_begun_belongs_to_the_first_workflow(t, runs):
     second = chain(t.identity.s(1), sig, t.add.s(2)).apply_async()
     t.gate.set()
     assert get(first) == 6 and get(second) == 7 and sorted(runs) == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("canvas", "expected"),
+    [
+        (lambda t, sig: chord((one for one in (t.identity.s(1), chain(t.gated.si(1), sig))), t.tsum.s()), 6),
+        (lambda t, sig: chord((one for one in (chain(t.gated.si(1), sig), t.identity.s(1))), t.tsum.s()), 6),
+        (lambda t, sig: chord((one for one in (t.gated.s(1), t.identity.s(1))), chain(sig, t.add.s(1))), 6),
+        (lambda t, sig: chord((one for one in (t.gated.s(1), t.once.s(1))), chain(t.tsum.s(), sig, t.add.s(1))), 6),
+        (lambda t, sig: group(one for one in (t.identity.s(1), chain(t.gated.si(1), sig))), [1, 5]),
+    ],
+)
+def test_so_does_a_step_of_a_canvas_that_is_sent_part_by_part(t, runs, monkeypatch, canvas, expected):
+    monkeypatch.setattr(streaming, "_PAUSE_S", -1.0)
+    t.gate.clear()
+    sig = frozen(t.once.si(5))
+    first = canvas(t, sig).apply_async()
+    second = chain(t.identity.s(1), sig, t.add.s(2)).apply_async()
+    t.gate.set()
+    assert get(first) == expected and get(second) == 7 and runs.count(5) == 1
 
 
 def test_with_other_arguments_it_is_another_call(t, runs):
@@ -148,6 +193,15 @@ def test_a_task_that_is_forgotten_is_run_again(t, runs):
     AsyncResult(sig.id, t.app).forget()
     t.gate.set()
     assert get(handle) == 6 and runs == [5, 1, 5]
+
+
+def test_the_same_workflow_that_ends_with_a_group_is_the_same_one(t, runs):
+    canvas = chain(t.once.s(5), group(t.add.s(1), t.add.s(2)))
+    canvas.freeze()
+    first = canvas.apply_async()
+    assert get(first) == [6, 7]
+    again = canvas.apply_async()
+    assert (again.as_list(), get(again), runs) == (first.as_list(), [6, 7], [5])
 
 
 def test_the_same_workflow_sent_again_is_the_same_one(t, runs):

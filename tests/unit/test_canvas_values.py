@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import uuid
 
+import msgpack
 import pytest
 from support.canvas_tasks import memory_app
 
 from ignitetasks.canvas import Signature, _chain, chain, chord, group, signature
+from ignitetasks.canvas.members import Members
 from ignitetasks.errors import InvalidOption, RequestError
 from ignitetasks.result import AsyncResult, GroupResult, result_from_tuple
 from ignitetasks.serializers import Codecs
@@ -65,6 +69,49 @@ def test_a_group_is_encoded_by_its_keys(t, name, padding):
     assert signature(read["canvas"][0]) == signature(json.loads(json.dumps(made)))
     assert len(signature(read["canvas"][1]).tasks) == 40 and read["after"] == 1
     assert len(made) == 40
+
+
+ENCODERS = {
+    "msgpack": lambda value: msgpack.unpackb(msgpack.packb(value)),
+    "json": lambda value: json.loads(json.dumps(value)),
+    "json in lines": lambda value: json.loads(json.dumps(value, indent=1)),
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "dict": dict,
+}
+CANVASES = {
+    "call": lambda t: t.add.s(1, 2).set(queue="q", link=[group(t.add.s(i) for i in (1, 2))], link_error=t.note.s()),
+    "chain": lambda t: t.add.s(1, 2) | t.add.s(3),
+    "group": lambda t: group([t.add.s(i, i) for i in (1, 2, 3)]),
+    "generated group": lambda t: group(t.add.s(i, i) for i in (1, 2, 3)),
+    "group of one": lambda t: group(t.add.s(1, 2)),
+    "empty group": lambda t: group(),
+    "chord": lambda t: chord([t.add.s(1, 1), t.add.s(2, 2)], t.tsum.s()),
+    "generated chord": lambda t: chord((t.add.s(i, i) for i in (1, 2)), t.tsum.s()),
+    "chord of a group": lambda t: chord(group(t.add.s(i, i) for i in (1, 2)), t.tsum.s()),
+    "nested": lambda t: group(group(t.add.s(1, 1)), chain(t.add.s(1, 1), group(t.add.s(i) for i in (1, 2, 3)))),
+    "map": lambda t: t.tsum.map([(1, 2), (3, 4)]),
+    "starmap": lambda t: t.add.starmap([(1, 2), (3, 4)]),
+    "chunks": lambda t: t.add.chunks(zip(range(5), range(5), strict=True), 2),
+}
+
+
+def as_plain(value):
+    if isinstance(value, dict):
+        return {name: as_plain(one) for name, one in value.items()}
+    return [as_plain(one) for one in value] if isinstance(value, (list, tuple, Members)) else value
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_encoders_of_others_and_copies_give_the_same_canvas(t, canvas, encoder):
+    make = CANVASES[canvas]
+    made = ENCODERS[encoder](make(t))
+    assert as_plain(made) == as_plain(make(t))
+    assert type(signature(made)) is type(make(t))
+    if encoder in ("pickle", "deepcopy"):
+        assert type(made) is type(make(t))
 
 
 def test_a_group_travels_as_an_argument_and_as_a_callback(t):
