@@ -47,7 +47,7 @@ class _Since(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 @click.option("-c", "--camera", metavar="MODULE.CLASS", help="Take pictures with this camera.")
 @click.option("-F", "--frequency", type=float, default=1.0, show_default=True, help="Seconds between two pictures.")
-@click.option("-r", "--maxrate", type=float, help="Most pictures in a second.")
+@click.option("-r", "--maxrate", metavar="RATE", help="Most pictures: 10/m, or a number a second.")
 @click.option(
     "--since",
     type=_Since(),
@@ -68,7 +68,7 @@ def events(
     as_json: bool,
     camera: str | None,
     frequency: float,
-    maxrate: float | None,
+    maxrate: str | None,
     since: int,
     types: str,
     limit: int | None,

@@ -14,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from ignitetasks import states
 from ignitetasks.app.task import Task
 from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 from ignitetasks.store import Store
 from ignitetasks.transport.base import Transport
 
-__all__ = ["AbortableAsyncResult", "AbortableTask"]
+__all__ = ["ABORTED", "AbortableAsyncResult", "AbortableTask"]
+
+#: State of a task that was asked to stop and has not ended.
+ABORTED = "ABORTED"
 
 _BUCKET = "aborted"
 _KEPT_SECONDS = 86_400.0
@@ -45,6 +49,14 @@ class AbortableAsyncResult(AsyncResult[R]):
         """Asks the task to stop; it does so when it looks."""
         Store(self._asked_through.transport, _BUCKET).put(self.id, b"1", ttl_seconds=_KEPT_SECONDS)
 
+    @property
+    def state(self) -> str:
+        """``ABORTED`` between the request to stop and the task's end; else as of every handle."""
+        state = super().state
+        return ABORTED if state not in states.READY_STATES and self.is_aborted() else state
+
+    status = state
+
     def is_aborted(self) -> bool:
         """Tells whether it was asked to stop."""
         return _is_asked(self._asked_through.transport, self.id)
@@ -60,10 +72,10 @@ class AbortableTask(Task[P, R]):
         """Returns the handle of a task by its id, with `abort`."""
         return AbortableAsyncResult(task_id, self.app)
 
-    def is_aborted(self, **_: Any) -> bool:
-        """Tells the running task whether it was asked to stop."""
-        task_id = self.request.id
-        return bool(task_id) and _is_asked(self.app.transport, str(task_id))
+    def is_aborted(self, task_id: str | None = None, **_: Any) -> bool:
+        """Tells whether the running task was asked to stop, or the one with this id."""
+        wanted = task_id or self.request.id
+        return bool(wanted) and _is_asked(self.app.transport, str(wanted))
 
 
 def _is_asked(transport: Transport, task_id: str) -> bool:

@@ -6,13 +6,17 @@ This file must not store anything: that is the subclass's work.
 from __future__ import annotations
 
 import importlib
+import math
 import threading
 import time
-from types import TracebackType
 from typing import Any
 
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.events.state import State
+from ignitetasks.rates import rate_text
+from ignitetasks.utils.dispatch import Signal
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Polaroid:
@@ -21,16 +25,20 @@ class Polaroid:
     Args:
         state: What is photographed.
         freq: Seconds between two pictures.
-        maxrate: Most pictures in a second, as a number; None for no limit.
+        maxrate: How often at most, such as ``"1/m"``, or a number a second; None for no limit.
         cleanup_freq: Seconds between two calls of `on_cleanup`.
         timer: Accepted and not needed.
         app: The application.
 
     Attributes:
         clear_after: Forget what has ended after each picture.
+        shutter_signal: Sent when a picture is taken, with the state as its sender.
+        cleanup_signal: Sent when old ones are to be removed, with the state as its sender.
     """
 
     clear_after = False
+    shutter_signal = Signal(name="shutter_signal")
+    cleanup_signal = Signal(name="cleanup_signal")
 
     def __init__(
         self,
@@ -45,8 +53,9 @@ class Polaroid:
         self.state = state
         self.freq = freq
         self.cleanup_freq = cleanup_freq
-        self._shortest = 1.0 / float(maxrate) if maxrate else 0.0
-        self._taken = 0.0
+        self.maxrate = maxrate
+        self._shortest = _distance(maxrate)
+        self._taken = -math.inf
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -61,10 +70,12 @@ class Polaroid:
         now = time.monotonic()
         if now - self._taken >= self._shortest:
             self._taken = now
+            self.shutter_signal.send(sender=self.state)
             self.on_shutter(self.state)
 
     def cleanup(self) -> None:
         """Removes what is old."""
+        self.cleanup_signal.send(sender=self.state)
         self.on_cleanup()
 
     def capture(self) -> None:
@@ -97,10 +108,14 @@ class Polaroid:
         self.install()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.cancel()
+
+
+def _distance(maxrate: Any) -> float:
+    """Returns the least seconds between two pictures."""
+    number, _, unit = rate_text(maxrate, "maxrate").partition("/")
+    return _UNIT_SECONDS[unit] / float(number) if number else 0.0
 
 
 def evcam(camera: Any, freq: float = 1.0, maxrate: Any = None, app: Any = None, **options: Any) -> None:
@@ -109,7 +124,7 @@ def evcam(camera: Any, freq: float = 1.0, maxrate: Any = None, app: Any = None, 
     Args:
         camera: A subclass of `Polaroid`, or where it is: ``module.Class`` or ``module:Class``.
         freq: Seconds between two pictures.
-        maxrate: Most pictures in a second.
+        maxrate: As for `Polaroid`.
         app: The application.
         **options: ``timer``; others are accepted and have no meaning here.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ignitetasks import IgniteTasks
-from ignitetasks.contrib.abortable import AbortableAsyncResult, AbortableTask
+from ignitetasks.contrib.abortable import ABORTED, AbortableAsyncResult, AbortableTask
 
 
 def test_a_running_task_sees_that_it_should_stop() -> None:
@@ -30,10 +30,28 @@ def test_a_running_task_sees_that_it_should_stop() -> None:
         assert started.wait(20)
         assert not handle.is_aborted()
         long.AsyncResult(handle.id).abort()
-        assert handle.is_aborted()
+        assert handle.is_aborted() and long.is_aborted(task_id=handle.id)
+        assert handle.state in (ABORTED, "SUCCESS")
         assert handle.get(timeout=20) == "stopped when asked"
         other = short.apply_async()
         assert (other.get(timeout=20), other.is_aborted()) == (1, False)
+
+
+def test_a_task_that_waits_can_be_asked_too() -> None:
+    app = IgniteTasks("abortable", transport="memory://abortable-waits")
+
+    @app.task(base=AbortableTask)
+    def short() -> int:
+        return 1
+
+    with app:
+        handle = short.delay()
+        assert handle.state == "PENDING"
+        handle.abort()
+        assert handle.state == handle.status == ABORTED
+        with app.local_worker(pool="threads"):
+            assert handle.get(timeout=20) == 1  # it did not look
+        assert handle.state == "SUCCESS"
 
 
 def test_outside_a_worker_nobody_has_asked() -> None:

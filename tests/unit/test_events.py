@@ -311,6 +311,23 @@ class TestSnapshot:
         rare.capture()
         assert len(shots) == 2
 
+    def test_a_rate_and_signals(self) -> None:
+        sent: list[tuple[str, Any]] = []
+
+        def hear(signal: Any, sender: Any, **_: Any) -> None:
+            sent.append((signal.name, sender))
+
+        state = State()
+        rare = Polaroid(state, maxrate="1/h")
+        for signal in (rare.shutter_signal, rare.cleanup_signal):
+            signal.connect(hear, sender=state)
+        for _ in range(3):
+            rare.shutter()
+        rare.cleanup()
+        assert sent == [("shutter_signal", state), ("cleanup_signal", state)]
+        with pytest.raises(ValueError, match="maxrate must be such as"):
+            Polaroid(state, maxrate="often")
+
     def test_camera_by_name(self) -> None:
         assert camera_class("ignitetasks.events.snapshot.Polaroid") is Polaroid
         assert camera_class("ignitetasks.events.snapshot:Polaroid") is Polaroid
