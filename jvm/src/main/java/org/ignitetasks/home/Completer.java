@@ -250,11 +250,14 @@ final class Completer {
       home.claimsReleased();
     }
     // Before anybody is told: who knows of an end finds it in the dead letters and the counts.
-    steps.forEach(this::afterwards);
-    if (more != null) {
-      more.afterwards();
+    try {
+      steps.forEach(this::afterwards);
+      if (more != null) {
+        more.afterwards();
+      }
+    } finally {
+      home.tell(mail);
     }
-    home.tell(mail);
     return ready;
   }
 

@@ -119,8 +119,11 @@ final class Continuations {
     synchronized (home.lock) {
       ready = plan.settle(mail);
     }
-    plan.afterwards();
-    home.tell(mail);
+    try {
+      plan.afterwards();
+    } finally {
+      home.tell(mail);
+    }
     return ready;
   }
 

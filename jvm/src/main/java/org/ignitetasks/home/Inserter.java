@@ -124,7 +124,8 @@ final class Inserter {
   private Collection<WorkerSlots> perform(Plan plan, List<TaskRecord> records, Origin origin) {
     doubts.settle(plan.doubts, plan.found);
     takePromised(plan, records);
-    List<TaskRecord> refused = takeRevoked(plan);
+    // First of all: if this fails, none of the others is on record yet, and the client comes again.
+    refuse(takeRevoked(plan), origin);
     List<RecordStore.Run> runs;
     try {
       long start = home.nowNanos();
@@ -146,7 +147,6 @@ final class Inserter {
       entries.subList(run.from(), run.to()).forEach(entry -> entry.sheet = use);
     }
     long now = home.nowMillis();
-    refuse(refused, origin, now);
     synchronized (home.lock) {
       for (int i = 0; i < entries.size(); i++) {
         home.arrive(entries.get(i), plan.fresh.get(i).joinSize, now);
@@ -170,11 +170,12 @@ final class Inserter {
     return refused;
   }
 
-  /** Ends them at once, as revoked; after the others are durable, which is their own affair. */
-  private void refuse(List<TaskRecord> refused, Origin origin, long now) {
+  /** Ends them at once, as revoked. */
+  private void refuse(List<TaskRecord> refused, Origin origin) {
     if (refused.isEmpty()) {
       return;
     }
+    long now = home.nowMillis();
     Map<String, Entry> entries = new LinkedHashMap<>();
     for (TaskRecord r : refused) {
       String what = "revoked before it was submitted";

@@ -92,6 +92,37 @@ class HomeFailureTest extends HomeTestBase {
   }
 
   @Test
+  void aSubmitOfWhichOneTaskWasRevokedBeforeLosesNoneOfTheOthers() {
+    int first = 0;
+    for (String point : POINTS) {
+      for (int number = 1; number <= 3; number++) {
+        freshHome();
+        first += 1024;
+        List<TaskRecord> records = counted(first, 12);
+        String early = records.get(5).id;
+        home.revoke(List.of(early), false, null);
+        faults.once(point, number);
+        int tries = 0;
+        for (boolean done = false; !done; tries++) {
+          try {
+            home.submit(counted(first, 12), CLIENT, tries > 0);
+            done = true;
+          } catch (TasksException e) {
+            assertTrue(e.code().retryable());
+          }
+        }
+        faults.none();
+        assertEquals(number < 3 ? 2 : 1, tries, "a submit writes the end and the rest");
+        worker(1, 100);
+        assertEquals(11, runAll(1).size(), point + " " + number);
+        for (TaskRecord r : records) {
+          endedOnce(r.id, r.id.equals(early) ? TaskState.REVOKED : TaskState.SUCCESS);
+        }
+      }
+    }
+  }
+
+  @Test
   void aDoubtThatCannotBeReadStaysOne() {
     faults.once("write done");
     fails(() -> submit(Make.record("a")));

@@ -3,6 +3,7 @@ package org.ignitetasks.home;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -25,15 +26,13 @@ final class StorageFaults implements Consumer<String> {
 
   /** The next of these steps fails, once. */
   void once(String step) {
-    boolean[] done = {false};
-    fails =
-        at -> {
-          synchronized (done) {
-            boolean hit = !done[0] && at.equals(step);
-            done[0] |= hit;
-            return hit;
-          }
-        };
+    once(step, 1);
+  }
+
+  /** One of these steps fails, once: the first is number 1. */
+  void once(String step, int number) {
+    AtomicInteger left = new AtomicInteger(number);
+    fails = at -> at.equals(step) && left.decrementAndGet() == 0;
   }
 
   /** All of these steps fail. */
