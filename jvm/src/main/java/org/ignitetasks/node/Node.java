@@ -267,7 +267,7 @@ final class Node {
   private Rehearsal rehearsal() {
     return new Rehearsal(
         ignite,
-        cache(NodeConfigs.REHEARSAL),
+        cache(NodeConfigs.STAGE),
         commits.unpromised(),
         blobs,
         Path.of(settings.lane).resolveSibling("r"),

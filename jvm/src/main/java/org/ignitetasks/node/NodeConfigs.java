@@ -38,6 +38,11 @@ final class NodeConfigs {
   private static final int WAL_SEGMENTS = 6;
   private static final int WAL_MAX_MIB = 1024;
 
+  /** The data region of what is not kept. */
+  private static final String MEMORY = "memory";
+
+  private static final int MEMORY_MIB = 16;
+
   private NodeConfigs() {}
 
   static IgniteConfiguration of(NodeSettings s, FileIOFactory files) {
@@ -141,26 +146,37 @@ final class NodeConfigs {
 
   private static DataStorageConfiguration storage(NodeSettings s, FileIOFactory files) {
     Path store = s.storeDir();
-    return new DataStorageConfiguration()
-        .setFileIOFactory(files)
-        .setStoragePath(store.resolve("db").toString())
-        .setWalPath(store.resolve("wal").toString())
-        .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
-        // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every process,
-        // and
-        // of a machine only where another one holds a copy.
-        .setWalMode(s.power() ? WALMode.FSYNC : WALMode.LOG_ONLY)
-        .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
-        .setWalSegments(WAL_SEGMENTS)
-        // A checkpoint is forced when a quarter of this has been written since the last one.
-        .setMaxWalArchiveSize(WAL_MAX_MIB * MIB)
-        .setCheckpointFrequency(60_000)
-        .setDefaultDataRegionConfiguration(
-            new DataRegionConfiguration()
-                .setName("default")
-                .setPersistenceEnabled(true)
-                .setInitialSize(Math.min(64, s.regionMaxMb) * MIB)
-                .setMaxSize(s.regionMaxMb * MIB));
+    DataStorageConfiguration storage =
+        new DataStorageConfiguration()
+            .setFileIOFactory(files)
+            .setStoragePath(store.resolve("db").toString())
+            .setWalPath(store.resolve("wal").toString())
+            .setWalArchivePath(store.resolve("wal").resolve("archive").toString())
+            // FSYNC waits for the disk at every commit; LOG_ONLY survives the death of every
+            // process, and of a machine only where another one holds a copy.
+            .setWalMode(s.power() ? WALMode.FSYNC : WALMode.LOG_ONLY)
+            .setWalSegmentSize((int) (WAL_SEGMENT_MIB * MIB))
+            .setWalSegments(WAL_SEGMENTS)
+            // Ignite's 64 MB are filled up to the end of a segment at each of the start's passes
+            // over the log: half a second. A larger record makes it grow.
+            .setWalRecordIteratorBufferSize((int) MIB)
+            // A checkpoint is forced when a quarter of this has been written since the last one.
+            .setMaxWalArchiveSize(WAL_MAX_MIB * MIB)
+            .setCheckpointFrequency(60_000)
+            .setDefaultDataRegionConfiguration(
+                new DataRegionConfiguration()
+                    .setName("default")
+                    .setPersistenceEnabled(true)
+                    .setInitialSize(Math.min(64, s.regionMaxMb) * MIB)
+                    .setMaxSize(s.regionMaxMb * MIB));
+    if (s.embedded()) {
+      storage.setDataRegionConfigurations(
+          new DataRegionConfiguration()
+              .setName(MEMORY)
+              .setInitialSize(MEMORY_MIB * MIB)
+              .setMaxSize(MEMORY_MIB * MIB));
+    }
+    return storage;
   }
 
   /** One record a task. */
@@ -181,15 +197,15 @@ final class NodeConfigs {
   /** The feed of events. */
   static final String EVENTS = "events";
 
-  /** The ledger of a lone node's {@link Rehearsal}. */
-  static final String REHEARSAL = "rehearsal";
+  /** The ledger of a lone node's {@link Rehearsal}: on no disk, or each start would replay it. */
+  static final String STAGE = "stage";
 
   /** All caches; they are made together, which is one exchange and not one for each. */
   static List<CacheConfiguration<String, byte[]>> caches(NodeSettings s) {
     // A lone node keeps large values as files, and a cluster has transactions.
     Stream<String> kinds =
         s.embedded()
-            ? Stream.of(LEDGER, META, SETTINGS, EVENTS, REHEARSAL)
+            ? Stream.of(LEDGER, META, SETTINGS, EVENTS, STAGE)
             : Stream.of(LEDGER, META, SETTINGS, EVENTS, CHUNKS, SEALS);
     return kinds.map(kind -> durable(s, kind)).toList();
   }
@@ -197,16 +213,21 @@ final class NodeConfigs {
   private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
     // ATOMIC may apply a change twice, or answer wrongly, when a primary dies; where there is one
     // node only, nobody takes its place, and a row costs a third of what a transaction does.
-    boolean atomic = s.embedded() && List.of(LEDGER, REHEARSAL).contains(kind);
+    boolean atomic = s.embedded() && List.of(LEDGER, STAGE).contains(kind);
     return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 
   private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
+    boolean lost = kind.equals(STAGE);
     return new CacheConfiguration<String, byte[]>(s.cache(kind))
+        .setDataRegionName(lost ? MEMORY : null)
         // One group, one set of partition files: they have the same placement and life. With both
         // kinds of atomicity in one group a node does not start a second time.
         .setGroupName(
-            s.cache(atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group"))
+            lost
+                ? null
+                : s.cache(
+                    atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group"))
         .setCacheMode(CacheMode.PARTITIONED)
         .setAtomicityMode(atomicity(s, kind))
         // PRIMARY_SYNC would acknowledge what only one node has.

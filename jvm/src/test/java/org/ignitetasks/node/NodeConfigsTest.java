@@ -72,7 +72,7 @@ class NodeConfigsTest {
     assertEquals(
         Map.of(
             s.cache("ledger"), CacheAtomicityMode.ATOMIC,
-            s.cache("rehearsal"), CacheAtomicityMode.ATOMIC,
+            s.cache("stage"), CacheAtomicityMode.ATOMIC,
             s.cache("settings"), CacheAtomicityMode.TRANSACTIONAL,
             s.cache("events"), CacheAtomicityMode.TRANSACTIONAL,
             s.cache("meta"), CacheAtomicityMode.TRANSACTIONAL),
