@@ -59,6 +59,8 @@ class Request:
         utc: Always True.
         logfile: Always None: a worker's log goes where its process writes.
         loglevel: Level of the worker's log, where known.
+        lang: Language of who sent it: always ``py``.
+        compression: Always None: how arguments were compressed is over when the task runs.
         options: Everything else the caller sent along.
         canvas: What it carries of its canvas (see ``envelope``).
         additions: What it adds to its chord when it succeeds.
@@ -106,6 +108,8 @@ class Request:
     utc: bool = True
     logfile: str | None = None
     loglevel: int | None = None
+    lang: str = "py"
+    compression: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     canvas: dict[str, Any] = field(default_factory=dict)
     additions: list[Any] = field(default_factory=list)
@@ -229,6 +233,23 @@ class Request:
             options["stamped_headers"] = self.stamped_headers
             options.update({key: value for key, value in self.stamps.items() if key in self.stamped_headers})
         return options
+
+
+class Context(Request):
+    """A request made by hand, e.g. in a test: ``Context({"id": "1", "args": [2]}, retries=3)``.
+
+    Args:
+        *args: Its fields as a map; names that are no fields become headers, unless ``headers`` is given.
+        **kwargs: Fields by name.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        given = dict(*args, **kwargs)
+        fields = Request.__dataclass_fields__
+        self.update({name: value for name, value in given.items() if name in fields})
+        if "headers" not in given:
+            self.headers = {name: value for name, value in given.items() if name not in fields}
 
 
 #: A request still to be made: the function that makes it, and its argument.

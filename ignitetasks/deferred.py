@@ -32,6 +32,8 @@ Part = Literal[
     "asyncio",
     "worker_program",
     "beat_program",
+    "zstd",
+    "brotli",
 ]
 
 _MODULES: dict[Part, str] = {
@@ -68,6 +70,9 @@ _MODULES: dict[Part, str] = {
     "command_line": "ignitetasks.cli.main",
     # Only where a coroutine is run here.
     "asyncio": "asyncio",
+    # zstandard and brotli: optional libraries, only where values are compressed by them.
+    "zstd": "ignitetasks.zstdcodec",
+    "brotli": "ignitetasks.brotlicodec",
     # PyYAML: an optional library, only where values are sent as YAML.
     "yaml": "ignitetasks.yamlcodec",
     # pydantic: an optional library, only for tasks with pydantic=True.

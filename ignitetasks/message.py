@@ -23,6 +23,8 @@ CHECK_EXISTS = 8
 BODY_REF = 16
 #: Something follows the task: where no child decides its end, a settle task tells Python.
 CONTINUES = 32
+#: The arguments are kept for as long as the result (``result_extended``).
+KEEP_BODY = 512
 
 #: A join size: the task is known by its id only, until a later submit or spawn brings its call.
 PROMISED = -1

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from ignitetasks import rates
+from ignitetasks.compression import missing
 from ignitetasks.config import QUEUE_NAME, queue_name
 from ignitetasks.encodings import is_known, known, name_of
 from ignitetasks.errors import InvalidOption
@@ -251,6 +252,8 @@ def compression(name: str, value: Any) -> str:
     """
     if value not in COMPRESSIONS:
         raise InvalidOption(f"{name} must be one of {sorted(COMPRESSIONS)}, not {shown(value)}")
+    if missing(value):
+        raise InvalidOption(f"{name} {value!r} needs the library {missing(value)!r}, which is not installed")
     return str(value)
 
 

@@ -6,6 +6,7 @@ nobody says comes from ``app.conf``. This file must not send or run anything.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,11 +23,16 @@ FROM_CONFIG: Mapping[str, str] = {
     "rate_limit": "task_default_rate_limit",
     "reject_on_worker_lost": "task_reject_on_worker_lost",
     "result_serializer": "result_serializer",
+    "retry_on_worker_lost": "task_retry_on_worker_lost",
     "serializer": "task_serializer",
+    "soft_time_limit": "task_soft_time_limit",
     "store_eager_result": "task_store_eager_result",
     "store_errors_even_if_ignored": "task_store_errors_even_if_ignored",
+    "time_limit": "task_time_limit",
     "track_started": "task_track_started",
 }
+#: Of these, what is not sent with each call: the worker adds it, which may have been given another value.
+_ADDED_BY_WORKER = frozenset({"soft_time_limit", "time_limit"})
 #: Names that mean something in other task libraries, and what they are called here.
 _MISLEADING = {
     "timeout": "time_limit",
@@ -60,8 +66,9 @@ class Attributes:
         retry_backoff_max: Longest such pause in seconds.
         retry_jitter: True draws each pause evenly between 0 and its length.
         queue: Queue of its calls.
-        time_limit: Seconds after which its process is killed.
-        soft_time_limit: Seconds after which ``SoftTimeLimitExceeded`` is raised inside it.
+        time_limit: Seconds after which its process is killed; None means the setting ``task_time_limit``.
+        soft_time_limit: Seconds after which ``SoftTimeLimitExceeded`` is raised inside it; None means the setting.
+        acks_on_failure_or_timeout: Always so: a task that fails or takes too long has ended.
         expires: Seconds (or a time) after which a call must not start any more.
         throws: Expected exception classes, logged without traceback.
         max_deliveries: Starts that may be lost with their process.
@@ -86,8 +93,6 @@ class Attributes:
     queue: Any = None
     exchange: Any = None
     routing_key: Any = None
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
     expires: Any = None
     throws: Any = ()
     max_deliveries: int | None = None
@@ -96,6 +101,9 @@ class Attributes:
     trail: bool = True
     send_events: bool = True
     resultrepr_maxsize: int = 1024
+    acks_on_failure_or_timeout: bool = True
+    acks_on_failure: bool = True
+    acks_on_timeout: bool = True
 
     # From the app's settings where nobody gives them; see `__getattr__`.
     acks_late: Any
@@ -105,9 +113,12 @@ class Attributes:
     rate_limit: Any
     reject_on_worker_lost: Any
     result_serializer: Any
+    retry_on_worker_lost: Any
     serializer: Any
+    soft_time_limit: Any
     store_eager_result: Any
     store_errors_even_if_ignored: Any
+    time_limit: Any
     track_started: Any
 
     app: Any
@@ -169,7 +180,13 @@ class Attributes:
             if key.startswith("@"):
                 self.add_around(key[1:], value)
             else:
-                setattr(self, key, value)
+                setattr(self, key, self.as_method(key, value))
+
+    def as_method(self, name: str, value: Any) -> Any:
+        """Returns what an attribute given from outside is set to: a plain function becomes a method of the task."""
+        if isinstance(value, types.FunctionType) and name not in _RULED:
+            return types.MethodType(value, self)
+        return value
 
     def add_around(self, attr: str, around: Callable[..., Any]) -> None:
         """Replaces a method by what a decorator makes of it."""
@@ -177,8 +194,13 @@ class Attributes:
         wrapped.__wrapped__ = getattr(self, attr)
         setattr(self, attr, wrapped)
 
+    def _given(self, name: str) -> Any:
+        """Returns an attribute that somebody has set, or None."""
+        return self.__dict__.get(name, getattr(type(self), name, None))
+
     def _resolve(self) -> TaskOptions:
-        given = {name: getattr(self, name) for name in _RULED}
+        given = {name: getattr(self, name) for name in _RULED if name not in _ADDED_BY_WORKER}
+        given.update({name: self._given(name) for name in _ADDED_BY_WORKER})
         if given["reject_on_worker_lost"] is False and given["max_deliveries"] is None:
             given["max_deliveries"] = 1  # told not to run again: the first loss is the end
         again = self.retry_kwargs or {}

@@ -64,9 +64,24 @@ class Calls(Attributes, Composing[P, R]):
             OutcomeUnknown: Perhaps sent.
         """
         plan = self._plan
-        if plan is None or self._sends_its_own_way or self.app.sends_its_own_way:
+        if plan is None or self._sends_its_own_way or self.names_its_calls or self.app.sends_its_own_way:
             return self.apply_async(args, kwargs)
         return self._send(plan, args, kwargs)
+
+    def shadow_name(self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> str | None:
+        """Returns the name that logs and events show of a call, or None for the task's; to be overridden.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            options: Options of the call.
+        """
+        return None
+
+    @property
+    def names_its_calls(self) -> bool:
+        """Whether a class of a project's own has a `shadow_name`."""
+        return getattr(self.shadow_name, "__func__", None) is not _SHADOW_NAME
 
     @property
     def _sends_its_own_way(self) -> bool:
@@ -160,6 +175,7 @@ class Calls(Attributes, Composing[P, R]):
         }  # fmt: skip
         call = {name: value for name, value in call.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
+        self.name_call(args, kwargs, call)
         part_of_canvas: AsyncResult[R] | None = asking.answered(self, args, kwargs, call)
         if part_of_canvas is not None:
             return part_of_canvas
@@ -177,6 +193,13 @@ class Calls(Attributes, Composing[P, R]):
             )
             return tied
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
+
+    def name_call(self, args: Sequence[Any], kwargs: Mapping[str, Any], call: dict[str, Any]) -> None:
+        """Puts into a call's options the name it is shown under, where the task's class has one for it."""
+        if "shadow" not in call and self.names_its_calls:
+            shadow = self.shadow_name(args, kwargs, call)
+            if shadow:
+                call["shadow"] = shadow
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Sends a call from a coroutine, without blocking the event loop; see `delay`.
@@ -201,6 +224,7 @@ class Calls(Attributes, Composing[P, R]):
         part = deferred.load("sender")
         call = {name: value for name, value in options.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
+        self.name_call(args, kwargs, call)
         app = self._app or self.app
         if app.eager or wanted() or self._sends_its_own_way or app.sends_its_own_way:
             # These run code of others right here: it may block, or want an event loop of its own.
@@ -316,3 +340,4 @@ class Calls(Attributes, Composing[P, R]):
 
 #: What `delay` may do without; made here, where the class is complete.
 _APPLY_ASYNC = Calls.apply_async
+_SHADOW_NAME = Calls.shadow_name

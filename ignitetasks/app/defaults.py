@@ -12,7 +12,7 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 from ignitetasks import rates
-from ignitetasks.compression import COMPRESSIONS
+from ignitetasks.compression import COMPRESSIONS, missing
 from ignitetasks.config import Settings
 from ignitetasks.encodings import OWN as ENCODINGS
 from ignitetasks.encodings import is_known, name_of
@@ -31,7 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "result_accept_content": None,
     "result_compression": None,
     "result_expires": timedelta(days=1),
-    "result_extended": True,
+    "result_extended": False,
     "result_persistent": True,
     "result_serializer": "msgpack",
     "task_acks_late": True,
@@ -122,8 +122,8 @@ _MAP: _Rule = (lambda value: isinstance(value, Mapping), "a map")
 _NAMES: _Rule = (lambda value: isinstance(value, (list, tuple, set, frozenset, str)), "a list of names")
 _CODEC: _Rule = (lambda value: is_known(name_of(value)), f"one of {list(ENCODINGS)}, or a registered one")
 _COMPRESSION: _Rule = (
-    lambda value: value is None or value in COMPRESSIONS,
-    f"None or one of {sorted(COMPRESSIONS)}",
+    lambda value: value is None or (value in COMPRESSIONS and missing(value) is None),
+    f"None or one of {sorted(COMPRESSIONS)} (zstd and brotli where zstandard and brotli are installed)",
 )
 
 #: What a value may be, where not everything is allowed.

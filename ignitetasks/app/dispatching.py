@@ -23,7 +23,7 @@ from ignitetasks.client import Client
 from ignitetasks.config import Settings
 from ignitetasks.errors import RequestError
 from ignitetasks.exceptions import AlwaysEagerIgnored
-from ignitetasks.message import TaskOptions
+from ignitetasks.message import KEEP_BODY, TaskOptions
 from ignitetasks.options import Plan
 from ignitetasks.publishing import Published, wanted
 from ignitetasks.result import AsyncResult, GroupResult, ResultSet
@@ -38,7 +38,7 @@ class Dispatching(Registering):
     """Sends calls."""
 
     def __init__(self, name: str, base: Settings) -> None:
-        self._eager = self._inherit = self._some_queues = False
+        self._eager = self._inherit = self._some_queues = self._extended = False
         self._plain = self._retry = True
         self._router: Router | None = None
         self._plans: dict[str, tuple[TaskOptions, Plan]] = {}
@@ -65,6 +65,7 @@ class Dispatching(Registering):
         if conf.task_send_sent_event:
             signals.after_task_publish.connect(publishing.hear, weak=False, dispatch_uid="task-sent")
             sending.told = publishing.tell_bulk
+        self._extended = bool(conf.result_extended)
         self._some_queues = not conf.task_create_missing_queues
         self._retry = bool(conf.task_publish_retry) and (conf.task_publish_retry_policy or {}).get("max_retries") != 0
         return router
@@ -133,6 +134,8 @@ class Dispatching(Registering):
         plan = planning.base_plan(task, options, self.settings)
         if not self._retry:
             plan = plan._replace(retry=False)
+        if self._extended:
+            plan = plan._replace(template=plan.template._replace(flags=plan.template.flags | KEEP_BODY))
         route = router.route({}, task, args, kwargs, self._tasks.get(task)) if router.routes else None
         if not route:
             return self._existing(plan)

@@ -136,8 +136,8 @@ def _request(
 
 def _limits(task: Any, options: Mapping[str, Any]) -> list[float | None] | None:
     """Returns hard and soft limit; None where there is neither."""
-    hard = options.get("time_limit") or task.options.time_limit
-    soft = options.get("soft_time_limit") or task.options.soft_time_limit
+    hard = options.get("time_limit") or task.time_limit
+    soft = options.get("soft_time_limit") or task.soft_time_limit
     return [hard, soft] if hard or soft else None
 
 

@@ -18,7 +18,7 @@ from ignitetasks.app import repeating
 from ignitetasks.app.arity import arity_of, as_call
 from ignitetasks.app.calling import Calls
 from ignitetasks.app.hooks import HOOKS, Hooks
-from ignitetasks.context import Request as Context
+from ignitetasks.context import Context, Request
 from ignitetasks.errors import InvalidOption, MaxRetriesExceededError, OperationalError
 from ignitetasks.errors import Retry as RetryRequest
 
@@ -86,7 +86,7 @@ class Task(Hooks, Calls[P, R]):
         put("run", types.MethodType(fn, self) if bound else fn)
         self.check_values(name, given)
         for attribute, value in given.items():
-            put(attribute, value)
+            put(attribute, self.as_method(attribute, value))
         self._look_at(fn, bound, app)
 
     def adopt(self, app: Any) -> None:
@@ -157,21 +157,21 @@ class Task(Hooks, Calls[P, R]):
         return (_find_task, (self.name, self.fn.__module__, getattr(self._app, "name", None)))
 
     @property
-    def request(self) -> Context:
+    def request(self) -> Request:
         """What is known about the running call; outside a worker it says ``called_directly``."""
         current = context.current_request()
         if current is None or (current.owner is not None and current.owner is not self and not current.is_eager):
-            return Context(task=self.name, owner=self) if current is None else self._request_behind(current)
+            return Request(task=self.name, owner=self) if current is None else self._request_behind(current)
         return current
 
-    def _request_behind(self, current: Context) -> Context:
+    def _request_behind(self, current: Request) -> Request:
         # Another task of the same name (a copy in another app) is the same task; anything else did not call this one.
-        return current if current.task == self.name else Context(task=self.name, owner=self)
+        return current if current.task == self.name else Request(task=self.name, owner=self)
 
     def push_request(self, *args: Any, **kwargs: Any) -> None:
         """Makes a request current, e.g. in a test of a bound task; `pop_request` takes it back."""
         fields = {"task": self.name, "owner": self, **dict(*args), **kwargs}
-        request = Context()
+        request = Request()
         request.update(fields)
         self.__dict__.setdefault("_pushed", []).append(context.enter(request))
 
@@ -286,9 +286,9 @@ class Task(Hooks, Calls[P, R]):
             sender.send(type_, uuid=request.id, **fields)
 
 
-def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Context:
+def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Request:
     task, args, kwargs = parts
-    return Context(task=task.name, args=list(args), kwargs=dict(kwargs), owner=task)
+    return Request(task=task.name, args=list(args), kwargs=dict(kwargs), owner=task)
 
 
 def _find_task(name: str, module: str, app_name: str | None) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ignitetasks import _state, states
-from ignitetasks.errors import InvalidTaskError, PayloadTooLarge
+from ignitetasks.errors import InvalidTaskError, PayloadTooLarge, TaskRevokedError
 from ignitetasks.failure import failure_of
 from ignitetasks.message import PROGRESS_LIMIT, Template, encode_result, make_spawn
 from ignitetasks.result import words
@@ -63,15 +63,18 @@ class Backend:
         return found
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
-        """Returns state, result and traceback of a task as a map."""
+        """Returns what is known of a task as a map: state, result, traceback, name, arguments and so on."""
         handle = self.app.AsyncResult(task_id)
-        return {
-            "task_id": task_id,
-            "status": handle.state,
-            "result": handle.result,
-            "traceback": handle.traceback,
-            "date_done": handle.date_done,
-        }
+        return {**handle._get_task_meta(), "children": handle.children}
+
+    def get_children(self, task_id: str) -> list[Any]:
+        """Returns handles of the tasks that a task has sent."""
+        children: list[Any] = self.app.AsyncResult(task_id).children
+        return children
+
+    def task_result_exists(self, task_id: str) -> bool:
+        """Tells whether a task is in another state than ``PENDING``."""
+        return self.get_state(task_id) != states.PENDING
 
     def get_many(self, task_ids: list[str], timeout: float | None = None, **_: Any) -> list[tuple[str, dict[str, Any]]]:
         """Waits for tasks and returns the id and the map of each; see `get_task_meta`."""
@@ -94,14 +97,14 @@ class Backend:
         """Stores the state of a task, and what belongs to it.
 
         A task that runs here tells its own state, as by `Task.update_state`. For any other id, a state of your own is
-        shown until the task says something of itself or ends; an end (``SUCCESS``, ``FAILURE``) can be stored for an
-        id that nobody has sent, and is then the end of a task that never ran.
+        shown until the task says something of itself or ends; an end (``SUCCESS``, ``FAILURE``, ``REVOKED``) can be
+        stored for an id that nobody has sent, and is then the end of a task that never ran.
 
         Args:
             task_id: Any id.
             result: What belongs to the state; for ``FAILURE`` an exception, or a map with ``exc_type`` and
                 ``exc_message``.
-            state: ``SUCCESS``, ``FAILURE``, or one of your own, such as ``PROGRESS``.
+            state: ``SUCCESS``, ``FAILURE``, ``REVOKED``, or one of your own, such as ``PROGRESS``.
             traceback: Formatted traceback of a failure.
             request: The request of the call; tells the task's name and queue.
 
@@ -147,12 +150,12 @@ class Backend:
         if state == states.SUCCESS:
             payload = encode_result(self.app.client.codecs, task_id, result, self.app.settings.result_serializer)
             kind = None
-        elif state == states.FAILURE:
+        elif state in (states.FAILURE, states.REVOKED):
             failure = failure_of(result, traceback)
             payload, kind = failure.encode(), failure.type_name
         else:
             raise InvalidTaskError(
-                f"{state} cannot be stored for task {task_id}: give SUCCESS, FAILURE or a state of your own"
+                f"{state} cannot be stored for task {task_id}: give SUCCESS, FAILURE, REVOKED or a state of your own"
             )
         if len(payload) > PROGRESS_LIMIT:
             raise PayloadTooLarge(
@@ -164,15 +167,60 @@ class Backend:
         """Tells that the task that runs here has started; see `store_result`."""
         return self.store_result(task_id, meta, states.STARTED)
 
-    def mark_as_done(self, task_id: str, result: Any, request: Any = None, **_: Any) -> Any:
+    def mark_as_done(
+        self, task_id: str, result: Any, request: Any = None, store_result: bool = True, state: str = states.SUCCESS
+    ) -> None:
         """Stores the success of a task that nobody has sent; see `store_result`."""
-        return self.store_result(task_id, result, states.SUCCESS, request=request)
+        if store_result and not getattr(request, "ignore_result", False):
+            self.store_result(task_id, result, state, request=request)
 
     def mark_as_failure(
-        self, task_id: str, exc: Any, traceback: str | None = None, request: Any = None, **_: Any
+        self,
+        task_id: str,
+        exc: Any,
+        traceback: str | None = None,
+        request: Any = None,
+        store_result: bool = True,
+        call_errbacks: bool = True,
+        state: str = states.FAILURE,
+    ) -> None:
+        """Stores the failure of a task that nobody has sent; see `store_result`.
+
+        Args:
+            task_id: Its id.
+            exc: The exception.
+            traceback: Its formatted traceback.
+            request: The request of the call; tells the task's name and queue.
+            store_result: False stores nothing.
+            call_errbacks: Taken for Celery's sake: errbacks are called by the end of a task that was sent.
+            state: Its state.
+        """
+        if store_result:
+            self.store_result(task_id, exc, state, traceback, request)
+
+    def mark_as_revoked(
+        self,
+        task_id: str,
+        reason: str = "",
+        request: Any = None,
+        store_result: bool = True,
+        state: str = states.REVOKED,
+    ) -> None:
+        """Stores that a task which nobody has sent was revoked; `Control.revoke` is for those that were sent."""
+        if store_result:
+            self.store_result(task_id, TaskRevokedError(reason), state, request=request)
+
+    def mark_as_retry(
+        self,
+        task_id: str,
+        exc: Any,
+        traceback: str | None = None,
+        request: Any = None,
+        store_result: bool = True,
+        state: str = states.RETRY,
     ) -> Any:
-        """Stores the failure of a task that nobody has sent; see `store_result`."""
-        return self.store_result(task_id, exc, states.FAILURE, traceback, request)
+        """Shows a task as one that is to be repeated, until it says something of itself; see `store_result`."""
+        return self.store_result(task_id, exc, state, traceback, request) if store_result else None
 
     def cleanup(self) -> None:
         """Does nothing: the node removes what has expired."""

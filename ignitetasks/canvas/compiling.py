@@ -147,9 +147,10 @@ class Compiler:
         """Returns how a call is sent, and its stamps."""
         if not call.options and self.app.plain:
             known = self._plans.get(call.task)
-            if known is None:
+            if known is None and not self._is_named(call.task):
                 known = self._plans[call.task] = self.app.plan(call.task, self._task_options(call.task), {})
-            return known, {}
+            if known is not None:
+                return known, {}
         options = dict(call.options)
         if options.get("idempotency_key") is not None:
             raise InvalidOption(
@@ -160,8 +161,16 @@ class Compiler:
         if not isinstance(names, (list, tuple)):
             raise InvalidOption(f"{call.task}: stamped_headers must be a list of names of headers, not {names!r:.100}")
         stamps = {name: options.pop(name) for name in names if name in options}
+        task = self.app.tasks.get(call.task)
+        if task is not None:
+            task.name_call(call.args, call.kwargs, options)
         chosen = self._task_options(call.task)
         return self.app.plan(call.task, chosen, options, call.args, call.kwargs), stamps
+
+    def _is_named(self, name: str) -> bool:
+        """Whether each call of a task has a name of its own to be shown under."""
+        task = self.app.tasks.get(name)
+        return task is not None and bool(task.names_its_calls)
 
     def _task_options(self, name: str) -> TaskOptions:
         task = self.app.tasks.get(name)

@@ -79,7 +79,7 @@ TASK: tuple[Entry, ...] = (
             SAME,
             "",
         ),
-        ("Task.shadow_name", GONE, "Give `shadow=` with the call."),
+        ("Task.shadow_name", SAME, ""),
         ("Task.push_request / Task.pop_request", SAME, ""),
         ("Task.signature_from_request", SAME, ""),
         ("Task.Strategy / Task.Request", GONE, "How a worker takes a task is not exchangeable. Use the hooks of Task."),

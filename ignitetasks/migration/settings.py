@@ -101,7 +101,8 @@ GENERAL: tuple[Entry, ...] = (
         (
             "result_extended",
             BETTER,
-            "Name, queue, worker and retries are known of every task; its arguments only until it has ended well.",
+            "Name, queue, worker and retries are known of every task in any case; its arguments, too, until it has "
+            "ended well. True keeps them as long as the result.",
         ),
         ("result_serializer", SAME, "The default is msgpack."),
         ("result_compression", SAME, ""),

@@ -126,7 +126,7 @@ class Facts(ResultBase):
         if failure is not None:
             return failure.rebuild(self.source.task_modules)
         if record is None or not record.get("note"):
-            word = words.told(self.source.client, self.id)
+            word = words.told(self.source.client, self.id, self.source.task_modules)
             return None if word is None else word[1]
         return decode_result(self.source.client.codecs, self.id, record.get("result"))
 
@@ -191,9 +191,9 @@ class Facts(ResultBase):
         count: int | None = self._record("attempt")
         return count
 
-    def _call(self) -> tuple[Any, Any]:
+    def _call(self, record: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
         try:
-            record = self.info_map()
+            record = self.info_map() if record is None else record
         except ResultExpired:
             record = None
         if not record or not record.get("body"):
@@ -205,20 +205,47 @@ class Facts(ResultBase):
 
     @property
     def args(self) -> Any:
-        """Its positional arguments; None once it has ended well, since they are deleted then."""
+        """Its positional arguments; None once it has ended well, unless ``result_extended`` keeps them."""
         return self._call()[0]
 
     @property
     def kwargs(self) -> Any:
-        """Its keyword arguments; None once it has ended well, since they are deleted then."""
+        """Its keyword arguments; None once it has ended well, unless ``result_extended`` keeps them."""
         return self._call()[1]
 
     @property
     def date_done(self) -> datetime | None:
         """When the task ended (UTC), or None."""
         try:
-            record = self.info_map()
+            return _date_done(self.info_map())
         except ResultExpired:
             return None
-        finished = record.get("finished_ms") if record else None
-        return datetime.fromtimestamp(finished / 1000, timezone.utc) if finished else None
+
+    def _get_task_meta(self) -> dict[str, Any]:
+        """Returns what is known of the task as a map, under the names of a result backend."""
+        state, result, traceback = self.state, self.result, self.traceback
+        try:
+            record = self.info_map() or {}
+        except ResultExpired:
+            record = {}
+        args, kwargs = self._call(record)
+        return {
+            "task_id": self.id,
+            "status": state,
+            "result": result,
+            "traceback": traceback,
+            "date_done": _date_done(record),
+            "name": record.get("task") or self.task_name,
+            "args": args,
+            "kwargs": kwargs,
+            "worker": record.get("worker"),
+            "retries": record.get("attempt"),
+            "queue": record.get("queue") or self._queue,
+            "parent_id": record.get("parent_id"),
+            "group_id": record.get("group_id"),
+        }
+
+
+def _date_done(record: Mapping[str, Any] | None) -> datetime | None:
+    finished = record.get("finished_ms") if record else None
+    return datetime.fromtimestamp(finished / 1000, timezone.utc) if finished else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+import uuid
 from datetime import datetime, timezone
 
 import pytest
@@ -207,3 +208,24 @@ def test_awaiting_can_be_given_up(label, door):
         return await asyncio.wait_for(_get(sent), PATIENCE)
 
     assert asyncio.run(impatient()) == label
+
+
+@pytest.mark.parametrize("size", [3, 200_000], ids=["in the record", "beside it"])
+def test_arguments_stay_as_long_as_the_result_where_the_setting_says_so(app, monkeypatch, size):
+    monkeypatch.setitem(app.conf.changes, "result_extended", True)
+    app._forget()
+    try:
+        sent = suite.size.delay(b"x" * size)
+        assert sent.get(timeout=PATIENCE) == size
+        assert AsyncResult(sent.id, app).args == [b"x" * size]
+    finally:
+        monkeypatch.undo()
+        app._forget()
+
+
+def test_ends_and_words_stored_by_id(app):
+    backend, name = app.backend, f"stored-{uuid.uuid4().hex}-0000"
+    backend.mark_as_retry(name, KeyError("again"))
+    assert backend.get_task_meta(name)["status"] == "RETRY"
+    backend.mark_as_revoked(name, "no need")
+    assert AsyncResult(name, app).state == "REVOKED"

@@ -12,7 +12,19 @@ PACKAGE = Path(__file__).parents[2] / "ignitetasks"
 # From the leaves down; a module may import from any earlier line, and from its own.
 # "a.b" places one module of a package.
 LAYERS = [
-    ["errors", "states", "compression", "encodings", "deferred", "local", "_state", "migration", "pace"],
+    [
+        "errors",
+        "states",
+        "compression",
+        "zstdcodec",
+        "brotlicodec",
+        "encodings",
+        "deferred",
+        "local",
+        "_state",
+        "migration",
+        "pace",
+    ],
     ["ids", "retry", "config", "frames", "context", "exceptions"],
     ["cron", "sun"],
     ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress", "yamlcodec"],
@@ -50,6 +62,8 @@ ONE_HOME = {
     "tenacity": {"transport/retrying.py"},
     "structlog": {"logformat.py"},
     "yaml": {"yamlcodec.py"},
+    "zstandard": {"zstdcodec.py"},
+    "brotli": {"brotlicodec.py"},
     "pydantic": {"app/validating.py"},
     "prometheus_client": {"exposition.py"},
     "pyignite": {"caches.py"},

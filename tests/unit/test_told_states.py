@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from ignitetasks import IgniteTasks, chain, states
-from ignitetasks.errors import InvalidTaskError, PayloadTooLarge
+from ignitetasks.context import Context
+from ignitetasks.errors import InvalidTaskError, PayloadTooLarge, TaskRevokedError
 from ignitetasks.exceptions import Ignore
 
 PATIENCE = 20
@@ -78,8 +79,8 @@ def test_the_end_of_a_task_that_was_sent_is_its_runs(app, new_id):
 
 
 def test_what_is_no_end_and_no_state_is_refused(app, new_id):
-    with pytest.raises(InvalidTaskError, match="SUCCESS, FAILURE or a state"):
-        app.backend.store_result(new_id, None, states.REVOKED)
+    with pytest.raises(InvalidTaskError, match="SUCCESS, FAILURE, REVOKED or a state"):
+        app.backend.store_result(new_id, None, states.REJECTED)
     for state in ("PROGRESS", states.SUCCESS):
         with pytest.raises(PayloadTooLarge):
             app.backend.store_result(new_id, "x" * 70_000, state)
@@ -119,3 +120,42 @@ def test_eager_results_are_kept_where_that_is_wanted(app):
         app.AsyncResult(lost.id).get(timeout=PATIENCE)
     unkept = keeps.apply_async((5,), ignore_result=True)
     assert app.AsyncResult(unkept.id).state == states.PENDING
+
+
+def test_the_words_of_a_result_backend(app, new_id):
+    backend = app.backend
+    backend.mark_as_started(new_id, pid=7)
+    assert backend.get_task_meta(new_id)["status"] == states.STARTED and backend.task_result_exists(new_id)
+    backend.mark_as_retry(new_id, KeyError("once more"))
+    found = app.AsyncResult(new_id)
+    assert found.state == states.RETRY and isinstance(found.result, KeyError) and not found.ready()
+    backend.mark_as_revoked(new_id, "not needed")
+    assert found.state == states.REVOKED
+    with pytest.raises(TaskRevokedError, match="not needed"):
+        found.get(timeout=PATIENCE)
+
+
+def test_nothing_is_stored_where_nobody_wants_it(app, new_id):
+    backend = app.backend
+    backend.mark_as_done(new_id, 1, store_result=False)
+    backend.mark_as_done(new_id, 1, request=Context(ignore_result=True))
+    backend.mark_as_failure(new_id, KeyError("x"), store_result=False)
+    backend.mark_as_revoked(new_id, store_result=False)
+    assert backend.mark_as_retry(new_id, KeyError("x"), store_result=False) is None
+    assert not backend.task_result_exists(new_id)
+    backend.mark_as_failure(new_id, KeyError("x"), request=Context(task="double", queue="mail"))
+    meta = backend.get_task_meta(new_id)
+    assert (meta["status"], meta["name"], meta["queue"]) == (states.FAILURE, "double", "mail")
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_arguments_are_kept_with_the_result_where_the_setting_says_so(app, extended):
+    app.conf.result_extended = extended
+    sent = app.tasks["double"].delay(4)
+    assert (sent.args, sent.kwargs) == ([4], {})
+    with app.local_worker(1, pool="solo"):
+        assert sent.get(timeout=PATIENCE) == 8
+    assert (sent.args, sent.kwargs) == (([4], {}) if extended else (None, None))
+    meta = app.AsyncResult(sent.id)._get_task_meta()
+    assert (meta["status"], meta["result"], meta["name"], meta["retries"]) == (states.SUCCESS, 8, "double", 0)
+    assert meta["args"] == ([4] if extended else None) and meta["worker"] and meta["date_done"] == sent.date_done

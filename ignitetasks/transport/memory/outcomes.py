@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from ignitetasks import frames, states
-from ignitetasks.message import BODY_REF, EARLY_ACK, IGNORE_RESULT
+from ignitetasks.message import BODY_REF, EARLY_ACK, IGNORE_RESULT, KEEP_BODY
 from ignitetasks.states import CODES
 from ignitetasks.transport.memory import records
 from ignitetasks.transport.memory.records import Record, failure_bytes, now_ms
@@ -127,8 +127,10 @@ def _end(
     record.finished_ms = now_ms()
     record.started_ms = record.finished_ms - run_us // 1000
     if state in (states.SUCCESS_CODE, states.IGNORED_CODE):
-        # Nothing will run it again: the arguments need not be kept.
-        record.body = record.options = None
+        # Nothing will run it again: the arguments are kept only where somebody wants to see them.
+        if not keep or not record.flags & KEEP_BODY:
+            record.body = None
+        record.options = None
     return Next.END
 
 

@@ -243,8 +243,10 @@ final class Outcomes {
     r.finishedMillis = now;
     r.startedMillis = now - o.runMicros() / 1000;
     if (state == TaskState.SUCCESS || state == TaskState.IGNORED) {
-      // Nothing will run it again: the arguments need not be kept.
-      r.body = null;
+      // Nothing will run it again: the arguments are kept only where somebody wants to see them.
+      if (!keep || !r.has(TaskFlags.KEEP_BODY)) {
+        r.body = null;
+      }
       r.options = null;
     }
   }

@@ -22,8 +22,11 @@ public final class TaskFlags {
    */
   public static final int CONTINUES = 32;
 
+  /** The arguments are kept for as long as the result ({@code result_extended}). */
+  public static final int KEEP_BODY = 512;
+
   /** The bits that are on the wire; the others are the record's own. */
-  public static final int WIRE = 63;
+  public static final int WIRE = 63 | KEEP_BODY;
 
   /** The result is a reference to a blob (record only). */
   public static final int RESULT_REF = 64;

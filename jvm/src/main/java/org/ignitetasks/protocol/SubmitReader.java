@@ -44,7 +44,8 @@ public final class SubmitReader {
           | TaskFlags.TRACK_STARTED
           | TaskFlags.CHECK_EXISTS
           | TaskFlags.BODY_REF
-          | TaskFlags.CONTINUES;
+          | TaskFlags.CONTINUES
+          | TaskFlags.KEEP_BODY;
 
   private final FieldReader in;
   private final long nowMillis;

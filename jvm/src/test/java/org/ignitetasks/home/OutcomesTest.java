@@ -77,6 +77,16 @@ class OutcomesTest {
   }
 
   @Test
+  void argumentsAreKeptWithTheResultWhereSomebodyWantsThem() {
+    TaskRecord kept = record(TaskFlags.KEEP_BODY);
+    assertEquals(END, apply(kept, outcome(Outcome.SUCCESS, false, null)));
+    assertTrue(kept.body != null && kept.options == null);
+    TaskRecord nobody = record(TaskFlags.KEEP_BODY | TaskFlags.IGNORE_RESULT);
+    assertEquals(END, apply(nobody, outcome(Outcome.SUCCESS, false, null)));
+    assertNull(nobody.body);
+  }
+
+  @Test
   void failuresAreKeptEvenWhereResultsAreNot() {
     for (int flags : FLAGS) {
       TaskRecord failed = record(flags);
