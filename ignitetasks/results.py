@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from math import inf
 from time import monotonic
 from typing import Any, Generic, TypeVar, overload
 
@@ -235,7 +236,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
 
     def _wait_for(self, collector: _Collector, enough: int, deadline: float | None, bar: Bar | None = None) -> None:
         hub = self._source.client.hub
-        warned, start, shown = False, monotonic(), collector.left
+        warn_at, shown = monotonic() + _WARN_AFTER_SECONDS, collector.left
         if bar is not None:
             bar.advance(len(self) - shown)
         while collector.left > enough:
@@ -253,10 +254,10 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
             now = monotonic()
             if deadline is not None and now >= deadline:
                 raise ResultTimeout(f"{collector.left} of {len(self)} results are missing when the timeout ended")
-            if not warned and now - start >= _WARN_AFTER_SECONDS:
-                warned = True
+            if now >= warn_at:
                 missing = next(iter(collector.order.copy()), "")
-                warn_if_nobody_listens(self._source.client, missing, self._queue, self._task_name)
+                again = warn_if_nobody_listens(self._source.client, missing, self._queue, self._task_name)
+                warn_at = inf if again is None else now + again
 
     def completed_count(self) -> int:
         """Returns how many tasks have ended, as far as the node has told; does not wait."""

@@ -17,6 +17,8 @@ from ignitetasks.errors import IgniteTasksError, InvalidOption
 
 # Only to say more: whoever waits has a time-out of their own, which a node that hangs must not prolong by much.
 _QUESTION_SECONDS = 1.0
+# A worker that lost its node is back within this time, as the node sees it (Listeners.java), or it is none.
+_RETURN_SECONDS = 10.0
 
 _log = log.get_logger("results")
 
@@ -36,28 +38,38 @@ def patience(timeout: Any) -> float | None:
     return timeout
 
 
-def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task: str | None) -> None:
+def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task: str | None) -> float | None:
     """Logs once per queue and process that no worker listens to the queue a result is waited for.
+
+    Nothing is logged while the workers may just be on their way back to a node that was started again.
 
     Args:
         client: Whom to ask.
         task_id: The task that is waited for.
         queue: Its queue, or None when that has to be asked too.
         task: Its name, for the hint how to start a worker.
+
+    Returns:
+        Seconds after which to ask again, None when there is nothing more to say.
     """
     try:
         if queue is None:
             record = client.transport.call("info", [task_id], timeout=_QUESTION_SECONDS)[0]
             if not isinstance(record, Mapping) or record["state"] >= states.FIRST_TERMINAL_CODE:
-                return
+                return None
             queue, task = str(record["queue"]), str(record["task"])
         mark = (os.getpid(), str(client.settings.instance_dir), queue)
-        if mark in _warned or _listeners(client, queue):
-            return
-        _warned.add(mark)
+        if mark in _warned:
+            return None
+        count = _listeners(client, queue)
     except (IgniteTasksError, KeyError, TypeError):
-        return
-    _log.warning(f"{_nobody(queue)}; start one with: {start_command(client, queue, task)}")
+        return None
+    if count is None:
+        return _RETURN_SECONDS
+    if not count:
+        _warned.add(mark)
+        _log.warning(f"{_nobody(queue)}; start one with: {start_command(client, queue, task)}")
+    return None
 
 
 def start_command(client: Client, queue: str, task: str | None) -> str:
@@ -71,9 +83,11 @@ def _nobody(queue: str) -> str:
     return f"no worker listens to queue '{queue}'"
 
 
-def _listeners(client: Client, queue: str) -> int:
-    answer: Mapping[str, int] = client.transport.call("listening", [queue], timeout=_QUESTION_SECONDS)
-    return int(answer.get(queue, 0))
+def _listeners(client: Client, queue: str) -> int | None:
+    """Returns how many workers listen; None where none does, but one may be on its way back."""
+    answer: Mapping[str, int | None] = client.transport.call("listening", [queue], timeout=_QUESTION_SECONDS)
+    count = answer.get(queue, 0)
+    return None if count is None else int(count)
 
 
 def explain_timeout(client: Client, task_id: str, timeout: float) -> str:
@@ -108,6 +122,9 @@ def _explain(client: Client, record: Mapping[str, Any]) -> str:
         since = record.get("started_ms") or 0
         ago = f" for {(now_ms - since) / 1000:.1f} seconds" if since else ""
         return f"it is still running on worker {record['worker']}{ago}"
-    if not _listeners(client, queue):
+    count = _listeners(client, queue)
+    if count is None:
+        return f"it waits in queue '{queue}', whose workers were lost a moment ago and may come back: wait longer"
+    if not count:
         return f"{_nobody(queue)}; start one with: {start_command(client, queue, str(record['task']))}"
     return f"it still waits in queue '{queue}'; its workers are busy"

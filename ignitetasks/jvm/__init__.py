@@ -6,6 +6,7 @@ Must not import the client library: it is started by it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ def ensure_running(settings: Settings) -> Connection:
         NodeError: It cannot be started, or it runs and promises less than these settings ask for; one sentence says
             why, ``code`` names the reason.
     """
-    connection = ensure_instance(spec_of(settings), VERSION)
+    # A client that finds no data node says so when the time of its caller is over; a lone node's start has its own.
+    patience = math.inf if settings.embedded else settings.call_timeout_seconds
+    connection = ensure_instance(spec_of(settings), VERSION, patience)
     if settings.embedded and settings.durability == "power" and connection.durability == "process":
         raise NodeError(
             f"the node of {connection.data_dir} runs with durability='process', which does not survive the loss of "

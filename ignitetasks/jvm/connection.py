@@ -9,12 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm.spec import PROTOCOL, NodeSpec
+
+
+#: A file that is younger may still be on its way, e.g. by a copy.
+_WRITING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,16 +103,15 @@ def find_instance(spec: NodeSpec) -> Connection | None:
         Its connection, or None when none is ready.
 
     Raises:
-        NodeError: It runs, but speaks another protocol version than this client; or its directory is somebody else's.
+        NodeError: It runs, but speaks another protocol version than this client or its file is damaged; or its
+            directory is somebody else's.
     """
     connection = read_connection(spec.connection_file)
-    if connection is None and spec.instance_dir.is_dir() and not os.access(spec.instance_dir, os.R_OK | os.X_OK):
-        raise NodeError(
-            f"{spec.instance_dir} may not be read: it belongs to another user, so nobody can say here whether its node "
-            "runs; name a data directory of your own (data_dir= or IGNITETASKS_DATA_DIR)",
-            "NOT_ALLOWED",
-        )
-    if connection is None or not is_instance_process(connection.pid, spec):
+    if connection is None:
+        _check_owner(spec)
+        _check_damage(spec)
+        return None
+    if not is_instance_process(connection.pid, spec):
         return None
     if connection.protocol != PROTOCOL:
         raise NodeError(
@@ -116,6 +120,33 @@ def find_instance(spec: NodeSpec) -> Connection | None:
             "UNSUPPORTED_VERSION",
         )
     return connection
+
+
+def _check_owner(spec: NodeSpec) -> None:
+    if spec.instance_dir.is_dir() and not os.access(spec.instance_dir, os.R_OK | os.X_OK):
+        raise NodeError(
+            f"{spec.instance_dir} may not be read: it belongs to another user, so nobody can say here whether its node "
+            "runs; name a data directory of your own (data_dir= or IGNITETASKS_DATA_DIR)",
+            "NOT_ALLOWED",
+        )
+
+
+def _check_damage(spec: NodeSpec) -> None:
+    """Refuses a file that cannot be read and is younger than the JVM, which writes it once and as a whole."""
+    try:
+        written = spec.connection_file.stat().st_mtime
+        started = spec.pid_file.stat().st_mtime
+    except OSError:
+        return
+    if written < started or time.time() - written < _WRITING_SECONDS:
+        return
+    pid = recorded_pid(spec)
+    if pid is not None and read_connection(spec.connection_file) is None:
+        raise NodeError(
+            f"{spec.connection_file} is damaged, so that the node (process {pid}) cannot be reached: "
+            "stop it with `ignitetasks node stop` and start it again; its data are not concerned",
+            "CONNECTION_FILE_DAMAGED",
+        )
 
 
 def is_instance_process(pid: int, spec: NodeSpec, dying: bool = False) -> bool:

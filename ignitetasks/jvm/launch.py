@@ -6,6 +6,7 @@ Must not decide whether a JVM is needed: that is ``lifecycle.py``.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -25,6 +26,8 @@ _POLL_SECONDS = 0.01
 _LARGEST_LOG_BYTES = 10 * 1024 * 1024
 _TAIL_LINES = 15
 _KILL_AFTER_SECONDS = 5.0
+#: Code of the error that leaves a JVM alone which is not ready yet.
+STILL_STARTING = "STILL_STARTING"
 _ERROR_LINE = re.compile(r"^ERROR ([A-Z][A-Z_]*) (.+)$", re.MULTILINE)
 
 
@@ -47,11 +50,12 @@ class NodeProcess:
         """Process id."""
         return self.process.pid
 
-    def wait_ready(self, deadline: float) -> Connection:
+    def wait_ready(self, deadline: float, leave_at: float = math.inf) -> Connection:
         """Waits until the JVM has written its connection file.
 
         Args:
             deadline: Latest :func:`time.monotonic`.
+            leave_at: When the caller gives up, and the JVM may go on.
 
         Returns:
             How to reach it.
@@ -67,7 +71,10 @@ class NodeProcess:
                 return connection
             if exit_code is not None:
                 raise self._ended(exit_code)
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            if now >= leave_at:
+                raise NodeError(f"the node of {self.spec.instance_dir} is still starting", STILL_STARTING)
+            if now >= deadline:
                 raise NodeError(
                     f"the node of {self.spec.instance_dir} was not ready after "
                     f"{self.spec.start_timeout_seconds:g} s (raise start_timeout_seconds when the machine is slow)."
@@ -151,7 +158,9 @@ class NodeProcess:
         )
 
 
-def launch(spec: NodeSpec, version: str, deadline: float, foreground: bool = False) -> tuple[NodeProcess, Connection]:
+def launch(
+    spec: NodeSpec, version: str, deadline: float, foreground: bool = False, leave_at: float = math.inf
+) -> tuple[NodeProcess, Connection]:
     """Starts a JVM and waits until it is ready. The caller holds the instance's lock.
 
     A start that fails without the node's own word on it, with a class-data archive, is tried once more without.
@@ -161,37 +170,48 @@ def launch(spec: NodeSpec, version: str, deadline: float, foreground: bool = Fal
         version: Version of this package.
         deadline: Latest :func:`time.monotonic` to be ready.
         foreground: True gives the JVM this process's standard output and error instead of the log file.
+        leave_at: When the caller gives up and the JVM goes on starting by itself.
 
     Returns:
         The process and how to reach it.
 
     Raises:
-        NodeError: No Java, no jar, or the JVM did not become ready; nothing of it is left then.
+        NodeError: No Java, no jar, or the JVM did not become ready; nothing of it is left then, unless the code is
+            `STILL_STARTING`.
     """
     java = find_java(spec.java, spec.cache_dir)
     shared = archive.usable_archive(spec, java)
     try:
-        started = _attempt(spec, version, java, shared, deadline, foreground)
+        started = _attempt(spec, version, java, shared, deadline, foreground, leave_at)
     except NodeError as error:
         if shared is None or error.code != "ENDED_EARLY":
             raise
         archive.discard(shared)
-        started = _attempt(spec, version, java, None, deadline, foreground)
+        started = _attempt(spec, version, java, None, deadline, foreground, leave_at)
     archive.make_in_background(spec, java)
     return started
 
 
 def _attempt(
-    spec: NodeSpec, version: str, java: Java, shared: Path | None, deadline: float, foreground: bool
+    spec: NodeSpec,
+    version: str,
+    java: Java,
+    shared: Path | None,
+    deadline: float,
+    foreground: bool,
+    leave_at: float,
 ) -> tuple[NodeProcess, Connection]:
     command = java_command(spec, java, shared)
     write_config(spec, version)
     node = _spawn(spec, command, foreground)
     try:
         spec.pid_file.write_text(f"{node.pid}\n")
-        return node, node.wait_ready(deadline)
-    except BaseException:  # also Ctrl-C: a JVM nobody waits for would hold the data directory
-        node.kill()
+        return node, node.wait_ready(deadline, leave_at)
+    except BaseException as error:  # also Ctrl-C: a JVM nobody waits for would hold the data directory
+        if isinstance(error, NodeError) and error.code == STILL_STARTING:
+            node.release()
+        else:
+            node.kill()
         raise
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import signal
 import time
@@ -18,7 +19,7 @@ from dataclasses import replace
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm import checks
 from ignitetasks.jvm.connection import Connection, find_instance, is_instance_process, recorded_pid
-from ignitetasks.jvm.launch import NodeProcess, launch
+from ignitetasks.jvm.launch import STILL_STARTING, NodeProcess, launch
 from ignitetasks.jvm.secret import ensure_secret
 from ignitetasks.jvm.spec import NodeSpec
 
@@ -28,33 +29,49 @@ _HOLDER_SECONDS = 1.0
 _HOLDER_MOST_SECONDS = 10.0
 
 
-def ensure_instance(spec: NodeSpec, version: str) -> Connection:
+def ensure_instance(spec: NodeSpec, version: str, patience: float = math.inf) -> Connection:
     """Returns the connection of the instance's JVM, which is started when none runs.
 
     Args:
         spec: Which instance.
         version: Version of this package.
+        patience: Most seconds this caller waits, for a JVM that goes on starting by itself.
 
     Returns:
         How to reach it. It was ready a moment ago; nothing promises that it still is.
 
     Raises:
-        NodeError: It cannot be started, or was not ready within ``spec.start_timeout_seconds``.
+        NodeError: It cannot be started, or was not ready within ``spec.start_timeout_seconds`` or the caller's patience.
     """
     connection = find_instance(spec)
     if connection is not None:
         return connection
+    leave_at = time.monotonic() + patience
+    try:
+        return _ensured(spec, version, leave_at)
+    except NodeError as error:
+        if error.code not in ("START_TIMEOUT", STILL_STARTING) or time.monotonic() < leave_at:
+            raise
+        raise NodeError(
+            f"no data node has answered at {', '.join(spec.addresses)} within {patience:g} s: start one with "
+            "`ignitetasks node run`, or wait longer (raise call_timeout_seconds) when one is just starting",
+            "CLUSTER_UNREACHABLE",
+        ) from error
+
+
+def _ensured(spec: NodeSpec, version: str, leave_at: float) -> Connection:
     checks.prepare(spec)
-    deadline = time.monotonic() + spec.start_timeout_seconds
+    deadline = min(leave_at, time.monotonic() + spec.start_timeout_seconds)
     with _starter(spec, deadline) as connection:
         connection = connection or _wait_for_previous(spec, deadline)
         if connection is not None:
             return connection
         ensure_secret(spec)
         try:
-            node, connection = _launch(spec, version)
+            node, connection = _launch(spec, version, leave_at=leave_at)
         except NodeError as error:
-            _record_failure(spec, error)
+            if error.code != STILL_STARTING:
+                _record_failure(spec, error)
             raise
         if node is not None:
             node.release()
@@ -97,7 +114,9 @@ def own_instance(spec: NodeSpec, version: str, foreground: bool = False) -> tupl
         return node, connection
 
 
-def _launch(spec: NodeSpec, version: str, foreground: bool = False) -> tuple[NodeProcess | None, Connection]:
+def _launch(
+    spec: NodeSpec, version: str, foreground: bool = False, leave_at: float = math.inf
+) -> tuple[NodeProcess | None, Connection]:
     """Starts a JVM, whatever is left of an earlier one; the node is None where that one got ready after all.
 
     Two JVMs can hold the data without a trace of them here: one whose starter was killed before it wrote down the
@@ -108,7 +127,7 @@ def _launch(spec: NodeSpec, version: str, foreground: bool = False) -> tuple[Nod
     give_up = min(deadline, time.monotonic() + _HOLDER_MOST_SECONDS)
     while True:
         try:
-            return launch(spec, version, deadline, foreground)
+            return launch(spec, version, deadline, foreground, leave_at)
         except NodeError as error:
             if error.code != "DATA_DIR_LOCKED" or time.monotonic() >= give_up:
                 raise

@@ -235,11 +235,9 @@ class AsyncResult(Kin, Generic[R]):
             first = _WARN_AFTER_SECONDS if timeout is None else min(timeout, _WARN_AFTER_SECONDS)
             if hub.wait(waiter, first):
                 return
-            if timeout is None or timeout > _WARN_AFTER_SECONDS:
-                if not follow:
-                    warn_if_nobody_listens(client, self.id, self._queue, self.task_name)
-                if self._wait_on(waiter, None if timeout is None else start + timeout, follow):
-                    return
+            long = timeout is None or timeout > _WARN_AFTER_SECONDS
+            if long and self._wait_on(waiter, None if timeout is None else start + timeout, follow):
+                return
         finally:
             if waiter.left:
                 hub.unregister(waiter, (self.id,))
@@ -247,17 +245,27 @@ class AsyncResult(Kin, Generic[R]):
 
     def _wait_on(self, waiter: Waiter, deadline: float | None, follow: bool) -> bool:
         """Goes on waiting; looks now and then whether something before it has failed, so that it will never run."""
+        if not follow:
+            return self._wait_and_warn(waiter, deadline)
         hub, pause = self.source.client.hub, _WARN_AFTER_SECONDS
         while True:
             left = None if deadline is None else deadline - monotonic()
-            if not follow:
-                return hub.wait(waiter, left)
             self._raise_for_parents()
             if hub.wait(waiter, pause if left is None else max(min(left, pause), 0.001)):
                 return True
             if left is not None and left <= pause:
                 return False
             pause = min(pause * 2, 60.0)
+
+    def _wait_and_warn(self, waiter: Waiter, deadline: float | None) -> bool:
+        hub, client = self.source.client.hub, self.source.client
+        while True:
+            again = warn_if_nobody_listens(client, self.id, self._queue, self.task_name)
+            left = None if deadline is None else max(deadline - monotonic(), 0.001)
+            if again is None or (left is not None and left <= again):
+                return hub.wait(waiter, left)
+            if hub.wait(waiter, again):
+                return True
 
     def __await__(self) -> Generator[Any, None, R]:
         """Waits without blocking the event loop and without a thread of its own."""

@@ -101,7 +101,8 @@ class Transport(ABC):
         """Calls one of the operations that do not need a session.
 
         ``info forget revoke purge end dead_list dead_retry dead_drop status listening metrics scan stop ping``,
-        and, on what belongs to the cluster and not to one task:
+        of which ``listening(queues)`` gives the number of workers by queue, and None for 0 where lost ones may be back
+        in a moment; and, on what belongs to the cluster and not to one task:
         ``kv_get(bucket, key)``, ``kv_put(bucket, key, value, expected, ttl_ms, token)`` and
         ``kv_list(bucket, prefix, after, limit)`` (see `ignitetasks.store`);
         ``control(command, body, destinations, timeout_ms, limit)`` asks the workers (None: all) and returns pairs of a

@@ -22,6 +22,7 @@ from ignitetasks.errors import (
     ConnectionCut,
     GatewayError,
     IgniteTasksError,
+    NodeError,
     NotConnected,
     PayloadTooLarge,
     from_wire,
@@ -93,6 +94,7 @@ class GatewayTransport(Transport):
         self._standing: deque[_Standing] = deque()
         self._pace = Pace()
         self._link: _Link | None = None
+        self._failed: tuple[float, NodeError] | None = None
         self._session: tuple[Connection, Session] | None = None
         self._pid = os.getpid()
 
@@ -105,11 +107,23 @@ class GatewayTransport(Transport):
         link = self._link
         if link is not None:
             return link
+        asked = perf_counter()
         with self._lock:
             if self._link is None:
-                node = self._connect(self._settings)
+                node = self._find(asked)
                 self._link = _Link(Pool(node.host, node.port, node.token), node)
             return self._link
+
+    def _find(self, asked: float) -> Connection:
+        """Returns the node; who has waited for a thread that found none does not begin to wait anew."""
+        if self._failed is not None and self._failed[0] > asked:
+            error = self._failed[1]
+            raise NodeError(str(error), error.code) from error
+        try:
+            return self._connect(self._settings)
+        except NodeError as error:
+            self._failed = (perf_counter(), error)
+            raise
 
     def _drop(self, link: _Link) -> None:
         """Forgets a link that failed, unless another thread has done so already."""

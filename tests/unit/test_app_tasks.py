@@ -328,6 +328,39 @@ def test_nobody_listens_is_said_once(shop, monkeypatch, caplog):
     assert "'mail'" in said[0] and "-Q mail" in said[0] and f"-A {__name__}" in said[0]
 
 
+@pytest.mark.parametrize("bulk", [False, True])
+def test_that_nobody_listens_is_not_said_while_lost_workers_may_come_back(shop, monkeypatch, caplog, bulk):
+    monkeypatch.setattr("ignitetasks.result.handle._WARN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("ignitetasks.results._WARN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "_RETURN_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "_warned", set())
+    caplog.set_level(logging.WARNING, "ignitetasks")
+    monkeypatch.setattr(logging.getLogger("ignitetasks"), "propagate", True)
+    shop.node.workers["mail"] = None
+    asked = []
+
+    def listening(names):
+        asked.append(list(names))
+        if len(asked) == 3:
+            shop.node.workers["mail"] = 0
+        return {name: shop.node.workers[name] for name in names}
+
+    monkeypatch.setattr(shop.node, "op_listening", listening)
+    sent = shop.add.bulk([(1,), (2,)], queue="mail") if bulk else shop.add.apply_async((1,), queue="mail")
+    with pytest.raises(ResultTimeout):
+        sent.get(timeout=0.5)
+    assert len(asked) >= 3, "asked again until the answer was sure"
+    assert sum("no worker listens" in one.getMessage() for one in caplog.records) == 1
+
+
+def test_timeout_says_that_workers_may_come_back(shop):
+    result = shop.add.delay(1)
+    shop.node.records[result.id].update(worker=None)
+    shop.node.workers["default"] = None
+    with pytest.raises(ResultTimeout, match="were lost a moment ago and may come back"):
+        result.get(timeout=0.05)
+
+
 def test_forget_pickle_and_identity(shop):
     result = shop.add.delay(1)
     assert pickle.loads(pickle.dumps(result)) == result

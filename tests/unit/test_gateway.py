@@ -12,6 +12,7 @@ import time
 
 import pytest
 from fakes import TOKEN, FakeGateway, NodeRefusal
+from support.polling import until
 
 from ignitetasks import wire
 from ignitetasks.config import Settings
@@ -20,6 +21,7 @@ from ignitetasks.errors import (
     Busy,
     ConnectionCut,
     GatewayError,
+    NodeError,
     NotConnected,
     PayloadTooLarge,
     UnknownSession,
@@ -133,6 +135,38 @@ def test_wrong_token_and_nobody_there(gateway):
     gateway.close()
     with pytest.raises(NotConnected, match="cannot be reached"):
         GatewayTransport(Settings(), connect=lambda _s: gateway.connection()).call("ping")
+
+
+def test_threads_that_waited_for_a_node_that_is_not_found_fail_together():
+    tries, go = [], threading.Event()
+
+    def connect(_settings):
+        tries.append(1)
+        go.wait(30)
+        raise NodeError("no data node has answered", "CLUSTER_UNREACHABLE")
+
+    transport = GatewayTransport(Settings(), connect=connect)
+    errors = []
+
+    def ask():
+        try:
+            transport.call("ping")
+        except NodeError as error:
+            errors.append((str(error), error.code))
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    until(lambda: tries, "the first try")
+    time.sleep(0.3)  # until the others wait, too; one that comes later tries by itself, which is no failure
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert errors == [("no data node has answered", "CLUSTER_UNREACHABLE")] * 5
+    assert len(tries) == 1
+    with pytest.raises(NodeError):
+        transport.call("ping")
+    assert len(tries) == 2, "a later call looks again"
 
 
 def test_a_new_node_gets_a_new_session(gateway):

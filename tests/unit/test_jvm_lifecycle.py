@@ -249,6 +249,44 @@ def test_the_directory_of_another_user_is_no_missing_node(machine: Machine, monk
         assert caught.value.code == "NOT_ALLOWED"
 
 
+@pytest.mark.parametrize("content", ["", "{", '{"pid": 1}'])
+def test_a_damaged_file_of_a_running_node_is_named_at_once(machine: Machine, content: str) -> None:
+    connection = ensure_instance(machine.spec, "0.1.0")
+    machine.spec.connection_file.write_text(content)
+    soon = time.time() + 3600
+    os.utime(machine.spec.connection_file, (soon, soon))
+    assert find_instance(machine.spec) is None, "it may be on its way"
+    os.utime(machine.spec.connection_file)
+    began = time.monotonic()
+    with pytest.raises(NodeError, match=rf"is damaged.*process {connection.pid}.*node stop") as caught:
+        ensure_instance(machine.spec, "0.1.0")
+    assert caught.value.code == "CONNECTION_FILE_DAMAGED"
+    assert time.monotonic() - began < machine.spec.start_timeout_seconds / 4
+    assert stop_instance(machine.spec) is True
+    assert ensure_instance(machine.spec, "0.1.0").pid != connection.pid
+
+
+def test_a_damaged_file_from_before_does_not_disturb_a_start(machine: Machine) -> None:
+    machine.spec.run_dir.mkdir(parents=True)
+    machine.spec.connection_file.write_text("{")
+    os.utime(machine.spec.connection_file, (1, 1))
+    machine.mode("slow")
+    assert ensure_instance(machine.spec, "0.1.0").port == 4711
+
+
+def test_a_caller_without_time_leaves_the_starting_node_to_the_next(machine: Machine) -> None:
+    machine.mode("hang")
+    spec = replace(machine.spec, role="client", addresses=("a:1", "b:2"))
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(NodeError, match=r"no data node has answered at a:1, b:2 within 0\.7 s") as caught:
+            ensure_instance(spec, "0.1.0", 0.7)
+        assert caught.value.code == "CLUSTER_UNREACHABLE"
+        assert time.monotonic() - began < spec.start_timeout_seconds / 4
+    until(lambda: len(machine.starts()) == 1, "the one start")
+    assert len(machine.pids()) == 1
+
+
 def test_another_protocol_is_said(machine: Machine) -> None:
     machine.mode("protocol")
     with pytest.raises(NodeError, match="speaks protocol 9, this client 1"):
@@ -360,7 +398,7 @@ def test_a_node_whose_starter_was_killed_is_waited_for(machine: Machine) -> None
     root = str(Path(__file__).parents[2])
     script = (
         "import sys, pickle, os; from ignitetasks.jvm import launch;"
-        "launch.NodeProcess.wait_ready = lambda self, deadline: os._exit(9);"
+        "launch.NodeProcess.wait_ready = lambda *given: os._exit(9);"
         "launch.launch(pickle.loads(bytes.fromhex(sys.argv[1])), '0.1.0', 0)"
     )
     spec = pickle.dumps(machine.spec).hex()

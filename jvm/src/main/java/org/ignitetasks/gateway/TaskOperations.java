@@ -1,7 +1,6 @@
 package org.ignitetasks.gateway;
 
 import java.io.IOException;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -172,23 +171,12 @@ final class TaskOperations {
     in.array("request", 1);
     List<String> queues = in.names("queues", MAX_QUEUES);
     in.end();
+    Map<String, Integer> known = home.listening(queues);
     Map<String, Object> counts = new LinkedHashMap<>();
-    Map<String, Integer> workers = workersByQueue();
     for (String queue : queues) {
-      counts.put(queue, workers.getOrDefault(queue, 0));
+      int count = known.getOrDefault(queue, 0);
+      counts.put(queue, count == HomeApi.PERHAPS_SOON ? null : count);
     }
     out.value(counts);
-  }
-
-  private Map<String, Integer> workersByQueue() {
-    Map<String, Integer> byQueue = new HashMap<>();
-    if (home.status().get("workers") instanceof List<?> workers) {
-      for (Object worker : workers) {
-        if (worker instanceof Map<?, ?> map && map.get("queues") instanceof List<?> queues) {
-          queues.forEach(queue -> byQueue.merge(String.valueOf(queue), 1, Integer::sum));
-        }
-      }
-    }
-    return byQueue;
   }
 }

@@ -44,6 +44,7 @@ public final class HomeRegistry implements HomeApi {
   private final Revoker revoker;
   private final Inspector inspector;
   private final HomeTimers timers;
+  private final Listeners listeners;
   private final Object owning = new Object();
 
   public HomeRegistry(
@@ -72,6 +73,7 @@ public final class HomeRegistry implements HomeApi {
     inserter = new Inserter(home, dispatcher, doubts, operations);
     revoker = new Revoker(home, completer, operations);
     inspector = new Inspector(home);
+    listeners = new Listeners(home.state);
     timers = new HomeTimers(home, completer, dispatcher, operations, doubts);
     dispatcher.onWakeMoved(timers::etaMayBeSooner);
   }
@@ -119,6 +121,9 @@ public final class HomeRegistry implements HomeApi {
     }
     synchronized (owning) {
       new HomeRebuild(home, completer).run(wanted, homeEpoch);
+    }
+    synchronized (home.lock) {
+      listeners.began(homeEpoch, home.nowNanos());
     }
     dispatcher.run();
   }
@@ -187,6 +192,9 @@ public final class HomeRegistry implements HomeApi {
     synchronized (home.lock) {
       WorkerSlots worker = home.state.worker(epoch);
       name = worker == null ? null : worker.info.name();
+      if (worker != null) {
+        listeners.lost(worker.info, home.nowNanos());
+      }
       held = home.state.workerLeft(epoch, home.nowMillis());
     }
     try {
@@ -322,6 +330,13 @@ public final class HomeRegistry implements HomeApi {
   @Override
   public ScanPage scan(String cursor, int limit) {
     return inspector.scan(cursor, limit);
+  }
+
+  @Override
+  public Map<String, Integer> listening(List<String> queues) {
+    synchronized (home.lock) {
+      return listeners.of(queues, home.nowNanos());
+    }
   }
 
   @Override

@@ -102,6 +102,7 @@ final class NodeConfigs {
         .setAsyncCallbackPoolSize(2)
         .setExecutorConfiguration(
             new ExecutorConfiguration("ignitetasks-home").setSize(8),
+            new ExecutorConfiguration("ignitetasks-bring").setSize(4),
             new ExecutorConfiguration("ignitetasks-worker").setSize(4));
   }
 

@@ -13,6 +13,9 @@ import org.ignitetasks.model.TaskRecord;
  * for a task. All throw {@link org.ignitetasks.model.TasksException}.
  */
 public interface HomeApi {
+  /** In an answer of {@link #listening}. */
+  int PERHAPS_SOON = -1;
+
   /**
    * Inserts records that are absent and queues them; returns after the commit.
    *
@@ -79,6 +82,12 @@ public interface HomeApi {
    * Returns a page of records for SQL; cursor null starts, the page's cursor is null at the end.
    */
   ScanPage scan(String cursor, int limit);
+
+  /**
+   * Returns how many workers listen to each of these queues: {@link #PERHAPS_SOON} where none does,
+   * but one that was lost a moment ago may come back.
+   */
+  Map<String, Integer> listening(List<String> queues);
 
   /** Queues, workers and counters of this home, as maps that go to the client as they are. */
   Map<String, Object> status();

@@ -55,6 +55,7 @@ final class HomeJob implements IgniteCallable<Object> {
       case "deadRetry" -> home.deadRetry(Parcels.strings(args[0]));
       case "deadDrop" -> home.deadDrop(Parcels.strings(args[0]));
       case "scan" -> scan(home);
+      case "listening" -> home.listening(Parcels.strings(args[0]));
       case "status" -> home.status();
       case "metrics" -> home.metrics();
       default ->

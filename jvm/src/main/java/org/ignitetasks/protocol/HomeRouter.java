@@ -417,6 +417,20 @@ public final class HomeRouter implements HomeApi {
         TasksException.Code.BAD_REQUEST, "the data nodes changed during the scan: start again");
   }
 
+  /** Each home knows all workers, or will in a moment: what most of them know counts. */
+  @Override
+  public Map<String, Integer> listening(List<String> queues) {
+    Map<String, Integer> counts = new LinkedHashMap<>();
+    everywhere(
+        home ->
+            home.listening(queues).forEach((queue, n) -> counts.merge(queue, n, HomeRouter::more)));
+    return counts;
+  }
+
+  private static int more(int a, int b) {
+    return Math.max(a, b) > 0 ? Math.max(a, b) : Math.min(a, b);
+  }
+
   @Override
   public Map<String, Object> status() {
     List<Map<String, Object>> parts = new ArrayList<>();

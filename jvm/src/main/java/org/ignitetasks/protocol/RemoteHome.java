@@ -19,6 +19,12 @@ final class RemoteHome implements HomeApi {
   /** The executor of homes: calls that block for a commit must not starve Ignite's public pool. */
   static final String EXECUTOR = "ignitetasks-home";
 
+  /**
+   * The executor for what homes bring to each other, while a thread of the other executor waits for
+   * it over there: two homes whose threads all waited so would wait for each other for ever.
+   */
+  static final String BRING_EXECUTOR = "ignitetasks-bring";
+
   private final Ignite ignite;
   private final ClusterNode node;
 
@@ -28,11 +34,15 @@ final class RemoteHome implements HomeApi {
   }
 
   private Object call(String name, Object... args) {
+    return callOn(EXECUTOR, name, args);
+  }
+
+  private Object callOn(String executor, String name, Object... args) {
     try {
       return ignite
           .compute(ignite.cluster().forNode(node))
           .withNoFailover()
-          .withExecutor(EXECUTOR)
+          .withExecutor(executor)
           .call(new HomeJob(name, args));
     } catch (IgniteException | IllegalStateException e) {
       throw translated(e);
@@ -83,7 +93,7 @@ final class RemoteHome implements HomeApi {
 
   @Override
   public void bring(Spawn spawn) {
-    call("bring", (Object) Parcels.spawn(spawn));
+    callOn(BRING_EXECUTOR, "bring", (Object) Parcels.spawn(spawn));
   }
 
   @Override
@@ -157,6 +167,12 @@ final class RemoteHome implements HomeApi {
   public ScanPage scan(String cursor, int limit) {
     Object[] in = (Object[]) call("scan", cursor, limit);
     return new ScanPage((String) in[0], Parcels.records(in[1]));
+  }
+
+  @Override
+  @SuppressWarnings("unchecked")
+  public Map<String, Integer> listening(List<String> queues) {
+    return (Map<String, Integer>) call("listening", (Object) Parcels.strings(queues));
   }
 
   @Override

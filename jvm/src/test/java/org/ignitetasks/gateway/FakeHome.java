@@ -1,6 +1,7 @@
 package org.ignitetasks.gateway;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -121,6 +122,14 @@ final class FakeHome implements HomeApi {
   public ScanPage scan(String cursor, int limit) {
     note("scan " + cursor + " " + limit);
     return new ScanPage("next", records);
+  }
+
+  @Override
+  public Map<String, Integer> listening(List<String> queues) {
+    Map<String, Integer> known = Map.of("q", 1, "back", PERHAPS_SOON);
+    Map<String, Integer> counts = new HashMap<>();
+    queues.forEach(queue -> counts.put(queue, known.getOrDefault(queue, 0)));
+    return counts;
   }
 
   @Override

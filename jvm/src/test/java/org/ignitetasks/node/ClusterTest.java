@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -16,8 +17,10 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.logging.Level;
@@ -315,6 +318,62 @@ class ClusterTest {
     assertEquals(100, MEMBERS.get(0).router.purge("idle"));
     assertEquals(120, MEMBERS.get(2).router.forget(ids(records)));
     assertEquals(0, scanned(MEMBERS.get(1).router));
+  }
+
+  /** A home that, once so many of all calls are under way, brings something to another home. */
+  private static HomeApi busyHome(CountDownLatch full, Runnable bring) {
+    return (HomeApi)
+        Proxy.newProxyInstance(
+            HomeApi.class.getClassLoader(),
+            new Class<?>[] {HomeApi.class},
+            (proxy, method, args) -> {
+              if (method.getName().equals("complete")) {
+                full.countDown();
+                assertTrue(full.await(30, TimeUnit.SECONDS), "all threads of both homes are busy");
+                bring.run();
+              }
+              return null;
+            });
+  }
+
+  private static String idAt(Member member) {
+    for (int i = 0; ; i++) {
+      if (member.ignite.affinity(ledger()).isPrimary(node(member), "busy-" + i)) {
+        return "busy-" + i;
+      }
+    }
+  }
+
+  @Test
+  @Order(2)
+  void homesThatAreAllBusyTakeWhatTheOtherBrings() throws Exception {
+    Member a = MEMBERS.get(0);
+    Member b = MEMBERS.get(1);
+    String ofA = idAt(a);
+    String ofB = idAt(b);
+    // As many calls at each home as it has threads.
+    CountDownLatch full = new CountDownLatch(16);
+    ExecutorService callers = Executors.newFixedThreadPool(16);
+    Spawn toA = new Spawn(List.of(record(ofA, "idle")), List.of(), List.of());
+    Spawn toB = new Spawn(List.of(record(ofB, "idle")), List.of(), List.of());
+    a.router.publish(busyHome(full, () -> a.router.bring(toB)), a, Map::of);
+    b.router.publish(busyHome(full, () -> b.router.bring(toA)), b, Map::of);
+    try {
+      List<Future<?>> calls = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        Outcome atA = Outcome.plain(ofA, i, Outcome.SUCCESS);
+        Outcome atB = Outcome.plain(ofB, i, Outcome.SUCCESS);
+        calls.add(callers.submit(() -> b.router.complete(1, List.of(atA))));
+        calls.add(callers.submit(() -> a.router.complete(1, List.of(atB))));
+      }
+      for (Future<?> call : calls) {
+        call.get(60, TimeUnit.SECONDS);
+      }
+    } finally {
+      a.router.publish(a.home, a, Map::of);
+      b.router.publish(b.home, b, Map::of);
+      callers.shutdownNow();
+    }
   }
 
   private static String ledger() {

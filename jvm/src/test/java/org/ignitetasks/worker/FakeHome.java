@@ -192,6 +192,11 @@ final class FakeHome implements HomeApi {
   }
 
   @Override
+  public Map<String, Integer> listening(List<String> queues) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public Map<String, Object> status() {
     throw new UnsupportedOperationException();
   }
