@@ -56,6 +56,7 @@ class Ended(NamedTuple):
         parent_id: The task before it.
         group_id: Its group.
         canvas: What it carries.
+        trail: Whether its callbacks are noted as its children.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Ended(NamedTuple):
     parent_id: str | None
     group_id: str | None
     canvas: dict[str, Any]
+    trail: bool = True
 
 
 class Continuing:
@@ -100,11 +102,11 @@ class Continuing:
         if place < len(line):
             args = self._ask([line.step(index) for index in range(place, min(place + 2, len(line)))], (value,))
             self._compiler.start(line, place, args, canvas.get("J"), self._task.id)
-        for link in canvas.get("l", ()):
-            self._follow(link, (value,))
+        called = [task_id for link in canvas.get("l", ()) for task_id in self._follow(link, (value,))]
         if request is not None:
             self._add_members(request.additions)
-            self._note_children([one.id for one in request.children])
+        children = [one.id for one in request.children] if request is not None else []
+        self._note_children(children + (called if self._task.trail else []))
         return self._spawn()
 
     def failed(self, state: int, payload: bytes | None, error_type: str | None, request: Request) -> Spawn | None:
@@ -163,12 +165,16 @@ class Continuing:
         name_links(flow, self._app, locator(self._task.id))
         return ()
 
-    def _follow(self, sig: Any, args: Sequence[Any]) -> None:
+    def _follow(self, sig: Any, args: Sequence[Any]) -> list[str]:
+        """Starts a callback or an errback; returns the ids of what it ends with."""
         flow = Builder().build(sig, place="link")
-        if flow:
-            self._name(flow)
-            args = self._ask(flow, args)
-            self._compiler.start(self._line(flow), 0, args, None, self._task.id)
+        if not flow:
+            return []
+        self._name(flow)
+        args = self._ask(flow, args)
+        self._compiler.start(self._line(flow), 0, args, None, self._task.id)
+        last = flow[-1]
+        return [one.id for one in ([last] if isinstance(last, Call) else _leaves(last))]
 
     def _add_members(self, sigs: Sequence[Any]) -> None:
         join = self._task.canvas.get("J")

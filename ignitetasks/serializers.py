@@ -107,15 +107,14 @@ _packers = _Packers()
 
 #: From this size on a value gets a packer of its own: one of the right size at once, and not kept afterwards.
 _LARGE = 1 << 16
+_SIZED = frozenset({str, bytes, bytearray, list, tuple})
 
 
 def _size_hint(value: Any, depth: int = 3) -> int:
     """Returns about how many bytes the texts and bytes in the first few places of a value take."""
-    if isinstance(value, (bytes, bytearray, str)):
-        return len(value)
-    if depth and isinstance(value, (list, tuple)):
-        return sum(_size_hint(item, depth - 1) for item in value[:8])
-    return 0
+    if type(value) is not tuple and type(value) is not list:
+        return len(value) if type(value) in _SIZED else 0
+    return sum([_size_hint(item, depth - 1) for item in value[:8] if type(item) in _SIZED]) if depth else 0
 
 
 def _pack_large(value: Any, hint: int) -> memoryview:

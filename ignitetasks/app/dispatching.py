@@ -19,6 +19,7 @@ from ignitetasks.app.routes import Router
 from ignitetasks.bulk import Call, send_bulk
 from ignitetasks.canvas import Signature, launching
 from ignitetasks.canvas import signature as make_signature
+from ignitetasks.canvas.steps import mapped_task
 from ignitetasks.client import Client
 from ignitetasks.config import Settings
 from ignitetasks.errors import RequestError
@@ -136,7 +137,9 @@ class Dispatching(Registering):
             plan = plan._replace(retry=False)
         if self._extended:
             plan = plan._replace(template=plan.template._replace(flags=plan.template.flags | KEEP_BODY))
-        route = router.route({}, task, args, kwargs, self._tasks.get(task)) if router.routes else None
+        # A map goes where what it calls would go.
+        name = mapped_task(task)
+        route = router.route({}, name, args, kwargs, self._tasks.get(name)) if router.routes else None
         if not route:
             return self._existing(plan)
         # What the task itself says wins over a route.

@@ -19,6 +19,7 @@ from ignitetasks.canvas.steps import (
     close,
     first_calls,
     gatherer,
+    name_of_map,
     put_in_front,
 )
 from ignitetasks.errors import RequestError
@@ -159,8 +160,9 @@ class Builder:
     def _mapping(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None) -> Call:
         call = self._call(sig, options, str(sig.get("subtask_type")))
         inner = sig["kwargs"]
-        call.task = MAP if kind_of(sig) == "xmap" else STARMAP
-        call.kwargs = {"task": _plain(inner["task"]), "it": list(inner["it"])}
+        task = _plain(inner["task"])
+        call.task = name_of_map(MAP if kind_of(sig) == "xmap" else STARMAP, task)
+        call.kwargs = {"task": task, "it": list(inner["it"])}
         call.immutable = True
         return call
 
@@ -174,7 +176,7 @@ class Builder:
         members: list[Flow] = []
         for start in range(0, len(values), size):
             part = {"task": task, "it": values[start : start + size]}
-            members.append([Call(STARMAP, (), part, plain, immutable=True)])
+            members.append([Call(name_of_map(STARMAP, task), (), part, plain, immutable=True)])
         return Fan(members, id_text(merged.get("task_id")) or "", sig)
 
     def _chain(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None) -> Flow:

@@ -72,6 +72,8 @@ def name_links(flow: Flow, app: Sender, place: int, path: tuple[str, ...] = ()) 
             f"at {'.'.join(path)[:200]}; use a chain"
         )
     for call in calls_of(flow):
+        if not call.links and not call.errbacks:
+            continue
         call.links = [_named("link", one, app, place, (*path, f"{call.task}.link")) for one in call.links]
         call.errbacks = [
             _named("link_error", one, app, place, (*path, f"{call.task}.link_error")) for one in call.errbacks

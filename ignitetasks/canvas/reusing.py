@@ -114,6 +114,8 @@ def promise_later(flow: Flow, compiler: Compiler, join: str | None = None, but: 
         join: The task that waits for the flow's end.
         but: Calls that are promised already.
     """
+    if not any(call.chosen for call in calls_of(flow)):
+        return
     now = {id(call) for call in (*starting(flow), *but)}
     for call, waiting in _with_joins(flow, join):
         if call.chosen and id(call) not in now:

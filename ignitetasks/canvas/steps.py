@@ -16,8 +16,46 @@ GATHER = "ignitetasks.gather"
 OUTCOME = "ignitetasks.outcome"
 MAP = "ignitetasks.map"
 STARMAP = "ignitetasks.starmap"
+#: What a map is called in the ledger starts with one of these and goes on with the task it calls, so that only workers
+#: that have that task are given it.
+_MAPS = (MAP, STARMAP)
 #: Puts a canvas in its own place: what a tick of a schedule calls.
 LAUNCH = "ignitetasks.launch"
+
+
+def name_of_map(kind: str, inner: Mapping[str, Any]) -> str:
+    """Returns what a call is named that calls another task for each of many values.
+
+    Args:
+        kind: `MAP` or `STARMAP`.
+        inner: The map of the other task's signature.
+    """
+    return kind if inner.get("subtask_type") else f"{kind}:{inner['task']}"
+
+
+def mapped_task(name: str) -> str:
+    """Returns the task that a map calls, by the map's name; any other name as it is."""
+    kind, _, inner = name.partition(":")
+    return inner if inner and kind in _MAPS else name
+
+
+def task_of(tasks: Mapping[str, Any], name: str) -> Any:
+    """Returns the task that runs calls of a name, or None where it is not here, or what it calls is not.
+
+    Args:
+        tasks: Tasks by name.
+        name: Name of a call.
+    """
+    task = tasks.get(name)
+    if task is None and mapped_task(name) in tasks:
+        task = tasks.get(name.partition(":")[0])
+    return task
+
+
+def names_run_by(tasks: Iterable[str]) -> list[str]:
+    """Returns the names of all calls that run where some tasks are, in order."""
+    names = list(tasks)
+    return sorted([*names, *(f"{kind}:{name}" for kind in _MAPS for name in names)])
 
 
 class Call:

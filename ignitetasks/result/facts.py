@@ -72,11 +72,13 @@ class Facts(ResultBase):
         return record  # type: ignore[no-any-return]
 
     def exists(self) -> bool:
-        """Tells whether the cluster knows the id: its record is there, or was and has expired."""
+        """Tells whether the cluster knows the id: by a record, also one that has expired, or by a state it was told."""
         try:
-            return self._completion is not None or self.info_map() is not None
+            if self._completion is not None or self.info_map() is not None:
+                return True
         except ResultExpired:
             return True
+        return words.told(self.source.client, self.id) is not None
 
     def _state_code(self) -> int:
         return self._ask()[0]

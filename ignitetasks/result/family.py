@@ -55,7 +55,9 @@ def children_of(handle: Any, make: Callable[..., Any]) -> list[Any]:
     client = handle.source.client
     trail = client.transport.call("info", [envelope.trail_of(handle.id)])[0]
     if isinstance(trail, dict) and trail.get("result") is not None:
-        known = {one.id for one in found}
+        known = {
+            one.id for several in found for one in (several._leaves() if hasattr(several, "_leaves") else [several])
+        }
         ids = envelope.unpack_ids(decode_result(client.codecs, str(trail["id"]), trail["result"]))
         found += [make(one, handle.source) for one in ids if one not in known]
     return found

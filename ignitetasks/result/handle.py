@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ignitetasks import deferred, states, wire
 from ignitetasks.client import ResultSource
-from ignitetasks.errors import ChordError, RequestError, ResultExpired, ResultTimeout, UnknownResult
+from ignitetasks.errors import ChordError, InvalidOption, ResultExpired, ResultTimeout, UnknownResult
 from ignitetasks.hub import Epoch, Waiter
 from ignitetasks.ids import id_text
 from ignitetasks.message import COMPLETION_REF, Completion, decode_result
@@ -84,7 +84,7 @@ class AsyncResult(Kin, Generic[R]):
     ) -> None:
         id = id_text(id)
         if not _is_text(id):
-            raise RequestError(f"a task id is a text that is not empty, not {id!r}")
+            raise InvalidOption(f"a task id is a text that is not empty, not {id!r}")
         self.id = id
         self.created = created
         self.parent = parent
@@ -102,6 +102,10 @@ class AsyncResult(Kin, Generic[R]):
     def task_id(self) -> str:
         """The task's id."""
         return self.id
+
+    @task_id.setter
+    def task_id(self, task_id: str) -> None:
+        self.id = task_id
 
     @property
     def source(self) -> ResultSource:

@@ -16,6 +16,7 @@ import threading
 from typing import Any, Final, Protocol
 
 from ignitetasks import frames, log, message, signals
+from ignitetasks.canvas.steps import task_of
 from ignitetasks.config import load_signing_key
 from ignitetasks.serializers import Codecs
 from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, ID, SOFT_MS, TASK, Delivery, WorkerApp
@@ -71,7 +72,7 @@ class LocalHerald:
 
     def tell(self, delivery: Delivery) -> None:
         """See `Herald.tell`."""
-        task = self._worker.app.tasks.get(delivery[TASK])
+        task = task_of(self._worker.app.tasks, delivery[TASK])
         if task is None or not signals.task_received.receivers:
             return
         args: list[Any] = []

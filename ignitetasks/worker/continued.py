@@ -13,11 +13,12 @@ from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
 from ignitetasks.failure import safe_text
 from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, REVOKED, SUCCESS
-from ignitetasks.message import BlobRef
+from ignitetasks.message import IGNORE_RESULT, BlobRef
 from ignitetasks.sending import BLOB_TTL_MS
 from ignitetasks.serializers import Codecs, Data
 from ignitetasks.worker.endings import failed
 from ignitetasks.worker.model import (
+    FLAGS,
     GROUP_ID,
     ID,
     OPTIONS,
@@ -68,7 +69,8 @@ def _continuing(runner: ContinuedRunner, delivery: Delivery, canvas: dict[str, A
         return blobs.put(name, data, BLOB_TTL_MS)
 
     root = delivery[ROOT_ID] or delivery[ID]
-    return Continuing(app, put_blob, Ended(delivery[ID], root, delivery[PARENT_ID], delivery[GROUP_ID], canvas))
+    trail = bool(getattr(runner.task, "trail", True)) and not delivery[FLAGS] & IGNORE_RESULT
+    return Continuing(app, put_blob, Ended(delivery[ID], root, delivery[PARENT_ID], delivery[GROUP_ID], canvas, trail))
 
 
 class Continued:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ignitetasks import context, envelope, errors, message, signals, states
 from ignitetasks.app import repeating, tasklog
 from ignitetasks.app.trace import Watch, running_request, tell
+from ignitetasks.canvas.steps import task_of
 from ignitetasks.context import Request
 from ignitetasks.failure import failure_of
 from ignitetasks.frames import FAILURE, IGNORE, OUTCOME_REF, REJECT, RETRY, SUCCESS
@@ -113,8 +114,8 @@ class Executor:
         name = delivery[TASK]
         runner = self._runners.get(name)
         # A task registered again (a notebook cell run twice) replaces its runner.
-        if runner is None or self._tasks.get(name) is not runner.task:
-            task = self._tasks.get(name)
+        if runner is None or task_of(self._tasks, name) is not runner.task:
+            task = task_of(self._tasks, name)
             if task is None:
                 error = errors.NotRegistered(f"this worker has no task {name!r}")
                 signals.task_unknown.send(sender=None, name=name, id=delivery[ID], message=None, exc=error)

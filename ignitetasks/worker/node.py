@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ignitetasks import jvm, rates
+from ignitetasks.canvas.steps import names_run_by
 from ignitetasks.config import Settings
 from ignitetasks.frames import LaneConnection
 from ignitetasks.worker.model import NodeAddress, RunnableTask, WorkerPlan
@@ -116,7 +117,7 @@ def greet(
         "queues": list(plan.queues),
         "concurrency": plan.concurrency,
         "pool": plan.pool,
-        "tasks": sorted(tasks),
+        "tasks": names_run_by(tasks),
         "version": version,
         "hears": hears,
     }

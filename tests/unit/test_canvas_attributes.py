@@ -69,3 +69,11 @@ def test_a_set_of_handles_can_be_given_its_app(t):
     made = ResultSet([])
     made.app = t.app
     assert made.app is t.app
+
+
+def test_an_id_is_a_text_and_can_be_set(t):
+    made = t.app.AsyncResult("one")
+    made.task_id = "other"
+    assert made.id == "other" and not made.exists()
+    with pytest.raises(ValueError, match="a task id is a text that is not empty, not None"):
+        t.app.AsyncResult(None)

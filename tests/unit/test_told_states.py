@@ -42,7 +42,7 @@ def new_id():
 def test_any_id_can_be_given_a_state_of_ones_own(app, new_id):
     app.backend.store_result(new_id, {"done": 40}, "PROGRESS")
     found = app.AsyncResult(new_id)
-    assert (found.state, found.info, found.ready()) == ("PROGRESS", {"done": 40}, False)
+    assert (found.state, found.info, found.ready(), found.exists()) == ("PROGRESS", {"done": 40}, False, True)
     assert app.backend.get_task_meta(new_id)["status"] == "PROGRESS"
     app.tasks["double"].update_state(task_id=new_id, state="LATER", meta=1)
     assert (found.state, found.result) == ("LATER", 1)
