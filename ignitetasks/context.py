@@ -151,6 +151,10 @@ class Request:
             self.__dict__["_chain"] = self.rest() if self.rest is not None else None
         return self.__dict__["_chain"]
 
+    @chain.setter
+    def chain(self, chain: Any) -> None:
+        self.__dict__["_chain"] = chain
+
     @property
     def task_id(self) -> str | None:
         """The task's id, as receivers of ``task_received`` know it."""
@@ -247,6 +251,8 @@ class Context(Request):
         super().__init__()
         given = dict(*args, **kwargs)
         fields = Request.__dataclass_fields__
+        self.chain = given.pop("chain", None)
+        self.options = {name: given.pop(name) for name in ("argsrepr", "kwargsrepr") if name in given}
         self.update({name: value for name, value in given.items() if name in fields})
         if "headers" not in given:
             self.headers = {name: value for name, value in given.items() if name not in fields}

@@ -40,6 +40,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         config_source: As for `config_from_object`.
         task_cls: Class of tasks whose decorator names no ``base``.
         set_as_current: False leaves `current_app` as it is.
+        autofinalize: False refuses its tasks until somebody calls `finalize`.
         strict_typing: False sends calls without checking their arguments.
         fixups: Functions, or their dotted names, that are called with the app to fit it into its surroundings; None
             means that of Django, where there is one.

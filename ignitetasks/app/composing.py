@@ -153,7 +153,7 @@ class Composing(Generic[P, R]):
         stamps = {name: value for name, value in (request.stamps or {}).items() if name in borne}
         kept = {
             "task_id": request.id,
-            "priority": request.priority,
+            "priority": request.priority or (request.delivery_info or {}).get("priority"),
             "queue": request.queue,
             "shadow": request.shadow,
             "headers": request.headers or None,

@@ -54,6 +54,7 @@ class Conf(MutableMapping[str, Any]):
         put("_read", None)
         put("_maps", {})
         put("_waiting", [])
+        put("_elsewhere", _nowhere)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -75,9 +76,7 @@ class Conf(MutableMapping[str, Any]):
                 value = values[name]
                 # A map of this app's own: programs add entries in place, such as those of ``beat_schedule``.
                 return self._maps.setdefault(name, dict(value)) if isinstance(value, dict) else value
-        if _gone(name) is not None:
-            return None
-        raise KeyError(key)
+        return None if _gone(name) is not None else self._elsewhere(key)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -210,8 +209,26 @@ class Conf(MutableMapping[str, Any]):
             read: Returns its names and values, and what to call it.
         """
         super().__setattr__("_read", read)
+        super().__setattr__("_elsewhere", _nowhere)
         self._source.clear()
         self._changed()
+
+    def look_in(self, source: Any, namespace: str | None) -> None:
+        """Has names that are no settings looked up in a configuration object: a project may keep its own there.
+
+        Args:
+            source: A module or an object.
+            namespace: What the names begin with there, as in `read_object`.
+        """
+        start = _start_of(namespace)
+
+        def find(name: str) -> Any:
+            for spelled in (start + name, start + name.upper()):
+                if not name.startswith("_") and hasattr(source, spelled):
+                    return getattr(source, spelled)
+            raise KeyError(name)
+
+        super().__setattr__("_elsewhere", find)
 
     def _load(self) -> None:
         read = self._read
@@ -252,6 +269,16 @@ class Conf(MutableMapping[str, Any]):
         values.update(_from_url(self.get("broker_url"), values))
         current = {field: getattr(self._base, field) for field in OWN.values()}
         return Settings(**{**current, **values})
+
+
+def _nowhere(name: str) -> Any:
+    raise KeyError(name)
+
+
+def _start_of(namespace: str | None) -> str:
+    if not namespace:
+        return ""
+    return namespace if namespace.endswith("_") else f"{namespace}_"
 
 
 def _from_url(url: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,6 +327,8 @@ def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
             found[key] = value
             continue
         rule = RULES.get(name)
+        if isinstance(DEFAULTS.get(name), bool) and type(value) is int and value in (0, 1):
+            value = bool(value)  # as the environment and many a settings module have it
         if rule is not None and not rule[0](value):
             raise ConfigurationError(f"{where}: {key} must be {rule[1]}, not {value!r}")
         if name not in DEFAULTS and name not in OWN:
@@ -386,7 +415,7 @@ def read_object(source: Any, namespace: str | None, keep: Callable[[str], bool])
     found: dict[str, Any] = {}
     for name, value in items:
         if namespace:
-            start = namespace if namespace.endswith("_") else f"{namespace}_"
+            start = _start_of(namespace)
             if name.startswith(start):
                 found[name.removeprefix(start).lower()] = value
         elif not name.startswith("_") and (keep(name) or isinstance(source, Mapping)):

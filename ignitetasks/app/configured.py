@@ -116,6 +116,7 @@ class Configured(Parts):
                 if not silent:
                     raise
                 return {}, where
+            self._conf.look_in(source, namespace)
             return self.prepare_config(configuration.read_object(source, namespace, configuration.is_setting)), where
 
         self._conf.use_source(read)

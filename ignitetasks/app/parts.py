@@ -6,6 +6,7 @@ send or start anything.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import uuid
@@ -55,10 +56,7 @@ class Parts:
     log_cls: Any = Logging
     builtin_fixups: Sequence[Any] = (django,)
 
-    _amqp: Any = None
     _chosen_queues: Mapping[str, Any] | None = None
-    _backend: Any = None
-    _loader: Any = None
     _oid: str | None = None
 
     def _fit(self, fixups: Sequence[Any] | None) -> None:
@@ -75,54 +73,51 @@ class Parts:
     def _part(self, name: str) -> Any:
         return loaders.symbol_by_name(getattr(self, f"{name}_cls"), _ALIASES)(self)
 
-    @property
+    # Kept, and open to be replaced: tests of programs put something else in the place of a part or of its methods.
+
+    @functools.cached_property
     def amqp(self) -> AMQP:
         """The queues the app knows, as ``app.amqp.queues``."""
-        if self._amqp is None:
-            self._amqp = self._part("amqp")
-            self._amqp.queues.choose(self._chosen_queues)
-        amqp: AMQP = self._amqp
+        amqp: AMQP = self._part("amqp")
+        amqp.queues.choose(self._chosen_queues)
         return amqp
 
     def _forget_queues(self) -> None:
         """Forgets the queues that settings name, and keeps which of them are chosen."""
-        if self._amqp is not None:
-            self._chosen_queues = self._amqp.queues.chosen
-            self._amqp = None
+        amqp = self.__dict__.get("amqp")
+        if isinstance(amqp, AMQP):
+            self._chosen_queues = amqp.queues.chosen
+            del self.__dict__["amqp"]
 
-    @property
+    @functools.cached_property
     def backend(self) -> Backend:
-        """Where results are, under the methods of a result backend; one object for the app's life."""
-        if self._backend is None:
-            self._backend = self._part("backend")
-        backend: Backend = self._backend
+        """Where results are, under the methods of a result backend."""
+        backend: Backend = self._part("backend")
         return backend
 
-    @property
+    @functools.cached_property
     def control(self) -> Control:
         """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
         control: Control = self._part("control")
         return control
 
-    @property
+    @functools.cached_property
     def log(self) -> Logging:
         """What a task may do with its process's log: see `Logging`."""
         log: Logging = self._part("log")
         return log
 
-    @property
+    @functools.cached_property
     def events(self) -> Events:
         """The cluster's feed of events: see `Events`."""
         events: Events = self._part("events")
         return events
 
-    @property
+    @functools.cached_property
     def loader(self) -> BaseLoader:
         """What imports the app's modules, and is told of the life of its workers: see `BaseLoader`."""
-        if self._loader is None:
-            self._loader = self._part("loader")
-            _connect_runs(self._loader)
-        loader: BaseLoader = self._loader
+        loader: BaseLoader = self._part("loader")
+        _connect_runs(loader)
         return loader
 
     def select_queues(self, queues: str | Sequence[str] | None = None) -> None:

@@ -33,6 +33,7 @@ class Registering(Configured):
     Attributes:
         name: The application's name.
         main: Task names of functions in ``__main__`` start with this: the script's file name without its end.
+        autofinalize: False refuses its tasks until somebody calls `finalize`.
         strict_typing: False sends calls of tasks that say nothing about it without checking their arguments.
         task_cls: Class of tasks whose decorator names no ``base``; also as text.
     """
@@ -46,7 +47,7 @@ class Registering(Configured):
         super().__init__(base)
         self.name = name
         self.main = naming.main_name() or name
-        self.strict_typing = True
+        self.strict_typing = self.autofinalize = True
         self._tasks = TaskRegistry(builtin_tasks(self, TaskClass))
         self._annotations: list[Any] | None = None
 
@@ -67,10 +68,17 @@ class Registering(Configured):
 
         Args:
             auto: True where nobody asked for it, but tasks are needed.
+
+        Raises:
+            RuntimeError: Tasks are needed, and the app was made with ``autofinalize=False``.
         """
         with self._lock:
             if self.finalized:
                 return
+            if auto and not self.autofinalize:
+                raise RuntimeError(
+                    f"app {self.name!r} was made with autofinalize=False: call finalize() once its tasks are defined"
+                )
             self.finalized = True
             _state.announce_finalized(self)
         self._configure_once()
@@ -149,8 +157,6 @@ class Registering(Configured):
         kind = self._base_class(options.get("base"))
         check_given(kind, name, options)
         body = fn
-        if options.get("filter") is not None:
-            body = options["filter"](body)
         if options.get("pydantic"):
             body = deferred.load("pydantic").wrap(
                 body,
@@ -162,7 +168,9 @@ class Registering(Configured):
         given = {key: value for key, value in options.items() if key not in MAKING}
         task.define(body, name, self, given)
         kind.__init__(task)  # last: a class of a project's own may look there at the name and at what will be run
-        return self._add(task)
+        self._add(task)
+        made: TaskClass[Any, Any] = options["filter"](task) if options.get("filter") is not None else task
+        return made
 
     @overload
     def register_task(self, task: type[T], **options: Any) -> T: ...

@@ -182,7 +182,11 @@ class Task(Hooks, Calls[P, R]):
     @property
     def backend(self) -> Any:
         """Where results are, under the name and with the methods of a result backend."""
-        return self.app.backend
+        return self.__dict__.get("_backend") or self.app.backend
+
+    @backend.setter
+    def backend(self, backend: Any) -> None:
+        object.__setattr__(self, "_backend", backend)
 
     # -- inside an execution --------------------------------------------------------------------------------------
 
@@ -271,6 +275,8 @@ class Task(Hooks, Calls[P, R]):
             )
         if current.report is not None:
             current.report(name, meta)
+        elif current.id is not None and not current.is_eager:
+            self.backend.store_result(current.id, meta, name)  # a request made by hand
 
     def send_event(self, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> None:
         """Sends an event about the running task, whether or not events are on.

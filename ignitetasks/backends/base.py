@@ -113,7 +113,7 @@ class Backend:
             PayloadTooLarge: The value has more than 64 KiB.
         """
         task = _state.get_current_task()
-        if task is not None and task.request.id == task_id and not task.request.is_eager:
+        if task is not None and task.request.id == task_id and task.request.report is not None:
             task.update_state(task_id, state, result)
         elif state in states.READY_STATES:
             self._store_end(task_id, result, state, traceback, request)

@@ -53,6 +53,16 @@ class EagerResult(AsyncResult[R]):
 
     wait = get  # type: ignore[assignment]
 
+    def _get_task_meta(self) -> dict[str, Any]:
+        """Returns what is known of the call as a map."""
+        return {
+            "task_id": self.id,
+            "status": self._state,
+            "result": self._value,
+            "traceback": self._traceback,
+            "name": self.task_name,
+        }
+
     async def _await(self) -> R:
         return self.get(disable_sync_subtasks=False)
 

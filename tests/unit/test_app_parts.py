@@ -111,6 +111,16 @@ def test_parts_can_be_of_other_classes(app):
     assert type(app.control) is Control
 
 
+def test_parts_stay_and_can_be_replaced_by_tests(app, monkeypatch):
+    sent = []
+    monkeypatch.setattr(app.control, "broadcast", lambda command, **named: sent.append(command) or [])
+    app.control.broadcast("ping")
+    assert sent == ["ping"] and app.control is app.control and app.events is app.events and app.log is app.log
+    for part in ("amqp", "backend", "control", "events", "loader", "log"):
+        monkeypatch.setattr(app, part, part.upper())
+        assert getattr(app, part) == part.upper()
+
+
 def test_fixups_are_called_with_the_app():
     seen = []
     app = IgniteTasks("fixed", fixups=[seen.append], set_as_current=False)
@@ -271,3 +281,26 @@ def test_a_shared_task_is_one_of_each_app():
     assert common.app is two and current_app.name == "two"
     one.set_current()
     assert common.app is one
+
+
+def test_an_app_that_is_not_to_finalize_itself_says_so():
+    app = IgniteTasks("waits", autofinalize=False, set_as_current=False)
+
+    @app.task(name="waits.add")
+    def add(x, y):
+        return x + y
+
+    with pytest.raises(RuntimeError, match="call finalize"):
+        _ = app.tasks
+    app.finalize()
+    assert app.tasks["waits.add"] is add
+
+
+def test_a_filter_is_given_the_task(app):
+    seen = []
+
+    @app.task(name="parts.filtered", filter=lambda task: seen.append(task) or task)
+    def filtered():
+        return 1
+
+    assert seen == [app.tasks["parts.filtered"]] == [filtered] and filtered() == 1

@@ -172,6 +172,29 @@ def test_find_and_parts(app):
         app.conf.find_option("nothing")
 
 
+@pytest.mark.parametrize("namespace", [None, "SHOP"])
+def test_names_of_the_projects_own_are_found_in_its_configuration(app, namespace):
+    class Source:
+        SHOP_TASK_TRACK_STARTED = task_track_started = True
+        CURRENCY = SHOP_CURRENCY = "EUR"
+
+    app.config_from_object(Source, namespace=namespace)
+    assert app.conf.task_track_started is True
+    assert app.conf.CURRENCY == "EUR" and app.conf["CURRENCY"] == "EUR" and "CURRENCY" in app.conf
+    if namespace:
+        assert app.conf.currency == "EUR"
+    assert "CURRENCY" not in app.conf.table()
+    with pytest.raises(AttributeError, match="NOTHING"):
+        _ = app.conf.NOTHING
+
+
+def test_a_switch_may_be_a_number(app):
+    app.conf.update(task_always_eager=1, task_acks_late=0)
+    assert app.conf.task_always_eager is True and app.conf.task_acks_late is False
+    with pytest.raises(ConfigurationError, match="True or False, not 2"):
+        app.conf.task_always_eager = 2
+
+
 def test_celerys_arguments_are_accepted(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("ignitetasks"), "propagate", True)
     monkeypatch.setattr(conf_module, "_named", set())

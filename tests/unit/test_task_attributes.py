@@ -61,7 +61,10 @@ def test_eager_runs_know_the_limits_of_the_settings(app):
     def limits(self):
         return self.request.timelimit, self.request.time_limit
 
-    assert limits.apply().get() == ([30, None], 30)
+    done = limits.apply()
+    assert done.get() == ([30, None], 30)
+    meta = done._get_task_meta()
+    assert (meta["task_id"], meta["status"], meta["name"]) == (done.id, "SUCCESS", "limits")
 
 
 @pytest.mark.parametrize("way", ["decorator", "annotation"])
@@ -120,3 +123,36 @@ def test_a_request_made_by_hand():
     assert (made.task, made.id, made.retries, made.headers, made.custom) == ("t", "1", 3, {"custom": 5}, 5)
     assert Context({"id": "1", "headers": {"a": 1}, "other": 2}).headers == {"a": 1}
     assert Context().id is None and Context().called_directly and Context().get("nothing", 4) == 4
+
+
+def test_a_request_made_by_hand_knows_its_chain_and_how_it_is_shown():
+    made = Context(id="1", chain=["next"], argsrepr="(...)", headers=None)
+    assert made.chain == ["next"] and made.argsrepr == "(...)"
+    made.chain = None
+    assert made.chain is None
+
+
+def test_a_state_told_under_a_request_made_by_hand_is_kept(app):
+    @app.task(name="told", bind=True)
+    def told(self):
+        self.update_state(state="HALF", meta={"done": 50})
+
+    told.push_request(id="by-hand-0000")
+    try:
+        told.run()
+    finally:
+        told.pop_request()
+    found = app.AsyncResult("by-hand-0000")
+    assert (found.state, found.info) == ("HALF", {"done": 50})
+
+
+def test_the_priority_of_a_request_is_that_of_its_delivery(app):
+    @app.task(name="first")
+    def first():
+        pass
+
+    first.push_request(delivery_info={"priority": 7}, args=[], kwargs={})
+    try:
+        assert first.signature_from_request().options["priority"] == 7
+    finally:
+        first.pop_request()
