@@ -74,10 +74,6 @@ connection = dict(protocol=9 if mode == "protocol" else 1, version=config["versi
     role=config["role"], host="127.0.0.1", port=4711, token="ab" * 32, lane=config["lane"], data_dir=here,
     durability=config["durability"], cluster_id="c", node=config["name"], thin_port=0, started_at=1)
 path = here + "/run/connection.json"
-with open(path + ".new", "w") as file:
-    json.dump(connection, file)
-os.rename(path + ".new", path)
-print("READY 4711", flush=True)
 def end(*_):
     # The end of the lifeline and the signal may come at once, one in the middle of the other.
     try:
@@ -85,12 +81,15 @@ def end(*_):
     except FileNotFoundError:
         pass
     os._exit(0)
-signal.signal(signal.SIGTERM, end)
+# Last of all the file: whoever finds it may look at the log, or send a signal.
+signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "stubborn" else end)
+with open(path + ".new", "w") as file:
+    json.dump(connection, file)
+print("READY 4711", flush=True)
+os.rename(path + ".new", path)
 if config["lifeline"]:
     sys.stdin.read()
     end()
-if mode == "stubborn":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(60)
 """
 
