@@ -27,6 +27,8 @@ final class Topology {
   private static final long LOOK_MILLIS = 100;
   private static final long LOOK_ALONE_MILLIS = 1_000;
   private static final long AWAY_NANOS = 60_000_000_000L;
+  private static final long SLOW_NANOS = 15_000_000_000L;
+  private static final long SLOW_LOOK_MILLIS = 1_000;
 
   private final Ignite ignite;
   private final NodeSettings settings;
@@ -38,9 +40,11 @@ final class Topology {
   private final HomeRouter router;
   private final Baseline baseline;
   private final LinkedBlockingQueue<UUID> left = new LinkedBlockingQueue<>();
+  private final SlowRounds rounds = new SlowRounds(SLOW_NANOS);
   private volatile boolean stopped;
   private volatile boolean reconnected;
   private Thread thread;
+  private Thread watcher;
 
   /**
    * @param store null on a client node, as is {@code home}
@@ -92,12 +96,35 @@ final class Topology {
     thread = new Thread(this::watch, "ignitetasks-topology");
     thread.setDaemon(true);
     thread.start();
+    // A lone node has nobody to wait for.
+    if (!settings.embedded()) {
+      watcher = new Thread(this::watchRounds, "ignitetasks-topology-rounds");
+      watcher.setDaemon(true);
+      watcher.start();
+    }
+  }
+
+  private void watchRounds() {
+    try {
+      while (!stopped) {
+        Thread.sleep(SLOW_LOOK_MILLIS);
+        String said = rounds.look(System.nanoTime());
+        if (said != null) {
+          LOG.warning("the topology is not followed: " + said);
+        }
+      }
+    } catch (InterruptedException e) {
+      // The node stops.
+    }
   }
 
   void stop() {
     stopped = true;
     if (thread != null) {
       thread.interrupt();
+    }
+    if (watcher != null) {
+      watcher.interrupt();
     }
   }
 
@@ -107,6 +134,7 @@ final class Topology {
       try {
         UUID gone =
             left.poll(settings.embedded() ? LOOK_ALONE_MILLIS : LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        rounds.begin(System.nanoTime());
         if (gone != null && home != null) {
           nodeLeft(gone);
         }
@@ -128,6 +156,8 @@ final class Topology {
         if (!stopped && !X.hasCause(e, IgniteClientDisconnectedException.class)) {
           LOG.log(Level.WARNING, "the topology could not be followed; trying again", e);
         }
+      } finally {
+        rounds.end();
       }
     }
   }
