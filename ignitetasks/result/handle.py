@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ignitetasks import deferred, states, wire
 from ignitetasks.client import ResultSource
-from ignitetasks.errors import ChordError, InvalidOption, ResultExpired, ResultTimeout, UnknownResult
+from ignitetasks.errors import ChordError, InvalidOption, ResultExpired, ResultTimeout
 from ignitetasks.hub import Epoch, Waiter
 from ignitetasks.ids import id_text
 from ignitetasks.message import COMPLETION_REF, Completion, decode_result
@@ -323,15 +323,11 @@ class AsyncResult(Kin, Generic[R]):
             signal: Signal to end it with.
 
         Returns:
-            The task's state after the call.
-
-        Raises:
-            UnknownResult: The cluster has never heard of the id.
+            The task's state after the call: PENDING for an id that nobody has sent yet. Whoever sends it within a
+            day sends a task that is revoked.
         """
         code = self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")[0]
-        if code < 0:
-            raise UnknownResult(f"no task has the id {self.id}; it was never sent, or its record has expired")
-        return states.name_of(code)
+        return states.PENDING if code < 0 else states.name_of(code)
 
     def revoke_by_stamped_headers(self, headers: Mapping[str, Any], terminate: bool = False, **options: Any) -> Any:
         """Revokes every task whose stamps have these values; see ``app.control``."""

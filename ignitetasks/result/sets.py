@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ignitetasks import states, wire
 from ignitetasks.client import ResultSource
-from ignitetasks.errors import ChordError, ResultTimeout, UnknownResult
+from ignitetasks.errors import ChordError, ResultTimeout
 from ignitetasks.hub import Waiter
 from ignitetasks.ids import id_text
 from ignitetasks.message import Completion
@@ -315,10 +315,7 @@ class ResultSet(Generic[R]):
     ) -> None:  # fmt: skip
         """Keeps the tasks from running; see `AsyncResult.revoke`."""
         for one in self._leaves():
-            try:
-                one.revoke(terminate=terminate, signal=signal)
-            except UnknownResult:
-                continue  # a step that is not there yet: what leads to it is revoked
+            one.revoke(terminate=terminate, signal=signal)
 
     @property
     def supports_native_join(self) -> bool:

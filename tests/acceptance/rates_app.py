@@ -9,7 +9,7 @@ from support.executions import ExecutionLog
 
 from ignitetasks import IgniteTasks
 
-RATE = 10
+RATE = 20
 app = IgniteTasks("rates")
 
 

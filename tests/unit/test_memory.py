@@ -16,7 +16,6 @@ from ignitetasks.errors import (
     NotRegistered,
     TaskExpiredError,
     TaskRevokedError,
-    UnknownResult,
     WorkerLostError,
 )
 from ignitetasks.message import Group, Template
@@ -215,8 +214,8 @@ def test_apps_with_one_name_share_a_home_and_others_do_not(app):
         assert sent.get(timeout=10) == 9
     stranger = IgniteTasks("stranger", transport=f"{name}-x")
     assert not stranger.AsyncResult(sent.id).exists()
-    with pytest.raises(UnknownResult):
-        stranger.AsyncResult(sent.id).revoke()
+    assert stranger.AsyncResult(sent.id).revoke() == "PENDING"
+    assert stranger.send_task("add", (4, 5), task_id=sent.id).state == "REVOKED", "it was revoked before it was sent"
 
 
 def test_no_thread_is_left_behind_by_workers(app):
