@@ -268,5 +268,5 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "failed": worker.failed,
         "lost": worker.lost,
         "started_ms": worker.started_ms,
-        "tasks": len(worker.tasks),
+        "tasks": sum(not name.startswith("ignitetasks.") for name in worker.tasks),
     }

@@ -115,7 +115,9 @@ final class Inspector {
     map.put("failed", worker.failed);
     map.put("lost", worker.lost);
     map.put("started_ms", worker.info.startedMillis());
-    map.put("tasks", worker.info.tasks().size());
+    // The application's own; what every worker brings along does not count.
+    map.put(
+        "tasks", worker.info.tasks().stream().filter(n -> !n.startsWith("ignitetasks.")).count());
     return map;
   }
 
