@@ -153,5 +153,7 @@ def announce_finalized(app: Any) -> None:
 
 #: Stands for the application that is meant here.
 current_app: Any = Proxy(get_current_app, name="current_app")
+#: Stands for the application of threads that have not chosen one.
+default_app: Any = Proxy(lambda: _default or get_current_app(), name="default_app")
 #: Stands for the task that runs here; false outside of one.
 current_task: Any = Proxy(get_current_task, name="current_task")

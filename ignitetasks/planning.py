@@ -28,7 +28,11 @@ _TIMES = ("eta", "expires")
 EXPLAINED: Mapping[str, str] = {
     "connection": "an application has one way to its cluster",
     "delivery_mode": "every task is durable",
+    "content_encoding": "arguments are bytes of their serializer",
+    "content_type": "arguments are bytes of their serializer; name a serializer",
     "exchange": "there are no exchanges; name a queue",
+    "exchange_type": "there are no exchanges; name a queue",
+    "expiration": "a task that is not to start after a time has expires",
     "immediate": "a task that no worker takes waits",
     "mandatory": "every queue exists",
     "producer": "an application has one way to its cluster",

@@ -5,6 +5,7 @@ Also says of what an application of Celery's has beyond this what to use instead
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from ignitetasks import deferred
 from ignitetasks.app import utils
+from ignitetasks.app.connections import Connection
 from ignitetasks.errors import ConfigurationError
 
 _NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async and send_task"
@@ -20,12 +22,6 @@ _NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async
 _INSTEAD = {
     **dict.fromkeys(
         (
-            "broker_connection",
-            "connection",
-            "connection_for_read",
-            "connection_for_write",
-            "connection_or_acquire",
-            "default_connection",
             "default_producer",
             "pool",
             "producer_or_acquire",
@@ -111,6 +107,25 @@ class Running:
                 f"worker_main runs the command 'worker', which {words!r} does not name; app.start runs any command"
             )
         return self.start(words)
+
+    def connection(self, *_: Any, **__: Any) -> Connection:
+        """Returns the app's way to its node, for those who check it or hand it on; see `Connection`."""
+        return Connection(self)
+
+    connection_for_read = connection
+    connection_for_write = connection
+    broker_connection = connection
+
+    def connection_or_acquire(self, connection: Any = None, pool: bool = True, *_: Any, **__: Any) -> Any:
+        """Returns a connection given, or one of the app's, for a ``with`` block.
+
+        Args:
+            connection: What to return where there is one.
+            pool: Accepted: a process has one way to its node.
+        """
+        return contextlib.nullcontext(connection) if connection else self.connection()
+
+    default_connection = connection_or_acquire
 
     def bugreport(self) -> str:
         """Returns what a report of a fault should say about versions and settings."""

@@ -11,6 +11,7 @@ from typing import Any
 from ignitetasks import context, log, signals, states
 from ignitetasks.app.trace import Watch, overridden
 from ignitetasks.context import Request
+from ignitetasks.errors import NotRegistered
 from ignitetasks.events import local
 from ignitetasks.failure import Failure
 from ignitetasks.utils.unixsignals import number_of
@@ -50,6 +51,8 @@ def tell_end(app: Any, request: Request, state: int, failure: Failure | None, ho
     refused = revoked and request.hostname is not None
     if local.enabled and getattr(task, "send_events", True):
         _send_event(app, request, revoked, failure, hostname)
+    if task is None and failure is not None and failure.type_name == NotRegistered.__name__:
+        _tell_unknown(request, failure)
     if task is None or refused:
         return
     token = context.enter(request)
@@ -67,6 +70,12 @@ def tell_end(app: Any, request: Request, state: int, failure: Failure | None, ho
             Watch(task).lost(request, failure.rebuild(app.task_modules))
     finally:
         context.leave(token)
+
+
+def _tell_unknown(request: Request, failure: Failure) -> None:
+    error = NotRegistered(failure.message)
+    _log.error("task of an unknown name was refused", task=request.task, task_id=request.id, error=str(error))
+    signals.task_unknown.send(sender=None, name=request.task, id=request.id, message=None, exc=error)
 
 
 def _signum(failure: Failure | None) -> int | None:

@@ -5,23 +5,26 @@ Must not know what a tick is: see ``ignitetasks.beat``.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
 
 from ignitetasks.apps.beat import Beat
-from ignitetasks.cli.options import app_of, app_option, durability_option, instance_options
-
-_LEVELS = ("debug", "info", "warning", "error", "critical")
+from ignitetasks.cli import celery_words, daemon
+from ignitetasks.cli.celery_words import no_effect
+from ignitetasks.cli.options import SERVICE, app_of, app_option, durability_option, instance_options, service_options
 
 
 @click.command()
 @app_option
 @click.option("--max-interval", type=float, metavar="SECONDS", help="Longest pause between two looks.")
-@click.option("-s", "--schedule", metavar="FILE", hidden=True)
-@click.option("-S", "--scheduler", metavar="CLASS", hidden=True)
-@click.option("-l", "--loglevel", type=click.Choice(_LEVELS, case_sensitive=False), help="Lowest level that is logged.")
-@click.option("--log-json/--log-text", default=None, help="Log lines as JSON or text; by default text on a terminal.")
+@service_options
+@no_effect("-s", "--schedule", why=celery_words.SCHEDULE_FILE)
+@no_effect("-S", "--scheduler", why=celery_words.SCHEDULER)
+@no_effect("-n", "--hostname", why=celery_words.BEAT_NAME)
+@no_effect("--enable-remote-control", why=celery_words.REMOTE_BEAT, is_flag=True)
+@no_effect("--executable", why=celery_words.FORKED)
 @durability_option
 @instance_options
 @click.pass_context
@@ -30,19 +33,20 @@ def beat(
     /,
     place: str | None,
     max_interval: float | None,
-    schedule: str | None,
-    scheduler: str | None,
     loglevel: str | None,
     log_json: bool | None,
-    **where: Any,
+    **given: Any,
 ) -> None:
     """Send periodic tasks until Ctrl-C or SIGTERM.
 
     Any number of beats may run: each tick fires once. The schedule is in the cluster and can be changed while they run,
     see `ignitetasks schedule`.
     """
-    app = app_of(context, place, **where)
-    for option, value in (("--schedule", schedule), ("--scheduler", scheduler)):
-        if value:
-            click.echo(f"{option} {value} has no effect: entries and runs are in the cluster", err=True)
-    Beat(max_interval, app, loglevel=loglevel, log_json=log_json).run()
+    service = daemon.Service(**{name: given.pop(name) for name in SERVICE})
+    app = app_of(context, place, **given)
+    logfile = None
+    if service.logfile and not service.background:
+        # What runs in the background has its log file as its standard error.
+        logfile, service = daemon.expand(service.logfile), dataclasses.replace(service, logfile=None)
+    with daemon.running(service):
+        Beat(max_interval, app, loglevel=loglevel, logfile=logfile, log_json=log_json).run()

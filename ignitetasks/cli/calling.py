@@ -17,7 +17,13 @@ import click
 from ignitetasks import control, deferred
 from ignitetasks.app import IgniteTasks
 from ignitetasks.cli import render
+from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
+
+#: What the shell has beside the application and its tasks.
+_SHELL_NAMES = (
+    "Task", "chain", "chord", "chunks", "group", "signature", "subtask", "xmap", "xstarmap",
+)  # fmt: skip
 
 
 class _Json(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -136,11 +142,15 @@ def report(context: click.Context, /, place: str | None) -> None:
 @click.option("-B", "--bpython", "kind", flag_value="bpython", help="bpython.")
 @click.option("-P", "--python", "kind", flag_value="python", help="Python's own.")
 @click.option("-T", "--without-tasks", is_flag=True, help="Leave out the tasks.")
+@no_effect("--eventlet", why="there is no eventlet pool", is_flag=True)
+@no_effect("--gevent", why="there is no gevent pool", is_flag=True)
 @click.pass_context
 def shell(context: click.Context, /, place: str | None, kind: str | None, without_tasks: bool) -> None:
-    """Open a Python shell with `app` and its tasks."""
+    """Open a Python shell with `app`, its tasks, and what workflows are made of."""
     app = app_of(context, place)
-    names: dict[str, Any] = {"app": app, "ignitetasks": importlib.import_module("ignitetasks")}
+    package = importlib.import_module("ignitetasks")
+    names: dict[str, Any] = {"app": app, "celery": app, "ignitetasks": package}
+    names |= {name: getattr(package, name) for name in _SHELL_NAMES}
     if not without_tasks:
         names |= {
             name.rpartition(".")[2]: task for name, task in app.tasks.items() if not name.startswith("ignitetasks.")

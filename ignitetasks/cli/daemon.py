@@ -5,13 +5,17 @@ Must not know what runs in such a process.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ignitetasks.errors import ConfigurationError
 
@@ -152,3 +156,58 @@ def detach(logfile: str | None, umask: str | None = None) -> None:
         os.dup2(source, number)
     os.close(null)
     os.close(target)
+
+
+@dataclass(frozen=True)
+class Service:
+    """How a program runs as a service.
+
+    Attributes:
+        background: It goes into the background.
+        logfile: Where it logs; None for standard error.
+        pidfile: File that says which process it is.
+        uid: User to go on as.
+        gid: Group to go on as.
+        umask: Mask of new files of one in the background, in octal.
+    """
+
+    background: bool = False
+    logfile: str | None = None
+    pidfile: str | None = None
+    uid: str | None = None
+    gid: str | None = None
+    umask: str | None = None
+
+
+@contextlib.contextmanager
+def running(service: Service, name: str = "") -> Iterator[TextIO | None]:
+    """Makes this process what a service is to be, for the length of a block.
+
+    Args:
+        service: What was asked for.
+        name: The program's name, for its files.
+
+    Yields:
+        Where to log; None for standard error, which is the log file of what runs in the background.
+
+    Raises:
+        ConfigurationError: Another process runs under the pid file, or this one may not become that user.
+    """
+    logfile = service.logfile and expand(service.logfile, name)
+    pidfile = PidFile(expand(service.pidfile, name)) if service.pidfile else None
+    if pidfile is not None:
+        pidfile.check()
+    if service.uid or service.gid:
+        become(service.uid, service.gid)
+    if service.background:
+        detach(logfile and os.path.abspath(logfile), service.umask)
+    stream = open(logfile, "a", encoding="utf-8") if logfile and not service.background else None  # noqa: SIM115
+    try:
+        if pidfile is not None:
+            pidfile.write()
+        yield stream
+    finally:
+        if pidfile is not None:
+            pidfile.remove()
+        if stream is not None:
+            stream.close()

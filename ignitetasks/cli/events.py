@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -17,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ignitetasks.app import IgniteTasks
-from ignitetasks.cli import render
+from ignitetasks.cli import celery_words, render
+from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
 from ignitetasks.events import NOW, OLDEST
 from ignitetasks.events.snapshot import evcam
@@ -41,12 +43,28 @@ class _Since(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(f"{value!r} is neither now, oldest nor the number of an event", param, ctx)
 
 
+def _service_words(command: Callable[..., Any]) -> Callable[..., Any]:
+    for words in (("--pidfile",), ("--uid",), ("--gid",), ("--umask",), ("--executable",), ("-f", "--logfile")):
+        command = no_effect(*words, why=celery_words.WATCHING)(command)
+    command = no_effect("--detach", why=celery_words.WATCHING, is_flag=True)(command)
+    return no_effect("-l", "--loglevel", why="it logs nothing, it shows what it hears")(command)
+
+
 @click.command()
 @app_option
 @click.option("-d", "--dump", is_flag=True, help="Print each event as a line.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 @click.option("-c", "--camera", metavar="MODULE.CLASS", help="Take pictures with this camera.")
-@click.option("-F", "--frequency", type=float, default=1.0, show_default=True, help="Seconds between two pictures.")
+@click.option(
+    "-F",
+    "--frequency",
+    "--freq",
+    "frequency",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Seconds between two pictures.",
+)
 @click.option("-r", "--maxrate", metavar="RATE", help="Most pictures: 10/m, or a number a second.")
 @click.option(
     "--since",
@@ -59,6 +77,7 @@ class _Since(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("-n", "--limit", type=int, metavar="N", help="End after so many events.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="End when none came for so long.")
 @instance_options
+@_service_words
 @click.pass_context
 def events(
     context: click.Context,

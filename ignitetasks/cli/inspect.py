@@ -8,32 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
 
 from ignitetasks import control
 from ignitetasks.cli import render
+from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import instance_options, names_option, settings_of
+from ignitetasks.cli.remote import UNAVAILABLE
 from ignitetasks.errors import RequestError
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_JSON = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @_JSON
+@names_option("-d", "--destination", help="Of the workers only these; exit code 69 when none of them is there.")
+@no_effect("-t", "--timeout", why="the node knows its workers, so nobody is waited for")
 @instance_options
-def status(as_json: bool, **where: str | None) -> None:
+def status(as_json: bool, destination: list[str] | None, **where: str | None) -> int:
     """Show node, queues, workers and tasks at a glance."""
     settings = settings_of(**where)
     # A cluster is looked at through a client JVM of our own, which holds no data: starting that changes nothing.
     with closing(control.connect(settings, start=not settings.embedded)) as transport:
         answer = control.status(transport)
+    if destination:
+        answer = replace(answer, workers=tuple(one for one in answer.workers if one.name in destination))
     if as_json:
         render.echo_json(asdict(answer))
     else:
         render.show_status(answer)
+    return UNAVAILABLE if destination and not answer.workers else 0
 
 
 @click.command()
@@ -59,14 +66,19 @@ def purge(queues: list[str] | None, exclude_queues: list[str] | None, force: boo
 @click.command()
 @click.argument("task_id", metavar="ID")
 @_JSON
+@click.option("--traceback", "only_traceback", is_flag=True, help="Show only the traceback of its error.")
+@no_effect("-t", "--task", why="a result is found by its id alone")
 @instance_options
-def result(task_id: str, as_json: bool, **where: str | None) -> None:
+def result(task_id: str, as_json: bool, only_traceback: bool, **where: str | None) -> None:
     """Show a task's state, and its result or error."""
     settings = settings_of(**where)
     with closing(control.connect(settings, start=True)) as transport:
         record = control.info(transport, task_id)
         ended = control.outcome(transport, settings, record)
     failure = ended.failure
+    if only_traceback:
+        click.echo((failure.traceback if failure else None) or "no traceback")
+        return
     if as_json:
         answer: dict[str, Any] = {**record.facts, "state": record.state, "result": ended.value}
         answer["error"] = asdict(failure) if failure else None

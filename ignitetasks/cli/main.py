@@ -18,6 +18,7 @@ from ignitetasks.app import IgniteTasks
 from ignitetasks.cli import (
     beat,
     calling,
+    celery_words,
     events,
     inspect,
     loading,
@@ -43,7 +44,7 @@ _BROKER = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=celery_words.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, message="ignitetasks %(version)s")
 @click.option("-A", "--app", metavar="MODULE[:ATTRIBUTE]", envvar="IGNITETASKS_APP", help="Where the application is.")
 @click.option("--config", metavar="MODULE", help="Module of settings for the application.")

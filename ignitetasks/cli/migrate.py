@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ignitetasks.cli import render
+from ignitetasks.cli import celery_words, render
 from ignitetasks.migration.finding import LEVELS, Report
 from ignitetasks.migration.project import check_project, project_files
 from ignitetasks.migration.rewrite import rewrite_imports
@@ -23,7 +23,7 @@ _HEADLINES = {
 }
 
 
-@click.group()
+@click.group(cls=celery_words.Group)
 def migrate() -> None:
     """Move a project from Celery: see what it needs, and change its imports."""
 

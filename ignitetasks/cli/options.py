@@ -16,6 +16,41 @@ from ignitetasks.config import DURABILITIES, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
+#: Names of the options that say how a program runs as a service.
+SERVICE = ("background", "logfile", "pidfile", "uid", "gid", "umask")
+
+
+class Level(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A level of the log, in letters of any size."""
+
+    name = "level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Returns the level's name."""
+        name = str(value).lower()
+        if name not in _LEVELS:
+            self.fail(f"{value!r} is not one of {', '.join(_LEVELS)}", param, ctx)
+        return "critical" if name == "fatal" else name
+
+
+def service_options(command: F) -> F:
+    """Adds the options of a program that runs until it is told to stop: its log, and how it runs as a service."""
+    for option in (
+        click.option("--umask", metavar="OCTAL", help="Mask of new files of -D."),
+        click.option("--gid", metavar="GROUP", help="Group to run as."),
+        click.option("--uid", metavar="USER", help="User to run as (started by root)."),
+        click.option("--pidfile", metavar="FILE", help="File that says which process this is."),
+        click.option("-D", "--detach", "background", is_flag=True, help="Go into the background."),
+        click.option("-f", "--logfile", metavar="FILE", help="Where to log; by default standard error."),
+        click.option(
+            "--log-json/--log-text", default=None, help="Log lines as JSON or text; by default text on a terminal."
+        ),
+        click.option("-l", "--loglevel", type=Level(), help=f"Lowest level that is logged: {', '.join(_LEVELS)}."),
+    ):
+        command = option(command)
+    return command
+
 
 def instance_options(command: F) -> F:
     """Adds the options that say which node a command talks to."""

@@ -155,7 +155,7 @@ class Task:
     state: str = states.PENDING
     sent = received = started = succeeded = failed = retried = revoked = rejected = None
     args = kwargs = eta = expires = retries = result = exception = timestamp = runtime = traceback = None
-    exchange = routing_key = root_id = parent_id = client = None
+    exchange = routing_key = root_id = parent_id = client = hostname = None
     worker: Worker | None = None
     clock: int = 0
 
@@ -188,7 +188,7 @@ class Task:
             local_received: When it was received.
             fields: Everything it tells.
         """
-        found = {name: value for name, value in (fields or {}).items() if name not in ("type", "hostname", "uuid")}
+        found = {name: value for name, value in (fields or {}).items() if name not in ("type", "uuid")}
         state = TASK_EVENT_TO_STATE.get(type_)
         if state is not None:
             setattr(self, type_, timestamp)

@@ -38,8 +38,12 @@ APP: tuple[Entry, ...] = (
         ("Celery.setup_security", GONE, "There is no auth serializer. Pickles are signed with `signing_key`."),
         (
             "Celery.connection / Celery.connection_for_read / Celery.connection_for_write / "
-            "Celery.connection_or_acquire / Celery.producer_or_acquire / Celery.pool / Celery.producer_pool / "
-            "Celery.broker_connection",
+            "Celery.connection_or_acquire / Celery.broker_connection",
+            SAME,
+            "The way to the node: `ensure_connection` asks it, `app.events.Receiver` takes it. It has no channels.",
+        ),
+        (
+            "Celery.producer_or_acquire / Celery.pool / Celery.producer_pool",
             GONE,
             _NO_KOMBU + " Tasks share one connection to the node by themselves.",
         ),

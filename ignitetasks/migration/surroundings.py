@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ignitetasks.migration.entry import BETTER, GONE, SAME, Entry, rows
 
-_NO_DAEMON = "Let systemd, supervisor or the container start it in the background."
+_NO_EFFECT = "Taken, and said to have no effect."
 _NO_INNER = "The worker has no exchangeable inner parts. Use signals or custom control commands."
 _NO_GOSSIP = "Workers do not talk to each other: there is no gossip, mingle or heartbeat to switch off. Leave it out."
 
@@ -57,13 +57,14 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery --version", SAME, ""),
         ("celery -b / celery --broker", GONE, "There is no broker. Use `--cluster` or `--data-dir`, or leave it out."),
         ("celery --result-backend", GONE, "There is no separate result backend. Leave it out."),
-        ("celery --config / celery --loader", GONE, "Load settings in the application: `app.config_from_object`."),
+        ("celery --config", SAME, ""),
+        ("celery --loader", GONE, "Load settings in the application: `app.config_from_object`."),
         ("celery --skip-checks", GONE, "Django's checks are not run by the command. Leave it out."),
     ),
     *rows(
         "command",
         "Command line: worker",
-        ("celery worker", SAME, ""),
+        ("celery worker", SAME, "SIGHUP replaces its children, not the process: for new code start another."),
         ("celery worker -Q / celery worker --queues / celery worker -X / celery worker --exclude-queues", SAME, ""),
         ("celery worker -c / celery worker --concurrency / celery worker -n / celery worker --hostname", SAME, ""),
         ("celery worker -l / celery worker --loglevel / celery worker -f / celery worker --logfile", SAME, ""),
@@ -72,7 +73,7 @@ COMMANDS: tuple[Entry, ...] = (
             BETTER,
             "prefork, threads, solo and asyncio; gevent and eventlet are gone.",
         ),
-        ("celery worker -E / celery worker --task-events / celery worker --purge", SAME, ""),
+        ("celery worker -E / celery worker --task-events / celery worker --events / celery worker --purge", SAME, ""),
         ("celery worker --time-limit / celery worker --soft-time-limit", SAME, ""),
         ("celery worker --max-tasks-per-child / celery worker --max-memory-per-child", SAME, ""),
         ("celery worker -I / celery worker --include", SAME, ""),
@@ -81,7 +82,8 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery worker --prefetch-multiplier", SAME, "An upper bound; a worker hoards nothing."),
         ("celery worker --pidfile", SAME, ""),
         (
-            "celery worker -s / celery worker --schedule-filename / celery worker --scheduler",
+            "celery worker -s / celery worker --schedule / celery worker --schedule-filename / "
+            "celery worker --scheduler",
             GONE,
             "The schedule is kept by the node. Leave it out.",
         ),
@@ -100,10 +102,11 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery worker --pool-start-method", GONE, "Children are forked. Leave it out."),
         (
             "celery worker -D / celery worker --detach / celery worker --uid / celery worker --gid / "
-            "celery worker --umask / celery worker --executable",
-            GONE,
-            _NO_DAEMON,
+            "celery worker --umask",
+            SAME,
+            "",
         ),
+        ("celery worker --executable", GONE, "Start it with the Python it is to run in. " + _NO_EFFECT),
     ),
     *rows(
         "command",
@@ -114,18 +117,61 @@ COMMANDS: tuple[Entry, ...] = (
             "Any number of beats may run: each tick fires once. Schedules can be changed meanwhile.",
         ),
         ("celery beat -l / celery beat --loglevel / celery beat --max-interval", SAME, ""),
-        ("celery beat --pidfile", GONE, "Start it under a service manager, which knows its process."),
+        ("celery beat -f / celery beat --logfile / celery beat --pidfile / celery beat --detach", SAME, ""),
+        ("celery beat --uid / celery beat --gid / celery beat --umask", SAME, ""),
         (
             "celery beat -s / celery beat --schedule / celery beat -S / celery beat --scheduler",
             GONE,
-            "The schedule is kept by the node. Leave it out.",
+            "The schedule is kept by the node. " + _NO_EFFECT,
         ),
-        ("celery beat --detach / celery beat --uid / celery beat --gid / celery beat --umask", GONE, _NO_DAEMON),
-        ("celery inspect / celery control / celery status / celery call / celery result / celery purge", SAME, ""),
+        (
+            "celery beat -n / celery beat --hostname / celery beat --enable-remote-control / celery beat --executable",
+            GONE,
+            "Any number of beats may run, none has a name, and schedules are changed through the node. " + _NO_EFFECT,
+        ),
+        ("celery inspect / celery control / celery call / celery purge", SAME, ""),
+        ("celery result", SAME, "Shows also state, worker and times."),
+        ("celery result --traceback", SAME, ""),
+        ("celery result -t / celery result --task", GONE, "A result is found by its id alone. " + _NO_EFFECT),
+        (
+            "celery status",
+            BETTER,
+            "Node, queues, workers and tasks. It ends with 0 while the node answers, also without a worker; `-d NAME` "
+            "ends with 69 when no worker of these names is there, `inspect ping` when none answers.",
+        ),
+        ("celery status -d / celery status --destination / celery status -j / celery status --json", SAME, ""),
+        (
+            "celery status -t / celery status --timeout",
+            GONE,
+            "The node knows its workers, nobody is waited for. " + _NO_EFFECT,
+        ),
         ("celery events", BETTER, "The feed is durable: it can be read from a point in the past."),
-        ("celery events -c / celery events --camera", GONE, "Read the feed in a process of your own: `app.events`."),
-        ("celery list bindings", GONE, "Queues have no bindings. `ignitetasks list queues` shows the queues."),
-        ("celery list / celery report / celery shell / celery multi", SAME, ""),
+        (
+            "celery events -d / celery events --dump / celery events -c / celery events --camera / celery events -F / "
+            "celery events --frequency / celery events --freq / celery events -r / celery events --maxrate",
+            SAME,
+            "",
+        ),
+        (
+            "celery events --detach / celery events -f / celery events --logfile / celery events --pidfile / "
+            "celery events -l / celery events --loglevel / celery events --uid / celery events --gid / "
+            "celery events --umask / celery events --executable",
+            GONE,
+            "Let a service manager run it in the background. " + _NO_EFFECT,
+        ),
+        ("celery list", SAME, "`list bindings` shows each queue, bound to its own name."),
+        ("celery report / celery multi", SAME, ""),
+        ("celery shell", SAME, "`app` and `celery` are the application."),
+        (
+            "celery shell --eventlet / celery shell --gevent",
+            GONE,
+            "There are no such pools. " + _NO_EFFECT,
+        ),
+        (
+            "celery flower",
+            GONE,
+            "Use `ignitetasks status`, `events`, `sql` and the Prometheus metrics of `worker --metrics-port`.",
+        ),
         ("celery amqp", GONE, "There is no AMQP. `ignitetasks status` and `ignitetasks sql` look into the node."),
         ("celery migrate", GONE, "Tasks are not moved between brokers. Let the old workers drain their queues first."),
         (
@@ -217,8 +263,9 @@ PACKAGES: tuple[Entry, ...] = (
             "kombu",
             GONE,
             "There is no broker. `Queue` is in `ignitetasks.app.queues`; a serializer is a setting, `register` of one "
-            "of your own is in `ignitetasks.serializers`; for anything else talk to your message broker with a client "
-            "of its own.",
+            "of your own is in `ignitetasks.serializers`; in place of a `Broadcast` queue tell every worker with a "
+            "control command of your own (`control_command`, `app.control.broadcast`); for anything else talk to your "
+            "message broker with a client of its own.",
         ),
         ("billiard", GONE, "Use `multiprocessing` of the standard library."),
         ("amqp / vine", GONE, "There is no AMQP connection."),

@@ -11,7 +11,9 @@ from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
-__all__ = ["cached_property", "chunks", "gen_unique_id", "uuid"]
+from ignitetasks.utils.nodenames import nodename, nodesplit
+
+__all__ = ["cached_property", "chunks", "gen_unique_id", "nodename", "nodesplit", "uuid"]
 
 T = TypeVar("T")
 

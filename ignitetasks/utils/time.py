@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 __all__ = [
-    "delta_resolution", "get_exponential_backoff_interval", "humanize_seconds", "is_naive", "localize", "make_aware",
-    "maybe_iso8601", "maybe_make_aware", "maybe_timedelta", "rate", "remaining", "timezone", "to_utc", "weekday",
+    "adjust_timestamp", "delta_resolution", "get_exponential_backoff_interval", "humanize_seconds", "is_naive",
+    "localize", "make_aware", "maybe_iso8601", "maybe_make_aware", "maybe_timedelta", "rate", "remaining",
+    "timezone", "to_utc", "utcoffset", "weekday",
 ]  # fmt: skip
 
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -140,3 +142,20 @@ def get_exponential_backoff_interval(
         draw = chance or random.SystemRandom().randrange
         pause = draw(int(pause) + 1)
     return max(0, int(pause) if pause == int(pause) else pause)
+
+
+def utcoffset() -> int:
+    """Returns how many whole hours this machine's time lies behind UTC now; less than 0 where it is ahead."""
+    seconds = time.altzone if time.localtime().tm_isdst else time.timezone
+    return seconds // 3600
+
+
+def adjust_timestamp(ts: float, offset: int, here: Callable[[], int] = utcoffset) -> float:
+    """Returns a time of a machine elsewhere as this machine's clock would have shown it.
+
+    Args:
+        ts: Seconds since the epoch.
+        offset: What `utcoffset` says there.
+        here: Says it here.
+    """
+    return ts - (offset - here()) * 3600

@@ -117,8 +117,6 @@ class Executor:
         if runner is None or task_of(self._tasks, name) is not runner.task:
             task = task_of(self._tasks, name)
             if task is None:
-                error = errors.NotRegistered(f"this worker has no task {name!r}")
-                signals.task_unknown.send(sender=None, name=name, id=delivery[ID], message=None, exc=error)
                 return None
             runner = self._runners[name] = self.make_runner(task, self)
         return runner

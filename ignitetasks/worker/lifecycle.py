@@ -35,13 +35,27 @@ class Starting:
     options: Mapping[str, Any]
 
 
-def prepare(app: Any, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+def begin(app: Any, name: str, options: Mapping[str, Any]) -> None:
+    """Tell that a worker is about to be made, before anything is read from the settings: receivers may change them.
+
+    Args:
+        app: The application.
+        name: The worker's name.
+        options: What the worker was asked to be.
+    """
+    _state.set_default_app(app)
+    starting = Starting(app, name, dict(options))
+    signals.celeryd_init.send(sender=name, instance=starting, conf=app.conf, options=dict(options))
+
+
+def prepare(app: Any, name: str, options: Mapping[str, Any], *, begun: bool = False) -> tuple[str, ...]:
     """Make an application ready to run tasks: imports what it names, and tells who wants to know.
 
     Args:
         app: The application.
         name: The worker's name.
         options: What the worker is to be.
+        begun: `begin` was called for it.
 
     Returns:
         The queues the worker is to take from: those of the options, and what a receiver of
@@ -50,9 +64,9 @@ def prepare(app: Any, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     ready = getattr(app, "prepare", None)
     if ready is None:
         return tuple(options["queues"])
-    _state.set_default_app(app)
+    if not begun:
+        begin(app, name, options)
     conf, starting = app.conf, Starting(app, name, dict(options))
-    signals.celeryd_init.send(sender=name, instance=starting, conf=conf, options=dict(options))
     ready()
     app.loader.init_worker()
     queues = app.amqp.queues

@@ -97,7 +97,7 @@ def make_plan(
     for queue in listened:
         check_queue(queue, "queues")
     return WorkerPlan(
-        name=name or f"{app.name}@{socket.gethostname()}.{os.getpid()}",
+        name=name or default_name(app),
         queues=listened,
         concurrency=chosen,
         pool=pool,
@@ -111,6 +111,11 @@ def make_plan(
         autoscale=autoscale,
         events=events,
     )
+
+
+def default_name(app: WorkerApp) -> str:
+    """Return the name of a worker of this process that was given none."""
+    return f"{app.name}@{socket.gethostname()}.{os.getpid()}"
 
 
 def _autoscaled(pool: str, concurrency: int | None, bounds: tuple[int, int]) -> int:
@@ -145,6 +150,7 @@ def run_worker(
     loglevel: str | None = None,
     log_json: bool | None = None,
     log_stream: TextIO | None = None,
+    begun: bool = False,
 ) -> int:
     """Run a worker in this process until it is told to stop.
 
@@ -167,6 +173,7 @@ def run_worker(
         loglevel: Lowest level that is logged; None for that of the settings.
         log_json: True for JSON lines, False for text, None to decide by the terminal.
         log_stream: Where to log; None for standard error.
+        begun: Receivers of ``celeryd_init`` were told of it.
 
     Returns:
         The process's exit code.
@@ -194,14 +201,19 @@ def run_worker(
     )
     if reload and not reloading.under_reloader():
         return reloading.run_reloading()
-    worker = make_worker(app, plan)
+    worker = make_worker(app, plan, begun=begun)
     print_banner(app, plan, log_stream)
     with redirected(app):
         return worker.run()
 
 
 def make_worker(
-    app: WorkerApp, plan: WorkerPlan, on_ready: Callable[[], None] | None = None, *, in_process: bool = False
+    app: WorkerApp,
+    plan: WorkerPlan,
+    on_ready: Callable[[], None] | None = None,
+    *,
+    in_process: bool = False,
+    begun: bool = False,
 ) -> Supervisor | SoloWorker:
     """Choose what runs a plan.
 
@@ -210,11 +222,12 @@ def make_worker(
         plan: What the worker is to be.
         on_ready: Called once, when it takes tasks.
         in_process: Run tasks in this process, unless the pool is one of processes.
+        begun: Receivers of ``celeryd_init`` were told of it.
 
     Returns:
         The worker, not started.
     """
-    plan = replace(plan, queues=lifecycle.prepare(app, plan.name, asdict(plan)))
+    plan = replace(plan, queues=lifecycle.prepare(app, plan.name, asdict(plan), begun=begun))
     if plan.pool == THREADS and (plan.time_limit_seconds or _has_hard_limits(app)):
         _logger.warning("hard limits weakened", reason="a thread cannot be killed; TimeLimitExceeded is raised instead")
     finder = NodeFinder(app.settings)

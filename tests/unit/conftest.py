@@ -10,6 +10,7 @@ from worker_process import WorkerUnderTest
 
 from ignitetasks import _state
 from ignitetasks.events import local
+from ignitetasks.transport.memory import transport
 
 
 @pytest.fixture
@@ -45,3 +46,11 @@ def apps_of_one_test():
     """What a test shares with all applications, and which of them it makes the current one, ends with it."""
     with _state.kept():
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def homes_in_memory_of_one_module():
+    """A task that one module left waiting would be run by the next module's workers."""
+    yield
+    for name in list(transport._homes):
+        transport.forget_home(name)

@@ -223,11 +223,12 @@ class TestWorker:
         assert (plan["max_tasks_per_child"], plan["time_limit"]) == (5, 9.0)
         said = capsys.readouterr().err
         assert said.count("has no effect") == 4
-        assert "workers do not gossip" in said
+        assert "--without-gossip has no effect: workers do not talk to each other" in said
 
     def test_defaults(self, planned: Any) -> None:
         plan = planned()
-        assert (plan["pool"], plan["queues"], plan["name"], plan["events"]) == ("prefork", ["default"], None, False)
+        assert (plan["pool"], plan["queues"], plan["events"]) == ("prefork", ["default"], False)
+        assert plan["name"].startswith("w@")
         assert plan["autoscale"] is None
         assert planned("--autoscale=10,3")["autoscale"] == (10, 3)
         assert planned("--autoscale", "4")["autoscale"] == (4, 0)

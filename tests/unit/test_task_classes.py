@@ -334,6 +334,6 @@ def test_pydantic(app):
 
 def test_what_an_app_does_not_have_is_said(app):
     with pytest.raises(AttributeError, match="no message broker"):
-        app.connection_for_write()
+        app.producer_or_acquire()
     with pytest.raises(AttributeError, match="has no 'colour'"):
         _ = app.colour

@@ -223,7 +223,9 @@ class Home:
         if record.call.join_id is not None and not record.counted:
             record.counted = True
             self._count(record.call.join_id)
-        heard = heard and record.queue in self.heard and record.call.task != SETTLE_TASK
+        # Of a task that nobody knows a worker is told in any case: somebody has started the wrong code.
+        told = record.queue in self.heard or record.error_type == records.NOT_REGISTERED
+        heard = heard and told and record.call.task != SETTLE_TASK
         if not by_child and (heard or record.flags & CONTINUES):
             self._settle(record)
 

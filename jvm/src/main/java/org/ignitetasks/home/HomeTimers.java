@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.Rate;
+import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -181,7 +182,7 @@ final class HomeTimers {
                 TaskState.FAILURE,
                 Failures.NOT_REGISTERED,
                 "no worker that listens to its queue has a task of this name",
-                home::heard));
+                end -> !end.task.equals(SettleTask.NAME)));
     attempt(() -> recordLeases(due.longRunning()));
     return null;
   }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Set;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.Locator;
+import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -123,11 +124,15 @@ class HomeSweepTest extends HomeTestBase {
   @Test
   void aTaskNobodyKnowsFailsAndSaysSo() {
     submit(Make.record("a", "strange", "default", 0), Make.record("b"));
-    worker(1, 1);
+    home.workerJoined(Make.worker(1, List.of("default"), List.of("add", SettleTask.NAME)));
+    home.credits(1, 1);
     start();
     waitFor("failed", () -> number("FAILURE") == 1);
     assertEquals(Failures.NOT_REGISTERED, info("a").errorType);
     assertEquals(1, gateways.told(CLIENT).size());
+    List<String> ran = runAll(1);
+    assertEquals("b", ran.get(0));
+    assertEquals(2, ran.size(), "a worker is told of it, though none has asked to hear of ends");
   }
 
   @Test
