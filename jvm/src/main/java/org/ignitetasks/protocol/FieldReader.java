@@ -118,6 +118,15 @@ public class FieldReader {
     return (int) integer(field, min, max);
   }
 
+  /** Reads a set of flags, none of which is outside {@code known}. */
+  public int flags(String field, int known) throws IOException {
+    int flags = smallInteger(field, 0, Integer.MAX_VALUE);
+    if ((flags & ~known) != 0) {
+      throw bad(field, "must hold no other flags than those of " + known + ", not " + flags);
+    }
+    return flags;
+  }
+
   public boolean bool(String field) throws IOException {
     ValueType type = type(field);
     if (type != ValueType.BOOLEAN) {

@@ -38,14 +38,6 @@ public final class SubmitReader {
   private static final int MAX_GROUPS = 1_000;
   private static final int MAX_DELIVERIES = 65_535;
   private static final int FINGERPRINT = 16;
-  private static final int FLAGS =
-      TaskFlags.IGNORE_RESULT
-          | TaskFlags.EARLY_ACK
-          | TaskFlags.TRACK_STARTED
-          | TaskFlags.CHECK_EXISTS
-          | TaskFlags.BODY_REF
-          | TaskFlags.CONTINUES
-          | TaskFlags.KEEP_BODY;
 
   private final FieldReader in;
   private final long nowMillis;
@@ -135,7 +127,7 @@ public final class SubmitReader {
     t.priority = in.smallInteger("priority", 0, 255);
     t.etaMillis = in.integer("eta_ms", 0, MAX_MILLIS);
     t.expiresMillis = in.integer("expires_ms", 0, MAX_MILLIS);
-    t.flags = in.smallInteger("flags", 0, FLAGS);
+    t.flags = in.flags("flags", TaskFlags.WIRE);
     t.maxDeliveries = in.smallInteger("max_deliveries", 1, MAX_DELIVERIES);
     t.softLimitMillis = in.smallInteger("soft_ms", 0, Integer.MAX_VALUE);
     t.hardLimitMillis = in.smallInteger("hard_ms", 0, Integer.MAX_VALUE);
