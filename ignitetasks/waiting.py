@@ -124,7 +124,10 @@ def _explain(client: Client, record: Mapping[str, Any]) -> str:
         return f"it is still running on worker {record['worker']}{ago}"
     count = _listeners(client, queue)
     if count is None:
-        return f"it waits in queue '{queue}', whose workers were lost a moment ago and may come back: wait longer"
+        return (
+            f"{_nobody(queue)} yet, and a node was lost or has started a moment ago; wait longer, "
+            f"or start one with: {start_command(client, queue, str(record['task']))}"
+        )
     if not count:
         return f"{_nobody(queue)}; start one with: {start_command(client, queue, str(record['task']))}"
     return f"it still waits in queue '{queue}'; its workers are busy"

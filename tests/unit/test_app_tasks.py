@@ -355,7 +355,7 @@ def test_timeout_says_that_workers_may_come_back(shop):
     result = shop.add.delay(1)
     shop.node.records[result.id].update(worker=None)
     shop.node.workers["default"] = None
-    with pytest.raises(ResultTimeout, match="were lost a moment ago and may come back"):
+    with pytest.raises(ResultTimeout, match="yet, and a node was lost or has started a moment ago; wait"):
         result.get(timeout=0.05)
 
 

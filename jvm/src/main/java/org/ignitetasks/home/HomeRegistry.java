@@ -192,9 +192,6 @@ public final class HomeRegistry implements HomeApi {
     synchronized (home.lock) {
       WorkerSlots worker = home.state.worker(epoch);
       name = worker == null ? null : worker.info.name();
-      if (worker != null) {
-        listeners.lost(worker.info, home.nowNanos());
-      }
       held = home.state.workerLeft(epoch, home.nowMillis());
     }
     try {
@@ -212,6 +209,8 @@ public final class HomeRegistry implements HomeApi {
       for (WorkerSlots worker : home.state.workers()) {
         if (worker.info.node().equals(node)) {
           epochs.add(worker.info.epoch());
+          // Its supervisor starts another JVM. One that leaves by itself is not waited for.
+          listeners.lost(worker.info, home.nowNanos());
         }
       }
     }

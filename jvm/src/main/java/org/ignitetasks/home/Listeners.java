@@ -8,8 +8,8 @@ import org.ignitetasks.protocol.HomeApi;
 import org.ignitetasks.protocol.WorkerInfo;
 
 /**
- * Who listens to which queue, and whose workers may be on their way back: those that were lost a
- * moment ago, and all of them where this home has just begun and there was one before it. To be
+ * Who listens to which queue, and whose workers may be on their way back: those whose node was lost
+ * a moment ago, and all of them where this home has just begun and there was one before it. To be
  * called with the home's lock.
  */
 final class Listeners {
@@ -34,7 +34,7 @@ final class Listeners {
     }
   }
 
-  /** Takes note that a worker is gone. */
+  /** Takes note that a worker is gone with its node. */
   void lost(WorkerInfo worker, long nowNanos) {
     worker.queues().forEach(queue -> lostNanos.put(queue, nowNanos));
   }
