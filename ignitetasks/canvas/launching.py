@@ -24,9 +24,6 @@ from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
 from ignitetasks.sending import BLOB_TTL_MS, note_child
 from ignitetasks.serializers import Data
 
-# Values beside the ledger outlive the longest wait of their task.
-
-
 _USED = "id {!r} was already used for another call; give this one an id of its own"
 
 

@@ -16,7 +16,6 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.ignitetasks.model.BlobRef;
 import org.ignitetasks.model.Locator;
-import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -183,7 +182,7 @@ final class HomeContext {
   /** Says whether a worker wants to hear of an end that no child has decided. */
   boolean heard(TaskRecord end) {
     synchronized (lock) {
-      return state.heard(end.queue) && !end.task.equals(SettleTask.NAME);
+      return state.heard(end.queue);
     }
   }
 

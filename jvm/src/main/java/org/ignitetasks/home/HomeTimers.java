@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.Rate;
-import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
 import org.ignitetasks.model.TasksException;
@@ -182,7 +181,7 @@ final class HomeTimers {
                 TaskState.FAILURE,
                 Failures.NOT_REGISTERED,
                 "no worker that listens to its queue has a task of this name",
-                end -> !end.task.equals(SettleTask.NAME)));
+                end -> true));
     attempt(() -> recordLeases(due.longRunning()));
     return null;
   }

@@ -1,7 +1,7 @@
 package org.ignitetasks.home;
 
 import java.util.function.Predicate;
-import org.ignitetasks.model.TaskFlags;
+import org.ignitetasks.model.SettleTask;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.protocol.Outcome;
 import org.ignitetasks.protocol.Spawn;
@@ -60,8 +60,6 @@ record Step(
    * @param heard says of which ends a worker wants to hear although nothing follows them
    */
   boolean settles(Predicate<TaskRecord> heard) {
-    return byNode
-        && next == Outcomes.Next.END
-        && (record.has(TaskFlags.CONTINUES) || heard.test(record));
+    return byNode && next == Outcomes.Next.END && SettleTask.follows(record, heard);
   }
 }

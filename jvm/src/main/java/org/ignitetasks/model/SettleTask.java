@@ -23,6 +23,16 @@ public final class SettleTask {
   private SettleTask() {}
 
   /**
+   * Says whether Python must be told of an end that no child has spoken of; never of this task's
+   * own.
+   *
+   * @param heard says of which ends a worker wants to hear although nothing follows them
+   */
+  public static boolean follows(TaskRecord end, Predicate<TaskRecord> heard) {
+    return end.has(TaskFlags.CONTINUES) || (!end.task.equals(NAME) && heard.test(end));
+  }
+
+  /**
    * Returns what follows these ends, of which no child has spoken.
    *
    * @param heard says of which ends a worker wants to hear although nothing follows them
@@ -31,7 +41,7 @@ public final class SettleTask {
       List<TaskRecord> ends, Predicate<TaskRecord> heard, long nowMillis) {
     List<TaskRecord> tasks = new ArrayList<>();
     for (TaskRecord end : ends) {
-      if (end.has(TaskFlags.CONTINUES) || heard.test(end)) {
+      if (follows(end, heard)) {
         tasks.add(after(end, nowMillis));
       }
     }

@@ -208,7 +208,7 @@ final class NodeConfigs {
         s.embedded()
             ? Stream.of(LEDGER, META, SETTINGS, EVENTS, STAGE)
             : Stream.of(LEDGER, META, SETTINGS, EVENTS, CHUNKS, SEALS);
-    return kinds.map(kind -> durable(s, kind)).toList();
+    return kinds.map(kind -> cache(s, kind)).toList();
   }
 
   private static CacheAtomicityMode atomicity(NodeSettings s, String kind) {
@@ -218,17 +218,19 @@ final class NodeConfigs {
     return atomic ? CacheAtomicityMode.ATOMIC : CacheAtomicityMode.TRANSACTIONAL;
   }
 
-  private static CacheConfiguration<String, byte[]> durable(NodeSettings s, String kind) {
-    boolean lost = kind.equals(STAGE);
+  /**
+   * One group, one set of partition files: they have the same placement and life. With both kinds
+   * of atomicity in one group a node does not start a second time.
+   */
+  private static String group(NodeSettings s, String kind) {
+    return s.cache(atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group");
+  }
+
+  private static CacheConfiguration<String, byte[]> cache(NodeSettings s, String kind) {
+    boolean kept = !kind.equals(STAGE);
     return new CacheConfiguration<String, byte[]>(s.cache(kind))
-        .setDataRegionName(lost ? MEMORY : null)
-        // One group, one set of partition files: they have the same placement and life. With both
-        // kinds of atomicity in one group a node does not start a second time.
-        .setGroupName(
-            lost
-                ? null
-                : s.cache(
-                    atomicity(s, kind) == CacheAtomicityMode.ATOMIC ? "atomic-group" : "group"))
+        .setDataRegionName(kept ? null : MEMORY)
+        .setGroupName(kept ? group(s, kind) : null)
         .setCacheMode(CacheMode.PARTITIONED)
         .setAtomicityMode(atomicity(s, kind))
         // PRIMARY_SYNC would acknowledge what only one node has.

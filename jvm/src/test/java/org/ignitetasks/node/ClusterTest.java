@@ -336,21 +336,13 @@ class ClusterTest {
             });
   }
 
-  private static String idAt(Member member) {
-    for (int i = 0; ; i++) {
-      if (member.ignite.affinity(ledger()).isPrimary(node(member), "busy-" + i)) {
-        return "busy-" + i;
-      }
-    }
-  }
-
   @Test
   @Order(2)
   void homesThatAreAllBusyTakeWhatTheOtherBrings() throws Exception {
     Member a = MEMBERS.get(0);
     Member b = MEMBERS.get(1);
-    String ofA = idAt(a);
-    String ofB = idAt(b);
+    String ofA = idOn(a, "busy");
+    String ofB = idOn(b, "busy");
     // As many calls at each home as it has threads.
     CountDownLatch full = new CountDownLatch(16);
     ExecutorService callers = Executors.newFixedThreadPool(16);
@@ -529,9 +521,14 @@ class ClusterTest {
   }
 
   private static String idOn(Member member) {
+    return idOn(member, "at");
+  }
+
+  private static String idOn(Member member, String start) {
     for (int i = 0; ; i++) {
-      if (member.ignite.affinity(ledger()).isPrimary(node(member), "at-" + i)) {
-        return "at-" + i;
+      String id = start + "-" + i;
+      if (member.ignite.affinity(ledger()).isPrimary(node(member), id)) {
+        return id;
       }
     }
   }
