@@ -45,11 +45,13 @@ final class Dispatcher {
 
   private final HomeContext home;
   private final Completer completer;
+  private final DoubtSettler doubts;
   private volatile Runnable wakeMoved = () -> {};
 
-  Dispatcher(HomeContext home, Completer completer) {
+  Dispatcher(HomeContext home, Completer completer, DoubtSettler doubts) {
     this.home = home;
     this.completer = completer;
+    this.doubts = doubts;
   }
 
   /** Matches waiting tasks with free slots and pushes; call without the lock. */
@@ -154,13 +156,18 @@ final class Dispatcher {
       home.unpark(entry);
       Sending sending = new Sending(entry);
       batch.add(sending);
-      if (entry.record == null || entry.earlyAck() || entry.revokeAsked || expired(entry, now)) {
+      if (cold(entry) || entry.earlyAck() || entry.revokeAsked || expired(entry, now)) {
         entry.completing = true;
         slow.add(sending);
       } else {
         entry.sent = true;
       }
     }
+  }
+
+  /** What a write in doubt may have ended must not run: its row says what it is. */
+  private static boolean cold(Entry entry) {
+    return entry.record == null || entry.unsure;
   }
 
   private static boolean expired(Entry entry, long now) {
@@ -203,20 +210,22 @@ final class Dispatcher {
   }
 
   private void load(List<Sending> slow) {
-    List<String> cold = new ArrayList<>();
+    List<Entry> cold = new ArrayList<>();
     List<String> onSheets = new ArrayList<>();
     for (Sending sending : slow) {
-      if (sending.record == null) {
-        (sending.entry.onSheetOnly() ? onSheets : cold).add(sending.entry.id);
+      if (sending.entry.onSheetOnly() && sending.record == null) {
+        onSheets.add(sending.entry.id);
+      } else if (cold(sending.entry)) {
+        cold.add(sending.entry);
       }
     }
     if (cold.isEmpty() && onSheets.isEmpty()) {
       return;
     }
-    Map<String, TaskRecord> records = new HashMap<>(home.store.read(cold));
+    Map<String, TaskRecord> records = new HashMap<>(home.readFor(cold));
     records.putAll(home.store.readFromSheets(onSheets));
     for (Sending sending : slow) {
-      if (sending.record == null) {
+      if (cold(sending.entry)) {
         sending.record = records.get(sending.entry.id);
         sending.entry.record = sending.record;
       }
@@ -229,7 +238,7 @@ final class Dispatcher {
     List<Sending> revoked = new ArrayList<>();
     for (Sending sending : slow) {
       if (sending.record == null || sending.record.state.terminal()) {
-        drop(sending.entry);
+        drop(sending);
         over.add(sending);
       } else if (sending.entry.revokeAsked) {
         revoked.add(sending);
@@ -250,11 +259,11 @@ final class Dispatcher {
     }
   }
 
-  private void drop(Entry entry) {
+  private void drop(Sending sending) {
     synchronized (home.lock) {
-      home.state.ended(entry);
-      home.leftOrder(entry);
+      home.state.ended(sending.entry);
     }
+    doubts.gone(sending.entry, sending.record);
   }
 
   /** Writes STARTED for tasks that are to be run at most once. */

@@ -109,11 +109,30 @@ final class DoubtSettler {
     home.leftOrder(doubt.entry());
     if (doubt.before() == TaskState.PENDING) {
       // It waited, and the write in doubt has ended it: nobody has been told.
-      home.ended(r);
-      synchronized (home.lock) {
-        home.watchers.collect(home.completion(r), doubt.entry().origin, mail);
-        home.joined(r, home.nowMillis());
-      }
+      unheard(doubt.entry(), r, mail);
+    }
+  }
+
+  private void unheard(Entry entry, TaskRecord r, Map<Origin, List<Completion>> mail) {
+    synchronized (home.lock) {
+      home.watchers.collect(home.completion(r), entry.origin, mail);
+      home.joined(r, home.nowMillis());
+    }
+    home.ended(r);
+  }
+
+  /**
+   * Takes note that an entry, which is in no order and under no lease any more, has no record that
+   * waits. Where its last write was in doubt, that has ended it and nobody has been told.
+   *
+   * @param found its record, null if there is none
+   */
+  void gone(Entry entry, TaskRecord found) {
+    home.leftOrder(entry);
+    if (entry.unsure && found != null && !found.expired && found.state.terminal()) {
+      Map<Origin, List<Completion>> mail = Watchers.mail();
+      unheard(entry, found, mail);
+      home.tell(mail);
     }
   }
 

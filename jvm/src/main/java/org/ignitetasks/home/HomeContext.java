@@ -133,6 +133,20 @@ final class HomeContext {
     }
   }
 
+  /** Returns the records of these entries; for sure, where the last write was in doubt. */
+  Map<String, TaskRecord> readFor(Collection<Entry> entries) {
+    List<String> unsure = new ArrayList<>();
+    List<String> others = new ArrayList<>();
+    for (Entry entry : entries) {
+      (entry.unsure ? unsure : others).add(entry.id);
+    }
+    Map<String, TaskRecord> found = store.read(others);
+    if (!unsure.isEmpty()) {
+      found.putAll(store.readSettled(unsure));
+    }
+    return found;
+  }
+
   /** Does something during which no partition is given up. */
   <T> T unmoved(Supplier<T> action) {
     moving.readLock().lock();

@@ -68,10 +68,10 @@ public final class HomeRegistry implements HomeApi {
     continuations = new Continuations(home, doubts);
     abroad = new Abroad(home);
     completer = new Completer(home, continuations);
-    dispatcher = new Dispatcher(home, completer);
-    operations = new Operations(home);
+    dispatcher = new Dispatcher(home, completer, doubts);
+    operations = new Operations(home, doubts);
     inserter = new Inserter(home, dispatcher, doubts, operations);
-    revoker = new Revoker(home, completer, operations);
+    revoker = new Revoker(home, completer, operations, doubts);
     inspector = new Inspector(home);
     listeners = new Listeners(home.state);
     timers = new HomeTimers(home, completer, dispatcher, operations, doubts);

@@ -34,9 +34,11 @@ final class Operations {
   private static final int BATCH = 500;
 
   private final HomeContext home;
+  private final DoubtSettler doubts;
 
-  Operations(HomeContext home) {
+  Operations(HomeContext home, DoubtSettler doubts) {
     this.home = home;
+    this.doubts = doubts;
   }
 
   int forget(List<String> ids) {
@@ -139,7 +141,7 @@ final class Operations {
     try {
       Map<String, TaskRecord> found;
       try {
-        found = home.store.read(ids);
+        found = home.readFor(part);
       } catch (RuntimeException e) {
         putBack(part);
         throw e;
@@ -150,7 +152,7 @@ final class Operations {
       for (Entry entry : part) {
         TaskRecord r = found.get(entry.id);
         if (r == null || r.expired || r.state.terminal()) {
-          home.leftOrder(entry);
+          doubts.gone(entry, r);
         } else {
           Outcomes.fail(r, state, errorType, message, null, home.nowMillis());
           rows.add(r);

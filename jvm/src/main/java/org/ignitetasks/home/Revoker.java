@@ -8,6 +8,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
@@ -39,6 +41,15 @@ final class Revoker {
     final Set<String> marked = new HashSet<>();
     final List<Kill> kills = new ArrayList<>();
 
+    /** Returns the ids of tasks whose last write was in doubt. */
+    Set<String> unsure() {
+      return Stream.of(waiting, leased, running)
+          .flatMap(some -> some.values().stream())
+          .filter(entry -> entry.unsure)
+          .map(entry -> entry.id)
+          .collect(Collectors.toCollection(HashSet::new));
+    }
+
     void releaseAll(HomeContext home) {
       leased.values().forEach(home::release);
       running.values().forEach(home::release);
@@ -48,11 +59,13 @@ final class Revoker {
   private final HomeContext home;
   private final Completer completer;
   private final Operations operations;
+  private final DoubtSettler doubts;
 
-  Revoker(HomeContext home, Completer completer, Operations operations) {
+  Revoker(HomeContext home, Completer completer, Operations operations, DoubtSettler doubts) {
     this.home = home;
     this.completer = completer;
     this.operations = operations;
+    this.doubts = doubts;
   }
 
   /** Returns the code of the state each task has afterwards, -1 if there is none. */
@@ -107,32 +120,31 @@ final class Revoker {
         }
       }
     }
-    endWaiting(taken, rows);
+    endWaiting(taken, rows, found);
     keepRunning(taken, found);
     endLeased(taken, found, signal);
     revokeAhead(unknown);
     return states;
   }
 
-  /**
-   * Reads the records; of tasks that are in no order, since their last write was in doubt, for
-   * sure.
-   */
+  /** Reads the records; of tasks whose last write was in doubt, for sure. */
   private Map<String, TaskRecord> look(List<String> ids, Taken taken) {
-    Map<String, Doubts.Doubt> doubts = home.doubts.take(ids);
+    Map<String, Doubts.Doubt> open = home.doubts.take(ids);
     Map<String, TaskRecord> found = new HashMap<>();
     try {
       found.putAll(home.store.read(ids));
-      if (!doubts.isEmpty()) {
-        found.keySet().removeAll(doubts.keySet());
-        found.putAll(home.store.readSettled(doubts.keySet()));
+      Set<String> unsure = taken.unsure();
+      unsure.addAll(open.keySet());
+      if (!unsure.isEmpty()) {
+        found.keySet().removeAll(unsure);
+        found.putAll(home.store.readSettled(unsure));
       }
     } catch (RuntimeException e) {
-      home.doubts.putBack(doubts);
+      home.doubts.putBack(open);
       throw e;
     }
-    Map<String, Doubts.Doubt> others = new HashMap<>(doubts);
-    for (Doubts.Doubt doubt : doubts.values()) {
+    Map<String, Doubts.Doubt> others = new HashMap<>(open);
+    for (Doubts.Doubt doubt : open.values()) {
       TaskRecord r = found.get(doubt.entry().id);
       if (r != null && !r.state.terminal()) {
         home.waitsAgain(doubt);
@@ -214,7 +226,7 @@ final class Revoker {
     operations.putBack(List.copyOf(taken.waiting.values()));
   }
 
-  private void endWaiting(Taken taken, List<TaskRecord> live) {
+  private void endWaiting(Taken taken, List<TaskRecord> live, Map<String, TaskRecord> found) {
     Map<String, Entry> entries = new LinkedHashMap<>();
     List<TaskRecord> rows = new ArrayList<>();
     long now = home.nowMillis();
@@ -229,8 +241,8 @@ final class Revoker {
     synchronized (home.lock) {
       // What is left of these has no record that waits.
       taken.marked.forEach(home.state::notRevoked);
-      taken.waiting.values().forEach(home::leftOrder);
     }
+    taken.waiting.values().forEach(entry -> doubts.gone(entry, found.get(entry.id)));
     try {
       operations.writeEnds(rows, entries, home::heard);
     } catch (RuntimeException e) {
@@ -317,15 +329,15 @@ final class Revoker {
 
   private void endLeased(Taken taken, Map<String, TaskRecord> found, String signal) {
     List<Entry> leased = new ArrayList<>();
-    synchronized (home.lock) {
-      for (Entry entry : taken.leased.values()) {
-        TaskRecord r = entry.record == null ? found.get(entry.id) : entry.record;
-        if (r == null || r.state.terminal()) {
+    for (Entry entry : taken.leased.values()) {
+      TaskRecord r = entry.record == null ? found.get(entry.id) : entry.record;
+      if (r == null || r.state.terminal()) {
+        synchronized (home.lock) {
           home.state.ended(entry);
-          home.leftOrder(entry);
-        } else {
-          leased.add(entry);
         }
+        doubts.gone(entry, r);
+      } else {
+        leased.add(entry);
       }
     }
     if (!leased.isEmpty()) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TaskState;
@@ -153,6 +154,59 @@ class HomeFailureTest extends HomeTestBase {
       complete(1, success(d));
       endedOnce(id, TaskState.SUCCESS);
       assertEquals(1, number("SUCCESS"));
+    }
+  }
+
+  /** Returns an id that is back in the order although the write of its end may have happened. */
+  private String endThatFailsAt(String point, boolean hot, int number) {
+    freshHome();
+    TaskRecord r = Make.record("a-" + point + hot + number);
+    r.expiresMillis = System.currentTimeMillis() + 60_000;
+    submit(r);
+    aheadMillis.set(120_000);
+    faults.once(point);
+    worker(1, 1);
+    aheadMillis.set(0);
+    assertEquals(0, workers.take(1).size(), "it is too late to run it");
+    synchronized (home.home.lock) {
+      Entry entry = Make.waiting(home.home.state).get(0);
+      assertTrue(entry.unsure);
+      if (!hot) {
+        home.home.unpark(entry);
+        entry.record = null;
+      }
+    }
+    assertEquals(0, told(r.id), "not told before it is sure");
+    return r.id;
+  }
+
+  @Test
+  void anEndThatWasWrittenAfterAllIsToldByWhoeverFindsIt() {
+    List<Consumer<String>> finders =
+        List.of(
+            id -> home.revoke(List.of(id), false, null),
+            id -> home.revoke(List.of(id), true, "KILL"),
+            id -> home.purge("default"),
+            id -> home.credits(1, 1),
+            id -> {
+              synchronized (home.home.lock) {
+                home.home.state.credits(1, 1, home.home.nowNanos());
+                home.home.state.dispatch(home.home.nowMillis(), home.home.nowNanos());
+              }
+              home.revoke(List.of(id), false, null);
+            });
+    for (String point : POINTS) {
+      for (boolean hot : new boolean[] {true, false}) {
+        for (int i = 0; i < finders.size(); i++) {
+          String id = endThatFailsAt(point, hot, i);
+          finders.get(i).accept(id);
+          runAll(1);
+          boolean ran = point.equals("write") && i == 3;
+          endedOnce(id, ran ? TaskState.SUCCESS : TaskState.REVOKED);
+          assertEquals(1, number(ran ? "SUCCESS" : "REVOKED"), point + " " + hot + " " + i);
+          assertEquals(0, open());
+        }
+      }
     }
   }
 

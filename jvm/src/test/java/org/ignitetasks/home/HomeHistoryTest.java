@@ -304,11 +304,21 @@ class HomeHistoryTest extends HomeTestBase {
     for (Thread other : others) {
       other.join(10_000);
     }
+    // The timer may have settled the last doubt in this moment: it is about to tell of it.
+    for (int i = 0; i < 400 && !allTold(); i++) {
+      Thread.sleep(5);
+    }
     check();
   }
 
   private boolean allEnded() {
     return home.info(List.copyOf(tried)).stream().allMatch(r -> r == null || r.state.terminal());
+  }
+
+  private boolean allTold() {
+    Set<String> told = new HashSet<>();
+    gateways.told(CLIENT).forEach(end -> told.add(end.id()));
+    return tried.stream().allMatch(id -> told.contains(id) || info(id) == null);
   }
 
   private void check() {

@@ -63,7 +63,9 @@ class HomeSweepTest extends HomeTestBase {
   private void sweepWhileItChanges(String id) throws InterruptedException {
     HomeContext context = home.home;
     context.reservations.take(List.of(id));
-    Thread sweeper = new Thread(() -> new Sweeper(context, new Operations(context)).run());
+    Thread sweeper =
+        new Thread(
+            () -> new Sweeper(context, new Operations(context, new DoubtSettler(context))).run());
     sweeper.start();
     waitFor("it has looked", () -> sweeper.getState() == Thread.State.WAITING);
     context.store.write(List.of(Make.record(id)));
