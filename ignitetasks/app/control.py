@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ignitetasks.app.cluster import COMMANDS, ControlApp, Replies, ask, workers
-from ignitetasks.app.inspect import Callback, DuplicateNodenameWarning, Inspect, flatten_reply
+from ignitetasks.app.inspect import Callback, Inspect, flatten_reply
 from ignitetasks.errors import IgniteTasksError, RequestError
 from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
+from ignitetasks.exceptions import DuplicateNodenameWarning
 from ignitetasks.store import Store
 
-__all__ = ["Control", "DuplicateNodenameWarning", "Inspect", "flatten_reply"]
+__all__ = ["TERM_SIGNAME", "Control", "DuplicateNodenameWarning", "Inspect", "flatten_reply"]
+
+#: The signal that ends a process where none is named.
+TERM_SIGNAME = "SIGTERM"
 
 
 class Control:
@@ -114,15 +118,15 @@ class Control:
     def ping(self, destination: Sequence[str] | None = None, timeout: float = 1.0, **kwargs: Any) -> Replies:
         """Asks workers for a sign of life."""
         kwargs = {**kwargs, "reply": True}
-        return self.broadcast("ping", {}, destination, timeout=timeout, **kwargs) or []
+        return self.broadcast("ping", arguments={}, destination=destination, timeout=timeout, **kwargs) or []
 
     def pool_grow(self, n: int = 1, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Adds n processes or threads to workers' pools."""
-        return self.broadcast("pool_grow", {"n": n}, destination, **kwargs)
+        return self.broadcast("pool_grow", arguments={"n": n}, destination=destination, **kwargs)
 
     def pool_shrink(self, n: int = 1, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Takes n processes or threads away from workers' pools, idle ones first."""
-        return self.broadcast("pool_shrink", {"n": n}, destination, **kwargs)
+        return self.broadcast("pool_shrink", arguments={"n": n}, destination=destination, **kwargs)
 
     def pool_restart(
         self,
@@ -143,20 +147,20 @@ class Control:
         """
         if reloader is not None:
             raise RequestError("reloader cannot be sent to a worker; name modules= and reload=True")
-        given = {"modules": list(modules or ()), "reload": reload}
-        return self.broadcast("pool_restart", given, destination, **kwargs)
+        given = {"modules": modules, "reload": reload, "reloader": None}
+        return self.broadcast("pool_restart", arguments=given, destination=destination, **kwargs)
 
     def autoscale(self, max: int, min: int, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Sets the bounds between which workers change the size of their pools."""
-        return self.broadcast("autoscale", {"max": max, "min": min}, destination, **kwargs)
+        return self.broadcast("autoscale", arguments={"max": max, "min": min}, destination=destination, **kwargs)
 
     def shutdown(self, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Shuts workers down warmly: running tasks end, waiting ones go elsewhere."""
-        return self.broadcast("shutdown", {}, destination, **kwargs)
+        return self.broadcast("shutdown", arguments={}, destination=destination, **kwargs)
 
     def heartbeat(self, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Makes workers send a heartbeat event at once."""
-        return self.broadcast("heartbeat", {}, destination, **kwargs)
+        return self.broadcast("heartbeat", arguments={}, destination=destination, **kwargs)
 
     def time_limit(
         self,
@@ -176,7 +180,7 @@ class Control:
             **kwargs: As for `broadcast`.
         """
         given = {"task_name": task_name, "soft": soft, "hard": hard}
-        return self.broadcast("time_limit", given, destination, **kwargs)
+        return self.broadcast("time_limit", arguments=given, destination=destination, **kwargs)
 
     def enable_events(self, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Makes workers send events; without a destination also those that start later."""
@@ -191,7 +195,7 @@ class Control:
     ) -> Replies | None:
         if not destination and not kwargs.get("pattern"):
             Store(self.app.client.transport, EVENTS_BUCKET).put(EVENTS_SWITCH, b"1" if on else b"0")
-        return self.broadcast(command, {}, destination, **kwargs)
+        return self.broadcast(command, arguments={}, destination=destination, **kwargs)
 
     def add_consumer(
         self,
@@ -204,11 +208,12 @@ class Control:
         **kwargs: Any,
     ) -> Replies | None:
         """Makes workers take tasks from one more queue; exchange and routing key have no meaning here."""
-        return self.broadcast("add_consumer", {"queue": queue, **(options or {})}, destination, **kwargs)
+        given = {"queue": queue, "exchange": exchange, "exchange_type": exchange_type, "routing_key": routing_key}
+        return self.broadcast("add_consumer", arguments={**given, **(options or {})}, destination=destination, **kwargs)
 
     def cancel_consumer(self, queue: str, destination: Sequence[str] | None = None, **kwargs: Any) -> Replies | None:
         """Makes workers take no more tasks from a queue."""
-        return self.broadcast("cancel_consumer", {"queue": queue}, destination, **kwargs)
+        return self.broadcast("cancel_consumer", arguments={"queue": queue}, destination=destination, **kwargs)
 
     def election(self, id: str, topic: str, action: Any = None, connection: Any = None) -> NoReturn:
         """Raises an error: nothing has to be elected here."""
@@ -224,7 +229,7 @@ class Control:
         task_id: str | Iterable[str],
         destination: Sequence[str] | None = None,
         terminate: bool = False,
-        signal: Any = "SIGTERM",
+        signal: Any = TERM_SIGNAME,
         **kwargs: Any,
     ) -> Replies | None:
         """Keeps tasks from running, for good: the cluster remembers it, whatever becomes of the workers.
@@ -237,26 +242,25 @@ class Control:
             **kwargs: As for `broadcast`.
         """
         several = isinstance(task_id, Iterable) and not isinstance(task_id, str)
-        ids = [str(one) for one in (task_id if several else [task_id])]
-        given = {"task_id": ids, "terminate": terminate, "signal": signal}
-        return self.broadcast("revoke", given, destination, **kwargs)
+        given = {"task_id": list(task_id) if several else task_id, "terminate": terminate, "signal": signal}
+        return self.broadcast("revoke", arguments=given, destination=destination, **kwargs)
 
     def terminate(
         self,
         task_id: str | Iterable[str],
         destination: Sequence[str] | None = None,
-        signal: Any = "SIGTERM",
+        signal: Any = TERM_SIGNAME,
         **kwargs: Any,
     ) -> Replies | None:
         """Revokes tasks and ends the processes that run them."""
-        return self.revoke(task_id, destination, True, signal, **kwargs)
+        return self.revoke(task_id, destination=destination, terminate=True, signal=signal, **kwargs)
 
     def revoke_by_stamped_headers(
         self,
         headers: Mapping[str, Any],
         destination: Sequence[str] | None = None,
         terminate: bool = False,
-        signal: Any = "SIGTERM",
+        signal: Any = TERM_SIGNAME,
         **kwargs: Any,
     ) -> Replies | None:
         """Revokes all tasks that bear one of these stamps: those that have not ended, and for a day those to come.
@@ -269,7 +273,7 @@ class Control:
             **kwargs: As for `broadcast`.
         """
         given = {"headers": dict(headers), "terminate": terminate, "signal": signal}
-        return self.broadcast("revoke_by_stamped_headers", given, destination, **kwargs)
+        return self.broadcast("revoke_by_stamped_headers", arguments=given, destination=destination, **kwargs)
 
     def forget_revoked_stamps(self, headers: Mapping[str, Any] | None = None, **kwargs: Any) -> Replies | None:
         """Takes revokes by stamp back, so that tasks sent from now on run; what was revoked by them stays so.
@@ -278,7 +282,7 @@ class Control:
             headers: Value or values by the stamp's name; None means all.
             **kwargs: As for `broadcast`.
         """
-        return self.broadcast("forget_revoked_stamps", {"headers": headers}, **kwargs)
+        return self.broadcast("forget_revoked_stamps", arguments={"headers": headers}, **kwargs)
 
     def rate_limit(
         self, task_name: str, rate_limit: Any, destination: Sequence[str] | None = None, **kwargs: Any
@@ -292,7 +296,7 @@ class Control:
             **kwargs: As for `broadcast`.
         """
         given = {"task_name": task_name, "rate_limit": rate_limit}
-        return self.broadcast("rate_limit", given, destination, **kwargs)
+        return self.broadcast("rate_limit", arguments=given, destination=destination, **kwargs)
 
     def purge(self, connection: Any = None) -> int:
         """Removes the tasks that wait, of all queues; those that run go on.

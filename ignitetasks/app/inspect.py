@@ -11,12 +11,9 @@ from typing import Any
 
 from ignitetasks.app.cluster import ControlApp
 from ignitetasks.errors import RequestError
+from ignitetasks.exceptions import DuplicateNodenameWarning
 
 Callback = Callable[[dict[str, Any]], Any]
-
-
-class DuplicateNodenameWarning(UserWarning):
-    """Several workers have one name, so that their answers cannot be told apart."""
 
 
 def flatten_reply(reply: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -79,12 +76,13 @@ class Inspect:
     def _request(self, command: str, **arguments: Any) -> Any:
         replies = self.app.control.broadcast(
             command,
-            arguments,
-            self.destination,
-            reply=True,
-            timeout=self.timeout,
-            limit=self.limit,
+            arguments=arguments,
+            destination=self.destination,
             callback=self.callback,
+            connection=self.connection,
+            limit=self.limit,
+            timeout=self.timeout,
+            reply=True,
             pattern=self.pattern,
             matcher=self.matcher,
         )
@@ -101,7 +99,7 @@ class Inspect:
 
     def active(self, safe: bool | None = None) -> Any:
         """Lists the tasks that run now: ``{worker: [task, ...]}``."""
-        return self._request("active")
+        return self._request("active", safe=safe)
 
     def reserved(self, safe: bool | None = None) -> Any:
         """Lists the tasks that wait in workers, usually none: ``{worker: [task, ...]}``."""
@@ -121,7 +119,7 @@ class Inspect:
         Args:
             *taskinfoitems: Options of tasks to show.
         """
-        return self._request("registered", taskinfoitems=list(taskinfoitems))
+        return self._request("registered", taskinfoitems=taskinfoitems)
 
     registered_tasks = registered
 
@@ -151,9 +149,8 @@ class Inspect:
         Args:
             *ids: Their ids, also as one list.
         """
-        if len(ids) == 1 and isinstance(ids[0], (list, tuple)):
-            ids = tuple(ids[0])
-        return self._request("query_task", ids=list(ids))
+        one = len(ids) == 1 and isinstance(ids[0], (list, tuple))
+        return self._request("query_task", ids=ids[0] if one else ids)
 
     def clock(self) -> Any:
         """Returns a number of each worker that only grows: ``{worker: {"clock": n}}``."""
@@ -169,8 +166,8 @@ class Inspect:
 
     def memdump(self, samples: int = 10) -> Any:
         """Is answered with what to use instead."""
-        return self._request("memdump")
+        return self._request("memdump", samples=samples)
 
     def objgraph(self, type: str = "Request", n: int = 200, max_depth: int = 10) -> Any:
         """Is answered with what to use instead."""
-        return self._request("objgraph")
+        return self._request("objgraph", num=n, max_depth=max_depth, type=type)

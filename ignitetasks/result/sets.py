@@ -15,6 +15,7 @@ from ignitetasks.errors import ChordError, ResultTimeout
 from ignitetasks.hub import Waiter
 from ignitetasks.ids import id_text
 from ignitetasks.message import Completion
+from ignitetasks.result.eager import EagerResult
 from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.handle import AsyncResult
@@ -310,12 +311,18 @@ class ResultSet(Generic[R]):
             one.forget()
 
     def revoke(
-        self, connection: Any = None, terminate: bool = False, signal: str = "SIGTERM", wait: bool = False,
-        timeout: float | None = None,
+        self, connection: Any = None, terminate: bool = False, signal: str | None = "SIGTERM",
+        wait: bool = False, timeout: float | None = None,
     ) -> None:  # fmt: skip
-        """Keeps the tasks from running; see `AsyncResult.revoke`."""
+        """Keeps the tasks from running, all by one call; see `AsyncResult.revoke`."""
+        sent = []
         for one in self._leaves():
-            one.revoke(terminate=terminate, signal=signal)
+            if isinstance(one, EagerResult):
+                one.revoke()
+            else:
+                sent.append(one.id)
+        if sent:
+            self.app.client.transport.call("revoke", sent, bool(terminate), signal or "SIGTERM")
 
     @property
     def supports_native_join(self) -> bool:

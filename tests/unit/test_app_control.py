@@ -6,11 +6,12 @@ import signal
 import time
 import warnings
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 
-from ignitetasks import IgniteTasks
+from ignitetasks import IgniteTasks, exceptions
 from ignitetasks.app.control import Control, DuplicateNodenameWarning, Inspect, flatten_reply
 from ignitetasks.envelope import attach
 from ignitetasks.errors import IgniteTasksError, RequestError
@@ -152,9 +153,17 @@ def test_wrong_destination_matcher_and_signal(app: IgniteTasks) -> None:
         (lambda c: c.autoscale(8, 2), "autoscale", {"max": 8, "min": 2}),
         (lambda c: c.shutdown(), "shutdown", {}),
         (lambda c: c.heartbeat(), "heartbeat", {}),
-        (lambda c: c.pool_restart(["m"], reload=True), "pool_restart", {"modules": ["m"], "reload": True}),
+        (
+            lambda c: c.pool_restart(["m"], reload=True),
+            "pool_restart",
+            {"modules": ["m"], "reload": True, "reloader": None},
+        ),
         (lambda c: c.time_limit("t", soft=1, hard=2), "time_limit", {"task_name": "t", "soft": 1, "hard": 2}),
-        (lambda c: c.add_consumer("q", exchange="e"), "add_consumer", {"queue": "q"}),
+        (
+            lambda c: c.add_consumer("q", exchange="e"),
+            "add_consumer",
+            {"queue": "q", "exchange": "e", "exchange_type": "direct", "routing_key": None},
+        ),
         (lambda c: c.cancel_consumer("q"), "cancel_consumer", {"queue": "q"}),
     ],
 )
@@ -296,3 +305,30 @@ def test_flatten_reply_warns_of_names_that_are_used_twice() -> None:
 def test_control_is_made_for_its_app(app: IgniteTasks) -> None:
     assert isinstance(app.control, Control)
     assert app.control.app is app
+
+
+def test_every_control_call_is_a_broadcast_that_a_mock_can_look_at(app: IgniteTasks) -> None:
+    app.control.broadcast = Mock(return_value=[])  # type: ignore[method-assign]
+    told = app.control.broadcast
+    app.control.add_consumer("mail", destination=["w1@a"], limit=3)
+    consumer = {"queue": "mail", "exchange": None, "exchange_type": "direct", "routing_key": None}
+    told.assert_called_with("add_consumer", arguments=consumer, destination=["w1@a"], limit=3)
+    app.control.revoke("one", terminate=True, signal="KILL")
+    told.assert_called_with(
+        "revoke", arguments={"task_id": "one", "terminate": True, "signal": "KILL"}, destination=None
+    )
+    app.control.revoke(one for one in ("a", "b"))
+    assert told.call_args.kwargs["arguments"]["task_id"] == ["a", "b"]
+    app.control.pool_restart()
+    told.assert_called_with(
+        "pool_restart", arguments={"modules": None, "reload": False, "reloader": None}, destination=None
+    )
+    app.control.ping(destination=["w1@a"])
+    told.assert_called_with("ping", arguments={}, destination=["w1@a"], timeout=1.0, reply=True)
+    app.control.inspect(timeout=2).active(safe=True)
+    assert told.call_args.args == ("active",)
+    assert told.call_args.kwargs["arguments"] == {"safe": True} and told.call_args.kwargs["timeout"] == 2
+
+
+def test_the_warning_of_a_name_used_twice_is_one_class_wherever_it_is_imported_from() -> None:
+    assert exceptions.DuplicateNodenameWarning is DuplicateNodenameWarning
