@@ -104,7 +104,7 @@ class Settings:
     result_serializer: str = "msgpack"
     result_compression: str | None = None
     signing_key: bytes | None = field(default=None, repr=False)
-    default_queue: str = "default"
+    default_queue: str = "celery"
     java: str | None = None
     jar: str | None = None
     log_json: bool | None = None

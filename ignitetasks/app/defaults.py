@@ -41,7 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "task_compression": None,
     "task_create_missing_queues": True,
     "task_default_priority": None,
-    "task_default_queue": "default",
+    "task_default_queue": Settings.default_queue,
     "task_default_rate_limit": None,
     "task_eager_propagates": False,
     "task_ignore_result": False,

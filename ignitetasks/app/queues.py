@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ignitetasks.config import check_queue, queue_name
+from ignitetasks.config import Settings, check_queue, queue_name
 from ignitetasks.errors import ConfigurationError, QueueNotFound
 
 __all__ = ["AMQP", "Exchange", "Queue", "Queues", "queue_name"]
@@ -78,7 +78,7 @@ class Queues(dict[str, Any]):
         chosen: What a worker without ``-Q`` takes from; None for all.
     """
 
-    def __init__(self, queues: Any = None, default: str = "default", create_missing: bool = True) -> None:
+    def __init__(self, queues: Any = None, default: str = Settings.default_queue, create_missing: bool = True) -> None:
         super().__init__()
         self.create_missing = create_missing
         self.default = default

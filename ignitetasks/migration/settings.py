@@ -75,11 +75,7 @@ GENERAL: tuple[Entry, ...] = (
     *rows(
         "setting",
         "Queues and routes",
-        (
-            "task_default_queue",
-            SAME,
-            "Without it the queue is called `default`, not `celery`: name that in `-Q`, or set it to `celery`.",
-        ),
+        ("task_default_queue", SAME, "`celery` where nothing is set."),
         (
             "task_queues",
             SAME,
@@ -187,7 +183,7 @@ WORKER: tuple[Entry, ...] = (
             GONE,
             "Tasks with an eta are not in the worker, so an idle worker has nothing to give back. Remove it.",
         ),
-        ("worker_direct", GONE, "Start the worker with a queue of its own name: `worker -Q default,NAME`."),
+        ("worker_direct", GONE, "Start the worker with a queue of its own name: `worker -Q celery,NAME`."),
         ("worker_detect_quorum_queues", GONE, _NO_AMQP),
         ("worker_send_task_events", SAME, ""),
         ("worker_enable_remote_control", SAME, ""),

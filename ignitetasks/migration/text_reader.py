@@ -6,7 +6,6 @@ requirements. Lines are read one by one; nothing is run or resolved.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -28,8 +27,6 @@ _SUBCOMMANDS = {
     "worker", "beat", "inspect", "control", "status", "call", "result", "purge", "events", "list", "report", "shell",
     "multi", "amqp", "migrate", "graph", "logtool", "upgrade", "flower",
 }  # fmt: skip
-
-_QUEUES = ("-Q", "--queues", "-X", "--exclude-queues")
 
 
 def is_text_of_interest(path: PurePath) -> bool:
@@ -121,12 +118,6 @@ def _options(words: list[str], command: str) -> Iterator[tuple[Level, str, str]]
         if entry is not None and entry.verdict == "gone":
             yield "gone", entry.name, entry.text
         value = word.partition("=")[2] or (words[at + 1] if at + 1 < len(words) else "")
-        if option in _QUEUES and "celery" in [value, *itertools.takewhile(_is_value, words[at + 1 :])]:
-            yield "hand", "queue celery", "The default queue is called `default`: name that, or set task_default_queue."
         if option in ("-P", "--pool") and value in ("gevent", "eventlet", "processes"):
             gone = find("module", f"celery.concurrency.{value}")
             yield "gone", f"pool {value}", gone.text if gone else "Use `--pool prefork`."
-
-
-def _is_value(word: str) -> bool:
-    return not word.startswith("-")

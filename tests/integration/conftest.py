@@ -1,6 +1,6 @@
 """One embedded node and one worker for the whole directory; tests that need more start it on the same node.
 
-The worker listens to the queue ``default`` with two children. Tests that look at order, limits or ends use queues
+The worker listens to the queue ``celery`` with two children. Tests that look at order, limits or ends use queues
 and workers of their own, so that no test depends on what another one has left behind.
 """
 

@@ -238,7 +238,7 @@ def test_a_reused_key_with_other_arguments(app, worker, log, label):
     with pytest.raises(IdempotencyConflict, match=rf"idempotency_key '{label}' of suite_tasks.mark was already used"):
         suite.mark.apply_async((label, 2), idempotency_key=label)
     assert log.count(label) == 1
-    assert AsyncResult(first.id, app).get(timeout=PATIENCE) == 1
+    assert AsyncResult(first.id, app=app).get(timeout=PATIENCE) == 1
 
 
 def test_reused_keys_in_a_bulk_name_their_places(app, worker, log, label):
@@ -259,7 +259,7 @@ def test_reused_keys_in_a_bulk_name_their_places(app, worker, log, label):
 
 
 def test_an_unknown_id(app, node):
-    nobody = AsyncResult("an-id-of-nobody", app)
+    nobody = AsyncResult("an-id-of-nobody", app=app)
     assert not nobody.exists()
     assert nobody.state == "PENDING"
     with pytest.raises(ResultTimeout, match=r"within 0\.05 seconds: the cluster has never heard of this id"):
@@ -272,7 +272,7 @@ def test_an_expired_result(app, worker, node):
     sent.get(timeout=PATIENCE)
     until(lambda: node.record(sent.id) == "expired", "the record to expire")
     with pytest.raises(ResultExpired, match="was kept for its time and is gone"):
-        AsyncResult(sent.id, app).get(timeout=PATIENCE)
+        AsyncResult(sent.id, app=app).get(timeout=PATIENCE)
 
 
 def test_a_wrong_token_is_refused_and_nothing_is_done(node, queue):

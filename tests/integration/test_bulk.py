@@ -58,7 +58,7 @@ def test_fifty_thousand_results_are_a_few_calls(counted, node):
     app, calls = counted
     count = 50_000
     sent = app.bulk(app.signature("suite_tasks.echo", (one,)) for one in range(count))
-    until(lambda: node.queue_status("default")["pending"] + node.queue_status("default")["running"] == 0, "the end")
+    until(lambda: node.queue_status("celery")["pending"] + node.queue_status("celery")["running"] == 0, "the end")
     calls.clear()
     assert sent.get(timeout=PATIENCE) == list(range(count))
     # All have ended, so each call brings as much as fits; 100 is far above what that takes, and far below 50,000.

@@ -73,7 +73,7 @@ def test_values_come_back_as_they_were(value):
 def test_the_request_of_a_plain_call(worker):
     seen = facts()
     assert seen["task"] == "suite_tasks.request_facts"
-    assert seen["queue"] == "default"
+    assert seen["queue"] == "celery"
     assert (seen["priority"], seen["retries"], seen["deliveries"]) == (0, 0, 0)
     assert (seen["headers"], seen["eta"], seen["expires"], seen["parent_id"]) == ({}, None, None, None)
     assert seen["called_directly"] is False

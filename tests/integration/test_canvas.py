@@ -138,7 +138,7 @@ def test_a_frozen_workflow_sent_again_is_the_same_one(t, tmp_path):
         handle = canvas.freeze()
         result = canvas.apply_async().get(timeout=LIMIT)
         again = canvas.apply_async()
-        assert (again.id, again.get(timeout=LIMIT), AsyncResult(handle.id, app).get(timeout=LIMIT)) == (
+        assert (again.id, again.get(timeout=LIMIT), AsyncResult(handle.id, app=app).get(timeout=LIMIT)) == (
             handle.id, result, result,
         )  # fmt: skip
         assert Path(path).read_text() == "x"
@@ -164,7 +164,7 @@ def test_errors_reach_the_end_and_name_their_place(t):
             run(canvas)
     end = chord([t.add.s(1, 2), t.fail.s()], t.identity.s()).apply_async()
     with pytest.raises(ChordError, match=f"Dependency {end.parent.results[1].id} raised"):
-        AsyncResult(end.id, app).get(timeout=LIMIT)
+        AsyncResult(end.id, app=app).get(timeout=LIMIT)
 
 
 def test_a_step_whose_process_dies_for_good_ends_what_follows(t):
@@ -172,10 +172,10 @@ def test_a_step_whose_process_dies_for_good_ends_what_follows(t):
     dies, identity = app.tasks["dies"], app.tasks["identity"]
     end = chain(identity.s(1), dies.s(), identity.s()).apply_async()
     with pytest.raises(WorkerLostError):
-        AsyncResult(end.id, app).get(timeout=LIMIT)
+        AsyncResult(end.id, app=app).get(timeout=LIMIT)
     end = chord([identity.s(1), dies.s()], identity.s()).apply_async()
     with pytest.raises(ChordError):
-        AsyncResult(end.id, app).get(timeout=LIMIT)
+        AsyncResult(end.id, app=app).get(timeout=LIMIT)
 
 
 def test_large_ones(t):

@@ -33,7 +33,7 @@ def test_status_shows_node_queues_workers_and_tasks(command, node, queue):
     mine = next(one for one in answer["queues"] if one["name"] == queue)
     assert (mine["pending"], mine["delayed"], mine["running"], mine["workers"]) == (3, 1, 0, 0)
     main = next(one for one in answer["workers"] if one["name"] == "main")
-    assert (main["concurrency"], main["pool"], main["queues"]) == (2, "prefork", ["default"])
+    assert (main["concurrency"], main["pool"], main["queues"]) == (2, "prefork", ["celery"])
     # Not all of this process: shared tasks of other tests' projects belong to every app here, and to none there.
     own = [name for name in suite.app.tasks if name.startswith("suite_tasks.")]
     assert main["tasks"] >= len(own) > 0
@@ -47,7 +47,7 @@ def test_a_graph_of_workers_and_their_queues(command, queue):
     lines = [line.strip() for line in ok(command("graph", "workers")).splitlines()]
     assert lines[0] == "digraph workers {" and lines[-1] == "}"
     assert '"main" [label="main\\nprefork x 2"];' in lines
-    assert '"default" -> "main";' in lines
+    assert '"celery" -> "main";' in lines
     assert f'"{queue}" [shape=box, label="{queue}\\n3 pending"];' in lines
     assert all(line.endswith(";") for line in lines[1:-1])
     waiting.revoke()

@@ -16,7 +16,7 @@ def send(app, worker):
     """Sends calls of ``mark`` by id, with fields of the template."""
 
     def send(ids, label, **fields):
-        template = Template(tasks.mark.name, "default", **fields)
+        template = Template(tasks.mark.name, "celery", **fields)
         items = [(task_id, encode_body(app.client.codecs, template.task, (label,), {}), None) for task_id in ids]
         return app.client.transport.submit([Group(template, items)]).created
 
@@ -33,22 +33,22 @@ def test_a_task_that_waits_for_others_runs_after_the_last_of_them(app, node, sen
     assert send([body], label + "-body", join_size=40) == 1
     assert send(members, label, join_id=body) == 39
     for member in members:
-        AsyncResult(member, app).get(timeout=30)
+        AsyncResult(member, app=app).get(timeout=30)
     assert node.record(body)["state"] == 0
-    template = Template(tasks.gate.name, "default", join_id=body)
+    template = Template(tasks.gate.name, "celery", join_id=body)
     (last,) = new_ids(1)
     call = encode_body(app.client.codecs, template.task, (label, str(door)), {})
     app.client.transport.submit([Group(template, [(last, call, None)])])
     assert node.record(body)["state"] == 0
     door.touch()
-    AsyncResult(body, app).get(timeout=30)
+    AsyncResult(body, app=app).get(timeout=30)
     assert node.record(last)["state"] == 3
     assert log.count(label + "-body") == 1
 
 
 def test_a_promised_task_runs_when_its_call_comes(app, node, send, label, log):
     (task_id,) = new_ids(1)
-    waiting = AsyncResult(task_id, app)
+    waiting = AsyncResult(task_id, app=app)
     assert send([task_id], label, join_size=PROMISED) == 1
     assert not waiting.ready()
     assert send([task_id], label + "-call") == 1

@@ -110,7 +110,7 @@ def test_without_a_worker_get_says_so_and_how_to_start_one(home):
     use = "from tasks import add\nadd.delay(2, 3).get(timeout=3)\n"
     ended = home("use.py", cwd=folder(home, "third", tasks=QUICKSTART, use=use))
     assert ended.returncode == 1
-    warning = "no worker listens to queue 'default'; start one with: ignitetasks worker -A tasks"
+    warning = "no worker listens to queue 'celery'; start one with: ignitetasks worker -A tasks"
     assert ended.stderr.count(warning) == 2, ended.stderr  # while it waits, and in the error
     last = ended.stderr.strip().splitlines()[-1]
     assert re.fullmatch(
@@ -132,7 +132,7 @@ def test_a_worker_from_the_command_line(home):
         ended = home("use.py", cwd=folder(home, "fourth", use=use))
         assert ended.stdout == "5\n", ended.stderr
         banner = worker.text()
-        for words in ("shop", "default", "prefork x 2", str(home.state), "Ctrl-C"):
+        for words in ("shop", "celery", "prefork x 2", str(home.state), "Ctrl-C"):
             assert words in banner
         assert worker.stop() == 0
     finally:

@@ -54,7 +54,7 @@ def test_a_waiting_task(queue):
 @pytest.mark.parametrize("fresh", [False, True], ids=["own", "by id"])
 def test_ready_without_get(app, fresh):
     sent = suite.add.delay(20, 3)
-    result = AsyncResult(sent.id, app) if fresh else sent
+    result = AsyncResult(sent.id, app=app) if fresh else sent
     until(result.ready, "the result")
     assert result.result == 23
     assert result.successful()
@@ -81,7 +81,7 @@ def test_handles_of_one_task_do_not_take_its_end_from_each_other(node, label):
             first = app.send_task("suite_tasks.add", (turn, 1), **options)
             again = app.send_task("suite_tasks.add", (turn, 1), **options)
             ask(again)
-            ask(AsyncResult(first.id, app))
+            ask(AsyncResult(first.id, app=app))
             assert again.get(timeout=PATIENCE) == turn + 1
             transport.calls.clear()
             assert first.get(timeout=PATIENCE) == turn + 1
@@ -96,7 +96,7 @@ def test_several_may_wait_for_one_task(app, label, door):
     sent = suite.gate.delay(label, str(door))
     answers: list[object] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(AsyncResult(sent.id, app).get(timeout=PATIENCE)))
+        threading.Thread(target=lambda: answers.append(AsyncResult(sent.id, app=app).get(timeout=PATIENCE)))
         for _ in range(8)
     ]
     for one in threads:
@@ -148,7 +148,7 @@ def test_forget_of_a_list(node):
 
 
 def test_an_unknown_id(app):
-    nobody = AsyncResult("never-sent-by-anybody", app)
+    nobody = AsyncResult("never-sent-by-anybody", app=app)
     assert not nobody.exists()
     assert nobody.state == "PENDING"
     assert not nobody.ready()
@@ -216,7 +216,7 @@ def test_arguments_stay_as_long_as_the_result_where_the_setting_says_so(app, mon
     try:
         sent = suite.size.delay(b"x" * size)
         assert sent.get(timeout=PATIENCE) == size
-        assert AsyncResult(sent.id, app).args == [b"x" * size]
+        assert AsyncResult(sent.id, app=app).args == [b"x" * size]
     finally:
         monkeypatch.undo()
         app._forget()
@@ -227,4 +227,4 @@ def test_ends_and_words_stored_by_id(app):
     backend.mark_as_retry(name, KeyError("again"))
     assert backend.get_task_meta(name)["status"] == "RETRY"
     backend.mark_as_revoked(name, "no need")
-    assert AsyncResult(name, app).state == "REVOKED"
+    assert AsyncResult(name, app=app).state == "REVOKED"

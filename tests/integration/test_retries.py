@@ -104,4 +104,4 @@ def test_ignore_ends_without_a_result(app, log, label):
     result = suite.ignores.delay(label)
     assert result.get(timeout=PATIENCE) is None
     assert (result.state, log.count(label)) == ("IGNORED", 1)
-    assert AsyncResult(result.id, app).get(timeout=PATIENCE) is None
+    assert AsyncResult(result.id, app=app).get(timeout=PATIENCE) is None

@@ -74,7 +74,7 @@ def test_a_process_without_the_code_gets_a_remote_error(node, workers):
         "from ignitetasks import AsyncResult, IgniteTasks, RemoteError\n"
         "app = IgniteTasks('stranger')\n"
         "try:\n"
-        "    AsyncResult(sys.argv[1], app).get(timeout=60)\n"
+        "    AsyncResult(sys.argv[1], app=app).get(timeout=60)\n"
         "except RemoteError as error:\n"
         "    print(error.module, error.type_name, 'suite_tasks' in sys.modules)\n"
     )

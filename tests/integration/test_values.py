@@ -32,7 +32,7 @@ def test_round_trip_of_a_hundred_megabytes(app):
     value = suite.pattern(100 * MIB, 9)
     sent = suite.echo.delay(value)
     # A foreign handle: nothing of the value may come from this process's memory.
-    answer = AsyncResult(sent.id, app).get(timeout=PATIENCE)
+    answer = AsyncResult(sent.id, app=app).get(timeout=PATIENCE)
     assert hashlib.sha256(answer).digest() == hashlib.sha256(value).digest()
     sent.forget()
 
@@ -46,8 +46,8 @@ def test_a_large_value_is_read_as_often_as_one_likes(app):
     sent = suite.blob.delay(300_000, 1)
     expected = suite.pattern(300_000, 1)
     assert sent.get(timeout=PATIENCE) == expected
-    assert AsyncResult(sent.id, app).get(timeout=PATIENCE) == expected
-    assert AsyncResult(sent.id, app).result == expected
+    assert AsyncResult(sent.id, app=app).get(timeout=PATIENCE) == expected
+    assert AsyncResult(sent.id, app=app).result == expected
 
 
 def test_large_arguments_of_a_retry(log, label):
@@ -83,14 +83,14 @@ def test_an_expired_result_is_told_apart_from_an_unknown_one(app, node, large):
     sent = suite.blob.apply_async((200_000 if large else 10,), result_expires=1)
     assert len(sent.get(timeout=PATIENCE)) == (200_000 if large else 10)
     until(lambda: node.record(sent.id) == "expired", "the record to expire")
-    later = AsyncResult(sent.id, app)
+    later = AsyncResult(sent.id, app=app)
     with pytest.raises(ResultExpired, match=rf"the result of task {sent.id} was kept for its time and is gone"):
         later.get(timeout=PATIENCE)
     assert later.exists()
     assert later.state == "PENDING"
     assert later.ready()
     assert isinstance(later.result, ResultExpired)
-    assert not AsyncResult("unknown-all-the-time", app).exists()
+    assert not AsyncResult("unknown-all-the-time", app=app).exists()
 
 
 def test_an_expired_result_ends_a_wait_at_once(app, node):
@@ -98,7 +98,7 @@ def test_an_expired_result_ends_a_wait_at_once(app, node):
     sent.get(timeout=PATIENCE)
     until(lambda: node.record(sent.id) == "expired", "the record to expire")
     with pytest.raises(ResultExpired):
-        AsyncResult(sent.id, app).get()
+        AsyncResult(sent.id, app=app).get()
 
 
 def test_records_without_a_short_expiry_stay(app, node):
@@ -106,4 +106,4 @@ def test_records_without_a_short_expiry_stay(app, node):
     long = suite.add.apply_async((3, 4), result_expires=3600)
     assert (short.get(timeout=PATIENCE), long.get(timeout=PATIENCE)) == (3, 7)
     until(lambda: node.record(short.id) == "expired", "the record to expire")
-    assert AsyncResult(long.id, app).get(timeout=PATIENCE) == 7
+    assert AsyncResult(long.id, app=app).get(timeout=PATIENCE) == 7

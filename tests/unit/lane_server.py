@@ -246,7 +246,7 @@ def delivery(seq: int, task: str, args: tuple[Any, ...] = (), **fields: Any) -> 
         "deliveries": 0,
         "soft_ms": 0,
         "hard_ms": 0,
-        "queue": "default",
+        "queue": "celery",
         "priority": 0,
         "eta_ms": 0,
         "expires_ms": 0,

@@ -19,7 +19,7 @@ from ignitetasks.message import encode_body, encode_call_options
 from ignitetasks.serializers import Codecs
 
 CODECS = Codecs(("msgpack",))
-WORKERS = {"w1@a": ["default", "mail"], "w2@b": ["default"]}
+WORKERS = {"w1@a": ["celery", "mail"], "w2@b": ["celery"]}
 
 
 class Node:
@@ -86,13 +86,13 @@ def app(node: Node) -> IgniteTasks:
     return made
 
 
-def row(task_id: str, state: int = 0, queue: str = "default", eta_ms: int = 0) -> list[Any]:
+def row(task_id: str, state: int = 0, queue: str = "celery", eta_ms: int = 0) -> list[Any]:
     return [task_id, "shop.add", queue, state, 0, 0, eta_ms, 0, 0, 0, 0, None, None, 0, None, None, None]
 
 
 def record(task_id: str, **changes: Any) -> dict[str, Any]:
     body = encode_body(CODECS, "shop.add", (1, 2), {})
-    return {"id": task_id, "task": "shop.add", "queue": "default", "state": 0, "body": body, "flags": 0, **changes}
+    return {"id": task_id, "task": "shop.add", "queue": "celery", "state": 0, "body": body, "flags": 0, **changes}
 
 
 def test_ping_has_both_of_celerys_shapes(app: IgniteTasks, node: Node) -> None:
@@ -227,9 +227,9 @@ def test_scheduled_lists_the_soonest_by_queue(app: IgniteTasks, node: Node) -> N
         row("soon", eta_ms=soon),
         row("over", 3, eta_ms=soon),
         row("mail", 0, "mail", soon + 2),
-        row("past", 0, "default", 1),
+        row("past", 0, "celery", 1),
     ]
-    etas = {"late": (soon + 1, "default"), "soon": (soon, "default"), "mail": (soon + 2, "mail")}
+    etas = {"late": (soon + 1, "celery"), "soon": (soon, "celery"), "mail": (soon + 2, "mail")}
     node.records = {one: record(one, eta_ms=eta, queue=queue, priority=7) for one, (eta, queue) in etas.items()}
     answer = app.control.inspect().scheduled()
     ids = {name: [one["request"]["id"] for one in found] for name, found in answer.items()}
@@ -238,7 +238,7 @@ def test_scheduled_lists_the_soonest_by_queue(app: IgniteTasks, node: Node) -> N
     assert first["priority"] == 7
     assert first["eta"].endswith("+00:00")
     assert (first["request"]["args"], first["request"]["kwargs"]) == ([1, 2], {})
-    assert first["request"]["delivery_info"]["routing_key"] == "default"
+    assert first["request"]["delivery_info"]["routing_key"] == "celery"
 
 
 def test_query_task_asks_workers_first_and_the_ledger_for_the_rest(app: IgniteTasks, node: Node) -> None:

@@ -199,7 +199,7 @@ def test_a_worker_as_an_object(app, own_log):
     worker = app.Worker(hostname="w1@%h", pool="solo", loglevel="ERROR", quiet=True,
                         ready_callback=lambda _: ready.set(), without_gossip=True)  # fmt: skip
     assert isinstance(worker, Worker) and worker.app is app and app.WorkController is app.Worker
-    assert worker.hostname.startswith("w1@") and worker.queues == ("default",) and worker.concurrency == 1
+    assert worker.hostname.startswith("w1@") and worker.queues == ("celery",) and worker.concurrency == 1
     thread = threading.Thread(target=worker.start)
     thread.start()
     try:
@@ -231,7 +231,7 @@ def test_a_receiver_may_add_a_queue_to_a_worker(app):
 
     signals.celeryd_after_setup.connect(direct)
     try:
-        with app.local_worker(1, "solo", queues=["default"]):
+        with app.local_worker(1, "solo", queues=["celery"]):
             assert own.delay().get(timeout=20) == "here"
     finally:
         signals.celeryd_after_setup.disconnect(direct)

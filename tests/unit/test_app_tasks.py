@@ -44,7 +44,7 @@ class Shop:
     def __init__(self):
         self.transport = FakeTransport()
         self.node = self.transport.node
-        self.node.workers["default"] = 1
+        self.node.workers["celery"] = 1
         self.app = IgniteTasks("shop", settings=Settings(max_payload_bytes=1 << 20))
         self.app.use_transport(self.transport)
 
@@ -78,7 +78,7 @@ def test_a_task_stays_a_function(shop):
 def test_delay_and_get(shop):
     result = shop.add.delay(2, y=3)
     assert shop.body(result.id) == ([2], {"y": 3})
-    assert (shop.last.queue, shop.last.priority, shop.last.flags) == ("default", 0, 0)
+    assert (shop.last.queue, shop.last.priority, shop.last.flags) == ("celery", 0, 0)
     shop.node.complete(result.id, 5)
     assert result.get(timeout=1) == 5
     assert result.get() == 5
@@ -302,7 +302,7 @@ def test_timeout_says_who_runs_it_or_that_nobody_listens(shop):
         result.get(timeout=0.05)
     shop.node.records[result.id].update(worker=None)
     shop.node.workers.clear()
-    with pytest.raises(ResultTimeout, match=r"no worker listens to queue 'default'.*ignitetasks worker -A"):
+    with pytest.raises(ResultTimeout, match=r"no worker listens to queue 'celery'.*ignitetasks worker -A"):
         result.get(timeout=0.05)
     later = shop.add.apply_async((1,), countdown=100)
     with pytest.raises(ResultTimeout, match="due in"):
@@ -354,7 +354,7 @@ def test_that_nobody_listens_is_not_said_while_lost_workers_may_come_back(shop, 
 def test_timeout_says_that_workers_may_come_back(shop):
     result = shop.add.delay(1)
     shop.node.records[result.id].update(worker=None)
-    shop.node.workers["default"] = None
+    shop.node.workers["celery"] = None
     with pytest.raises(ResultTimeout, match="yet, and a node was lost or has started a moment ago; wait"):
         result.get(timeout=0.05)
 
@@ -486,7 +486,7 @@ def test_mixed_bulk(shop):
     mail = shop.app.task(name="mail", queue="mail")(lambda to: None)
     handles = shop.app.bulk([shop.add.s(1), mail.s("a"), shop.add.signature((2,), priority=5), mail.s("b")])
     assert [one.task for one in shop.node.templates] == [shop.add.name, "mail", shop.add.name, "mail"]
-    assert [one.queue for one in shop.node.templates] == ["default", "mail", "default", "mail"]
+    assert [one.queue for one in shop.node.templates] == ["celery", "mail", "celery", "mail"]
     assert len(handles) == 4
     with pytest.raises(ArgumentError, match="call 1 of the bulk"):
         shop.app.bulk([mail.s("a"), mail.s()])

@@ -39,7 +39,7 @@ def until(condition):
 def test_callbacks_are_children_for_everybody_who_knows_the_id(t, links, values):
     sent = t.add.apply_async((1, 2), link=links(t))
     assert sent.get(timeout=LIMIT) == 3
-    children = AsyncResult(sent.id, t.app).children
+    children = AsyncResult(sent.id, app=t.app).children
     assert [one.get(timeout=LIMIT) for one in children] == values
     assert len(sent.children) == (1 if isinstance(links(t), dict) else 2), "none is told twice"
 
@@ -47,4 +47,4 @@ def test_callbacks_are_children_for_everybody_who_knows_the_id(t, links, values)
 def test_a_task_that_keeps_no_result_keeps_no_children(t):
     sent = t.add.apply_async((1, 2), link=t.note.s(), ignore_result=True)
     until(lambda: t.seen)
-    assert AsyncResult(sent.id, t.app).children == []
+    assert AsyncResult(sent.id, app=t.app).children == []

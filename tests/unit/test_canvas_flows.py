@@ -253,7 +253,7 @@ def test_an_error_reaches_the_end(t, make):
 def test_what_never_runs_ends_with_the_error_that_kept_it(t):
     end = chain(t.add.s(1, 2), t.fail.s(), t.add.s(3), t.add.s(4)).apply_async()
     with pytest.raises(ValueError, match="as asked"):
-        AsyncResult(end.id, t.app).get(timeout=LIMIT)
+        AsyncResult(end.id, app=t.app).get(timeout=LIMIT)
     assert end.state == "FAILURE"
     with pytest.raises(ValueError, match="as asked"):
         end.parent.get(timeout=LIMIT)  # a step that has no record at all: its parents are looked at
@@ -264,7 +264,7 @@ def test_a_chord_names_what_failed(t):
     end = chord([t.add.s(1, 2), t.fail.s()], t.identity.s()).apply_async()
     failed = end.parent.results[1].id
     with pytest.raises(ChordError, match=f"Dependency {failed} raised ValueError"):
-        AsyncResult(end.id, t.app).get(timeout=LIMIT)
+        AsyncResult(end.id, app=t.app).get(timeout=LIMIT)
 
 
 def test_links_get_the_result_and_errbacks_the_error(t):
@@ -373,7 +373,7 @@ def test_children_are_what_a_task_led_to(t):
     assert end.parent.get_leaf() == 6 and end.parent.graph == {end.parent: [end], end: []}
     sender = t.sends.delay(3)
     assert sender.get(timeout=LIMIT) == "sent"
-    children = AsyncResult(sender.id, t.app).children
+    children = AsyncResult(sender.id, app=t.app).children
     assert [one.get(timeout=LIMIT) for one in children] == [0, 2, 4]
 
 

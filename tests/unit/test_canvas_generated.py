@@ -187,4 +187,4 @@ def test_a_generator_that_fails_leaves_no_body_behind(t, no_pause, monkeypatch):
         chord(calls(), t.tsum.s()).apply_async()
     (body,) = promised
     with pytest.raises(TaskRevokedError):
-        AsyncResult(body, t.app).get(timeout=LIMIT)
+        AsyncResult(body, app=t.app).get(timeout=LIMIT)

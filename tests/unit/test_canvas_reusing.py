@@ -190,7 +190,7 @@ def test_a_task_that_is_forgotten_is_run_again(t, runs):
     t.gate.clear()
     handle = canvas.apply_async()
     until(lambda: 1 in runs)
-    AsyncResult(sig.id, t.app).forget()
+    AsyncResult(sig.id, app=t.app).forget()
     t.gate.set()
     assert get(handle) == 6 and runs == [5, 1, 5]
 

@@ -133,7 +133,7 @@ def test_a_chord_copies_the_calls_of_a_list_and_shares_those_of_a_group(t):
 def test_an_id_may_be_a_uuid(t):
     app, one = t.app, uuid.uuid4()
     text = str(one)
-    assert AsyncResult(one, app).id == GroupResult(one, [], app=app).id == text
+    assert AsyncResult(one, app=app).id == GroupResult(one, [], app=app).id == text
     assert t.add.s(1, 2).freeze(one).id == chain(t.add.s(1, 2), t.add.s(1)).freeze(one).id == text
     assert group(t.add.s(1, 2)).set(task_id=one).freeze().id == text
 
@@ -161,7 +161,7 @@ def test_so_may_every_id_of_a_canvas(t, make, expected):
 def test_other_ids_are_refused_where_they_are_given(t):
     for wrong in (True, 1, 1.5, "", b"x"):
         with pytest.raises(RequestError, match="not"):
-            AsyncResult(wrong, t.app)
+            AsyncResult(wrong, app=t.app)
         with pytest.raises(InvalidOption, match="task_id"):
             t.add.apply_async((1, 2), task_id=wrong)
 

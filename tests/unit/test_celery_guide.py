@@ -73,7 +73,7 @@ def test_a_router_names_an_exchange_as_the_guide_does(app: IgniteTasks) -> None:
         return {"exchange": "video", "exchange_type": "topic", "routing_key": "video.compress"}
 
     app.conf.task_routes = (route_task,)
-    assert app.send_task("guide.add", (1, 2)).queue == "default"
+    assert app.send_task("guide.add", (1, 2)).queue == "celery"
 
 
 def test_a_worker_gets_a_queue_of_its_own(app: IgniteTasks, connected: Any) -> None:

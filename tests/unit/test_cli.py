@@ -127,7 +127,7 @@ def test_an_unexpected_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys
 STATUS = {
     "node": {"name": "n1", "role": "embedded", "version": "0.1.0", "heap_used": 1 << 26, "heap_max": 1 << 29},
     "queues": [{"name": "[red]odd", "pending": 1234567, "oldest_ms": 90_000, "workers": 1, "free_slots": 2}],
-    "workers": [{"name": "w1", "host": "h", "pid": 7, "queues": ["default"], "concurrency": 4, "started_ms": 1}],
+    "workers": [{"name": "w1", "host": "h", "pid": 7, "queues": ["celery"], "concurrency": 4, "started_ms": 1}],
     "states": {"PENDING": 3, "SUCCESS": 12},
 }
 

@@ -11,7 +11,6 @@ from test_cli import STATUS, Answers, answers, modules  # noqa: F401  # fixtures
 
 from ignitetasks.cli import beat, main
 from ignitetasks.cli.main import cli
-from ignitetasks.migration.project import check_project
 from ignitetasks.worker import main as worker_main
 
 #: Options of Celery's commands, as its `--help` shows them.
@@ -110,9 +109,3 @@ def test_names_of_the_shell(modules: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert main(["-A", "celeryshell", "shell", "--python"]) == 0
     assert seen["celery"] is seen["app"]
     assert {"group", "chord", "chain", "chunks", "xmap", "xstarmap", "signature", "subtask", "Task"} <= set(seen)
-
-
-def test_the_name_of_the_default_queue_is_found_by_the_check(tmp_path: Path) -> None:
-    (tmp_path / "Procfile").write_text("w: celery -A p worker -Q celery,mail -c 2\nx: celery -A p worker -Q mail\n")
-    found = [one for one in check_project(tmp_path).findings if one.what == "queue celery"]
-    assert [one.line for one in found] == [1]

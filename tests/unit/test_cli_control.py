@@ -227,7 +227,7 @@ class TestWorker:
 
     def test_defaults(self, planned: Any) -> None:
         plan = planned()
-        assert (plan["pool"], plan["queues"], plan["events"]) == ("prefork", ["default"], False)
+        assert (plan["pool"], plan["queues"], plan["events"]) == ("prefork", ["celery"], False)
         assert plan["name"].startswith("w@")
         assert plan["autoscale"] is None
         assert planned("--autoscale=10,3")["autoscale"] == (10, 3)
@@ -244,7 +244,7 @@ class TestWorker:
             (["-P", "gevent"], "there is no gevent pool"),
             (["-l", "loud"], "'loud' is not one of debug"),
             (["--autoscale", "x"], "is not MAX,MIN"),
-            (["-X", "default"], "leaves no queue"),
+            (["-X", "celery"], "leaves no queue"),
             (["-n", "%x"], "%x in '%x' is unknown"),
         ],
     )

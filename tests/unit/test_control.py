@@ -48,7 +48,7 @@ def record(**changes: Any) -> dict[str, Any]:
     return {
         "id": "a-1",
         "task": "shop.add",
-        "queue": "default",
+        "queue": "celery",
         "state": 3,
         "result": None,
         "result_ref": False,
@@ -61,7 +61,7 @@ def row(task_id: str, state: int = 3, **changes: Any) -> list[Any]:
         **dict.fromkeys(name for name, _ in control.TASK_COLUMNS),
         "id": task_id,
         "task": "shop.add",
-        "queue": "default",
+        "queue": "celery",
         "state": state,
         "priority": 0,
         "created_ms": 1_700_000_000_123,
@@ -86,8 +86,8 @@ def scan(pages: Sequence[Sequence[list[Any]]]) -> Callable[[str | None, int], An
 def test_status_is_typed_and_ignores_what_it_does_not_know() -> None:
     answer = {
         "node": {"name": "n1", "role": "embedded", "heap_used": 5, "new_fact": 1, "data_dir": "/d"},
-        "queues": [{"name": "default", "pending": 3, "workers": 0}],
-        "workers": [{"name": "w", "queues": ["default"], "tasks": 4}],
+        "queues": [{"name": "celery", "pending": 3, "workers": 0}],
+        "workers": [{"name": "w", "queues": ["celery"], "tasks": 4}],
         "states": {"RUNNING": 1, "SUCCESS": 7, "PENDING": 3},
     }
     status = control.status(CannedTransport(status=lambda: answer))

@@ -81,7 +81,7 @@ def test_a_task_that_runs(app, ask, worker):
         check_task(task, sent.id, [1, "two"], {"three": [3]})
         assert (task["name"], task["type"], task["hostname"]) == ("hold", "hold", worker.hostname)
         assert isinstance(task["time_start"], float) and isinstance(task["worker_pid"], int)
-        assert task["delivery_info"] == {"exchange": "", "routing_key": "default", "priority": 4, "redelivered": False}
+        assert task["delivery_info"] == {"exchange": "", "routing_key": "celery", "priority": 4, "redelivered": False}
         assert ask("reserved") == []
         ((task_id, (state, found)),) = ask("query_task", sent.id).items()
         # When it started is worked out of its age, anew at each question.
@@ -114,8 +114,8 @@ def test_what_a_worker_is(ask, worker):
     assert all(isinstance(one, int) for one in (found["pid"], found["uptime"], *found["pool"]["processes"]))
     assert isinstance(found["clock"], str) and isinstance(found["total"], dict)
     (queue,) = ask("active_queues")
-    assert set(queue) == QUEUE and (queue["name"], queue["routing_key"]) == ("default", "default")
-    assert (queue["exchange"]["name"], queue["exchange"]["type"]) == ("default", "direct")
+    assert set(queue) == QUEUE and (queue["name"], queue["routing_key"]) == ("celery", "celery")
+    assert (queue["exchange"]["name"], queue["exchange"]["type"]) == ("celery", "direct")
 
 
 def test_what_a_worker_knows(app, ask):

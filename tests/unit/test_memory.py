@@ -138,7 +138,7 @@ def test_one_key_is_one_task(app):
 
 
 def test_a_repeated_submit_makes_no_second_record(app):
-    group = Group(Template("add", "default"), [("one", b"body", None)])
+    group = Group(Template("add", "celery"), [("one", b"body", None)])
     transport = app.transport
     assert transport.submit([group])[:2] == (1, [])
     assert transport.submit([group], attempt=1)[:2] == (1, [])

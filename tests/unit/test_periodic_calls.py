@@ -56,7 +56,7 @@ def ticks_of(app, name, count):
     entry = app.schedule.get(name)
     clock_start = entry.last_run_at - (entry.total_run_count - 1) * entry.schedule.run_every
     whens = [clock_start + number * entry.schedule.run_every for number in range(count)]
-    queue = "sums" if "total" in str(entry.kwargs.get("canvas", {}).get("task")) else "default"
+    queue = "sums" if "total" in str(entry.kwargs.get("canvas", {}).get("task")) else "celery"
     return [app.AsyncResult(periodic.tick_id(app.settings.namespace, name, when, queue)) for when in whens]
 
 
@@ -85,7 +85,7 @@ def test_a_canvas_runs_once_for_each_tick_of_any_number_of_beats(app, clock, kin
     # A beat that was killed after it has sent: the next one sends the tick again.
     entry = app.schedule.get(name)
     assert not beats[0].apply_entry(entry, tick=entry.last_run_at).created
-    with app.local_worker(pool="threads", queues=["default", "sums"]):
+    with app.local_worker(pool="threads", queues=["celery", "sums"]):
         assert [one.get(timeout=LIMIT) for one in handles] == [expected, expected]
         assert not beats[0].apply_entry(entry, tick=entry.last_run_at).created, "nor after its end"
     calls = {"chain": 2, "pipe": 3, "group": 2, "chord": 2, "chunks": 3, "starmap": 2}[kind]

@@ -65,8 +65,8 @@ def app(transport):
         ([OldRouter(), {"*": "rest"}], "new.one", "rest"),
         ({"a": KombuQueue("object")}, "a", "object"),
         ({"a": {"queue": Queue("own")}}, "a", "own"),
-        ({"other": "x"}, "unrouted", "default"),
-        (None, "unrouted", "default"),
+        ({"other": "x"}, "unrouted", "celery"),
+        (None, "unrouted", "celery"),
     ],
 )
 def test_routes(app, routes, name, queue):
@@ -110,10 +110,10 @@ def test_bad_routes_are_named(app, routes):
 
 def test_queues_that_exist(app):
     app.conf.update(
-        task_queues=[Queue("default"), KombuQueue("mail", "mail.#"), Queue("x", Exchange("e"), routing_key="key")],
+        task_queues=[Queue("celery"), KombuQueue("mail", "mail.#"), Queue("x", Exchange("e"), routing_key="key")],
         task_create_missing_queues=False,
     )
-    assert sorted(app.amqp.queues) == ["default", "mail", "x"]
+    assert sorted(app.amqp.queues) == ["celery", "mail", "x"]
     assert app.send("a", queue="mail").queue == "mail"
     assert app.send("a", routing_key="key").queue == "x"
     with pytest.raises(QueueNotFound, match="'other' is missing from task_queues"):
@@ -135,7 +135,7 @@ def test_the_view_of_queues(app):
     app.conf.task_queues = ["a b"]
     with pytest.raises(ConfigurationError, match="task_queues"):
         _ = app.amqp
-    assert IgniteTasks("plain").amqp.default_queue.name == "default"
+    assert IgniteTasks("plain").amqp.default_queue.name == "celery"
 
 
 def test_priority_of_the_parent(app):

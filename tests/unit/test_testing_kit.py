@@ -234,9 +234,9 @@ def test_workers_of_one_process_have_names_of_their_own(app):
 
 @pytest.mark.parametrize("excluded", ["high", ("high",), "high, low"])
 def test_a_worker_may_leave_out_queues(app, excluded):
-    with start_worker(app, queues=("high", "low", "default"), exclude_queues=excluded) as worker:
+    with start_worker(app, queues=("high", "low", "celery"), exclude_queues=excluded) as worker:
         queues = worker.app.control.inspect([worker.hostname]).active_queues()[worker.hostname]
-    assert {one["name"] for one in queues} == {"low", "default"} - set(excluded.split(", ") if "," in excluded else ())
+    assert {one["name"] for one in queues} == {"low", "celery"} - set(excluded.split(", ") if "," in excluded else ())
 
 
 def test_a_worker_that_would_have_no_queue_is_refused(app):

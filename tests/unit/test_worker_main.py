@@ -46,7 +46,7 @@ def app(tmp_path):
 
 def test_a_plan_fills_in_defaults(app):
     plan = make_plan(app)
-    assert plan.queues == ("default",)
+    assert plan.queues == ("celery",)
     assert plan.concurrency == len(os.sched_getaffinity(0))
     assert plan.pool == "prefork"
     assert str(os.getpid()) in plan.name

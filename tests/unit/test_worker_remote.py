@@ -78,7 +78,7 @@ def is_running(one: WorkerUnderTest, seq: int) -> bool:
 
 def held(one: WorkerUnderTest, seq: int, body: bytes, sent: bool = True) -> list[Any]:
     child = one.child.info
-    return [child["child"], child["pid"], seq, sent, 1500, f"task-{seq}", "t", body, 0, "default", 0, 0, 0, 0, 0]
+    return [child["child"], child["pid"], seq, sent, 1500, f"task-{seq}", "t", body, 0, "celery", 0, 0, 0, 0, 0]
 
 
 def test_the_pool_grows_and_shrinks_without_hurting_a_task(start, tmp_path):
