@@ -54,6 +54,9 @@ Celery = IgniteTasks
 
 __version__ = "0.1.0"
 
+#: The version of Celery whose interface is here, for code that asks ``celery.VERSION`` what it may use.
+VERSION = (5, 7, 0)
+
 __all__ = [
     "ArgumentError",
     "AsyncResult",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from ignitetasks import cron, deferred
 from ignitetasks.cron import as_zone, crontab_parser
 from ignitetasks.errors import ConfigurationError, ParseException, ScheduleError, ScheduleTypeError
+from ignitetasks.utils.time import humanize_seconds
 
 __all__ = [
     "BaseSchedule",
@@ -33,7 +34,6 @@ SOLAR_EVENTS = (
     "dusk_nautical", "dusk_astronomical",
 )  # fmt: skip
 _STRING_FIELDS = 5
-_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class ScheduleApp(Protocol):
@@ -89,10 +89,14 @@ class BaseSchedule:
 
     @property
     def tz(self) -> tzinfo:
-        """The time zone whose wall clock counts."""
+        """The time zone whose wall clock counts: the schedule's own, or the application's. It can be set."""
         if self._tz is not None:
             return self._tz
         return UTC if self.app is None else as_zone(self.app.timezone) or UTC
+
+    @tz.setter
+    def tz(self, zone: str | tzinfo | None) -> None:
+        self._tz = as_zone(zone)
 
     def now(self) -> datetime:
         """Returns the present, aware."""
@@ -220,12 +224,7 @@ class schedule(BaseSchedule):
     @property
     def human_seconds(self) -> str:
         """The interval in words, e.g. ``10.00 seconds``."""
-        for size, unit in _UNITS:
-            if self.seconds >= size:
-                count = self.seconds / size
-                shown = f"{count:.2f}" if unit == "second" else f"{math.ceil(count * 100) / 100:.2f}"
-                return f"{shown} {unit}{'' if count == 1 else 's'}"
-        return f"{self.seconds:.2f} seconds" if self.seconds else "now"
+        return humanize_seconds(self.seconds, microseconds=True)
 
     def __repr__(self) -> str:
         return f"<freq: {self.human_seconds}>"

@@ -175,5 +175,8 @@ def _default_app() -> IgniteTasks:
     return IgniteTasks("default", set_as_current=False)
 
 
+#: Celery's name for the application.
+Celery = IgniteTasks
+
 _state.makers.app = _default_app
 _state.makers.task = context.current_task

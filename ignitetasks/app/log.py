@@ -1,6 +1,6 @@
-"""Logging of an application: ``app.log``, and log lines that know which task wrote them.
+"""Logging of an application: ``app.log``.
 
-This file must not set up any handler: a worker does (``worker/lifecycle.py``).
+Nothing here is done unasked: a worker and a beat set up their log when they start (`logsetup`).
 """
 
 from __future__ import annotations
@@ -9,43 +9,102 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
-from ignitetasks import context, signals
-from ignitetasks.utils.log import REDIRECTED_LOGGER, redirect_stdouts_to_logger
+from ignitetasks import signals
+from ignitetasks.app import logsetup
+from ignitetasks.app.taskformat import TaskFormatter
+from ignitetasks.utils.log import REDIRECTED_LOGGER, mlevel, redirect_stdouts_to_logger
 
 __all__ = ["Logging", "TaskFormatter"]
 
 
-class TaskFormatter(logging.Formatter):
-    """Formats records with ``%(task_id)s`` and ``%(task_name)s``; both are ``???`` outside of a task.
-
-    Args:
-        fmt: The layout.
-        use_color: Taken for Celery's sake; lines have no colour.
-        datefmt: Layout of the time.
-    """
-
-    def __init__(self, fmt: str | None = None, use_color: bool = True, datefmt: str | None = None) -> None:
-        super().__init__(fmt, datefmt)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Returns the line of a record."""
-        request = context.current_request()
-        record.task_id = request.id if request is not None else "???"
-        record.task_name = request.task if request is not None else "???"
-        return super().format(record)
-
-
 class Logging:
-    """What a task may do with its process's log.
+    """The log of a process: set up as a worker's, or given to by a task.
 
     Args:
         app: The application.
+
+    Attributes:
+        already_setup: True once `setup` was called; a second call does nothing.
     """
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.already_setup = False
+
+    def setup(
+        self,
+        loglevel: int | str | None = None,
+        logfile: str | TextIO | None = None,
+        redirect_stdouts: bool = False,
+        redirect_level: int | str = "WARNING",
+        colorize: bool | None = None,
+        hostname: str | None = None,
+    ) -> bool:
+        """Sets up this process's log as a worker does.
+
+        Args:
+            loglevel: Lowest level that is logged; None for that of the settings.
+            logfile: Path or stream; None for standard error.
+            redirect_stdouts: True logs what is printed from now on, too.
+            redirect_level: At which level.
+            colorize: Taken for Celery's sake; lines have no colour.
+            hostname: Taken for Celery's sake.
+
+        Returns:
+            True if receivers of ``setup_logging`` did it.
+        """
+        handled = self.setup_logging_subsystem(loglevel, logfile, colorize=colorize, hostname=hostname)
+        if redirect_stdouts:
+            self.redirect_stdouts(redirect_level)
+        return handled
+
+    def setup_logging_subsystem(
+        self,
+        loglevel: int | str | None = None,
+        logfile: str | TextIO | None = None,
+        format: str | None = None,
+        colorize: bool | None = None,
+        hostname: str | None = None,
+        **_: Any,
+    ) -> bool:
+        """Gives the root logger and that of tasks their handlers, once; True if ``setup_logging`` had receivers.
+
+        Args:
+            loglevel: As for `setup`.
+            logfile: As for `setup`.
+            format: Taken for Celery's sake: the layout is ``worker_log_format``.
+            colorize: Taken for Celery's sake.
+            hostname: Taken for Celery's sake.
+        """
+        if self.already_setup:
+            return False
+        self.already_setup = True
+        level = logging.getLevelName(loglevel).lower() if isinstance(loglevel, int) else loglevel
+        return logsetup.set_up(self.app, level, None, _stream(logfile))
+
+    def setup_task_loggers(
+        self,
+        loglevel: int | str | None = None,
+        logfile: str | TextIO | None = None,
+        format: str | None = None,
+        colorize: bool | None = None,
+        propagate: bool = False,
+        **_: Any,
+    ) -> logging.Logger:
+        """Gives the logger of tasks a handler of its own, tells ``after_setup_task_logger`` of it, and returns it.
+
+        Args:
+            loglevel: Lowest level that tasks log; None leaves it to the root logger.
+            logfile: As for `setup`.
+            format: The layout of a line, with ``%(task_id)s`` and ``%(task_name)s``; None for
+                ``worker_task_log_format``.
+            colorize: Taken for Celery's sake.
+            propagate: True if handlers above are to have the records, too.
+        """
+        level = mlevel(loglevel)
+        return logsetup.set_up_tasks(self.app, _handler(logfile), level, format, propagate, level)
 
     def get_default_logger(self, name: str = "ignitetasks", **_: Any) -> logging.Logger:
         """Returns the logger above all of this package's."""
@@ -56,6 +115,14 @@ class Logging:
         redirect_stdouts_to_logger(logging.getLogger(name), loglevel)
 
     redirect_stdouts_to_logger = staticmethod(redirect_stdouts_to_logger)
+
+
+def _stream(logfile: str | TextIO | None) -> TextIO | None:
+    return open(logfile, "a", encoding="utf-8") if isinstance(logfile, str) else logfile
+
+
+def _handler(logfile: str | TextIO | None) -> logging.Handler:
+    return logging.StreamHandler(_stream(logfile) or sys.stderr)
 
 
 @contextlib.contextmanager

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from ignitetasks import beat
+from ignitetasks.app import logsetup
 from ignitetasks.apps.worker import logging_name
 from ignitetasks.loaders import symbol_by_name
-from ignitetasks.worker import lifecycle
 
 __all__ = ["Beat"]
 
@@ -64,7 +64,7 @@ class Beat:
             stream = None
             if self._logfile is not None:
                 stream = stack.enter_context(open(self._logfile, "a", encoding="utf-8"))
-            lifecycle.set_up_logging(self.app, self._level, self._json, stream)
+            logsetup.set_up(self.app, self._level, self._json, stream)
             if not self._quiet:
                 sys.stderr.write(f"ignitetasks beat\n  app      {self.app.name}\n  stop     Ctrl-C\n")
             self.start_scheduler()

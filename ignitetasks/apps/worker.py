@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from ignitetasks.app import logsetup
 from ignitetasks.app.log import redirected
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils.nodenames import default_nodename, host_format
-from ignitetasks.worker import asked, lifecycle, main
+from ignitetasks.worker import asked, main
 
 __all__ = ["Worker"]
 
@@ -129,7 +130,7 @@ class Worker:
             json = self.app.settings.log_json
 
             def log() -> None:
-                lifecycle.set_up_logging(self.app, self._level, json, stream)
+                logsetup.set_up(self.app, self._level, json, stream)
 
             log()
             if self._purge:

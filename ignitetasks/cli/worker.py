@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from ignitetasks import deferred
+from ignitetasks.app import logsetup
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import celery_words, daemon
 from ignitetasks.cli.celery_words import no_effect
@@ -138,9 +139,7 @@ def _serve(app: Any, given: dict[str, Any], stream: TextIO | None) -> int:
     beat: EmbeddedService | None = None
     try:
         if given.pop("beat"):
-            beat = EmbeddedService(
-                app, lambda: lifecycle.set_up_logging(app, given["loglevel"], given["log_json"], stream)
-            )
+            beat = EmbeddedService(app, lambda: logsetup.set_up(app, given["loglevel"], given["log_json"], stream))
             beat.start()
         code: int = runtime.run_worker(app, log_stream=stream, begun=True, **given)
         return code

@@ -23,7 +23,11 @@ APP: tuple[Entry, ...] = (
         ("Celery.send_task / Celery.signature", SAME, ""),
         ("Celery.AsyncResult / Celery.GroupResult / Celery.ResultSet", SAME, ""),
         ("Celery.control / Celery.events", SAME, ""),
-        ("Celery.log", SAME, "Redirecting and loggers; the worker's log is set up by it and by the logging signals."),
+        (
+            "Celery.log",
+            SAME,
+            "`setup`, `setup_task_loggers`, redirecting; settings and signals for a worker's.",
+        ),
         ("Celery.backend", SAME, "A view of the results: get_result, get_state, store_result and their like."),
         ("Celery.amqp", BETTER, "`amqp.queues` shows the queues; nothing of it speaks AMQP."),
         ("Celery.current_task / Celery.now / Celery.timezone", SAME, ""),

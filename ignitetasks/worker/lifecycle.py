@@ -1,23 +1,16 @@
-"""The signals of a worker's life, and the logging it sets up; called by whoever starts, runs or ends one.
+"""The signals of a worker's life; called by whoever starts, runs or ends one.
 
 This file must not start or end anything itself.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
-from ignitetasks import _state, log, signals
-from ignitetasks.app import tasklog
-from ignitetasks.app.log import TaskFormatter
-from ignitetasks.utils.log import TASK_LOGGER, mlevel
-
-_SETTINGS = ("worker_log_format", "worker_task_log_format", "worker_hijack_root_logger", "worker_log_color")
+from ignitetasks import _state, signals
 
 
 @dataclass(frozen=True)
@@ -121,44 +114,3 @@ def child_started(app: Any) -> None:
 def child_ended() -> None:
     """Tell, in a child, that it runs no more tasks."""
     signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
-
-
-def set_up_logging(app: Any, level: str | None, json: bool | None, stream: TextIO | None) -> None:
-    """Set up the log of a worker or a beat, unless ``setup_logging`` has receivers, which then do it.
-
-    Args:
-        app: The application.
-        level: Lowest level that is logged; None for that of the settings, and where these say nothing for info, with
-            warning for what is told of each task.
-        json: True for JSON lines, False for text, None to decide by the terminal.
-        stream: Where to; None for standard error.
-    """
-    chosen = level or app.settings.log_level
-    level = chosen or "info"
-    conf = getattr(app, "conf", None)
-    layout, task_layout, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
-    news = {"loglevel": mlevel(level), "logfile": None, "format": layout, "colorize": color}
-    if signals.setup_logging.receivers:
-        signals.setup_logging.send(sender=None, **news)
-        return
-    handler = log.configure(json=json, level=level, stream=stream, values=app.settings.log_values)
-    tasklog.set_level(logging.NOTSET if chosen else logging.WARNING)
-    if layout:
-        handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
-    root = logging.getLogger()
-    if hijack:
-        # One handler for everybody's records, ours and those of others: receivers of the signal add theirs beside it.
-        package = logging.getLogger(log.ROOT)
-        package.removeHandler(handler)
-        package.propagate = True
-        root.handlers[:] = [handler]
-        root.setLevel(mlevel(level))
-    signals.after_setup_logger.send(sender=None, logger=root, **news)
-    tasks = logging.getLogger(TASK_LOGGER)
-    own = logging.StreamHandler(stream or sys.stderr)
-    own.setFormatter(handler.formatter)
-    if task_layout:
-        own.setFormatter(TaskFormatter(task_layout, datefmt=getattr(conf, "worker_task_log_datefmt", None)))
-    tasks.handlers[:] = [own]
-    tasks.propagate = False
-    signals.after_setup_task_logger.send(sender=None, logger=tasks, **{**news, "format": task_layout})

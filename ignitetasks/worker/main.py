@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from typing import Final, TextIO
 
 from ignitetasks import log
+from ignitetasks.app import logsetup
 from ignitetasks.app.log import redirected
 from ignitetasks.config import check_queue, state_home
 from ignitetasks.errors import ConfigurationError
@@ -182,7 +183,7 @@ def run_worker(
         ConfigurationError: A value cannot be.
         NodeError: The node cannot be started.
     """
-    lifecycle.set_up_logging(app, loglevel, log_json, log_stream)
+    logsetup.set_up(app, loglevel, log_json, log_stream)
     plan = make_plan(
         app,
         queues=queues,

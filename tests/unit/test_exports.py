@@ -23,6 +23,7 @@ def test_all_is_complete_and_sorted():
 
 
 def test_celery_names():
+    assert ignitetasks.VERSION >= (5, 0) and ignitetasks.app.base.Celery is ignitetasks.Celery
     assert all(hasattr(exceptions, name) for name in exceptions.__all__)
     assert exceptions.TimeoutError is errors.ResultTimeout
     assert issubclass(exceptions.TimeoutError, TimeoutError)

@@ -363,3 +363,15 @@ def test_without_the_library_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(schedules.deferred, "load", missing)
     with pytest.raises(ConfigurationError, match=r"ignitetasks\[solar\]"):
         solar("sunset", 0, 0)
+
+
+def test_a_schedule_may_be_given_its_zone_later():
+    class Local(crontab):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.tz = "Europe/Berlin"
+
+    one = Local(minute=0, hour=12)
+    assert one.next_after(datetime(2026, 7, 1, tzinfo=UTC)).astimezone(UTC).hour == 10
+    one.tz = None
+    assert one.tz is UTC and one.next_after(datetime(2026, 7, 1, tzinfo=UTC)).hour == 12

@@ -10,11 +10,10 @@ import re
 import pytest
 
 from ignitetasks import IgniteTasks, Ignore, Reject, log, signals
-from ignitetasks.app import tasklog
+from ignitetasks.app import logsetup, tasklog
 from ignitetasks.app.log import TaskFormatter
 from ignitetasks.contrib.testing.worker import start_worker
 from ignitetasks.utils.log import get_task_logger
-from ignitetasks.worker import lifecycle
 
 LIMIT = 30.0
 
@@ -160,7 +159,7 @@ def test_values_are_in_a_file_only_where_that_is_wanted(app, own_logger, values,
 def test_a_worker_tells_of_runs_when_it_is_asked_to(app, own_logger, level, configured, talks):
     app.configure(log_level=configured)
     stream = io.StringIO()
-    lifecycle.set_up_logging(app, level, True, stream)
+    logsetup.set_up(app, level, True, stream)
     assert tasklog.heard() is talks
     app.tasks["add"].apply((1, 1))
     app.tasks["fail"].apply(("boom",))
@@ -170,7 +169,7 @@ def test_a_worker_tells_of_runs_when_it_is_asked_to(app, own_logger, level, conf
 def test_a_layout_of_ones_own_has_all_words(app, own_logger):
     app.conf.worker_log_format = "%(levelname)s %(message)s"
     stream = io.StringIO()
-    lifecycle.set_up_logging(app, "info", None, stream)
+    logsetup.set_up(app, "info", None, stream)
     done = app.tasks["add"].apply((1, 1))
     assert stream.getvalue().startswith(f"INFO Task add[{done.id}] succeeded in ")
     assert stream.getvalue().endswith("s: 2\n")
@@ -189,7 +188,7 @@ def test_receivers_of_the_logging_signals_find_handlers_and_may_add_some(app, ow
     signals.after_setup_logger.connect(add)
     signals.after_setup_task_logger.connect(lay_out)
     try:
-        lifecycle.set_up_logging(app, "info", True, worker)
+        logsetup.set_up(app, "info", True, worker)
     finally:
         signals.after_setup_logger.disconnect(add)
         signals.after_setup_task_logger.disconnect(lay_out)
@@ -210,7 +209,7 @@ def test_receivers_of_the_logging_signals_find_handlers_and_may_add_some(app, ow
 def test_without_hijacking_the_handlers_of_others_stay(app, own_logger):
     app.conf.worker_hijack_root_logger = False
     before, stream = list(logging.getLogger().handlers), io.StringIO()
-    lifecycle.set_up_logging(app, "info", True, stream)
+    logsetup.set_up(app, "info", True, stream)
     logging.getLogger("somebody.else").warning("a line of others")
     log.get_logger("worker").info("worker became ready")
     assert logging.getLogger().handlers == before

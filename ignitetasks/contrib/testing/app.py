@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 
 from ignitetasks import _state
 from ignitetasks.app.base import IgniteTasks
+from ignitetasks.app.log import Logging
 from ignitetasks.contrib.testing import tasks
 from ignitetasks.transport.memory import forget_home
 
-__all__ = ["DEFAULT_TEST_CONFIG", "TestApp", "Trap", "set_trap", "setup_default_app"]
+__all__ = ["DEFAULT_TEST_CONFIG", "TestApp", "Trap", "UnitLogging", "set_trap", "setup_default_app"]
 
 #: Settings of a test's app where nobody says otherwise.
 DEFAULT_TEST_CONFIG: Mapping[str, Any] = {
@@ -44,6 +45,18 @@ class Trap:
         if name in ("_is_coroutine", "_is_coroutine_marker", "__func__"):
             raise AttributeError(name)
         raise RuntimeError(f"the test depends on current_app: its {name!r} was used")
+
+
+class UnitLogging(Logging):
+    """The log of an app in a test: what is there is left as it is, whoever asks for a set-up.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        self.already_setup = True
 
 
 def TestApp(  # Celery's name
