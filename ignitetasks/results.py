@@ -163,8 +163,9 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
     def _handle(self, index: int) -> AsyncResult[R]:
         result: AsyncResult[R] = AsyncResult(
             self.ids[index],
+            None,
+            self._task_name,
             self._source,
-            task_name=self._task_name,
             queue=self._queue,
             created=index not in self.existing,
             epoch=self._epoch,

@@ -152,7 +152,7 @@ def handle_of(
     template, task_id = prepared.template, prepared.item[0]
     # The node tells nobody about ends without a result, so such a handle has to ask.
     epoch = None if template.flags & IGNORE_RESULT else source.client.hub.epoch(session)
-    result: AsyncResult[Any] = AsyncResult(task_id, source, task_name=template.task, queue=template.queue, epoch=epoch)
+    result: AsyncResult[Any] = AsyncResult(task_id, None, template.task, source, queue=template.queue, epoch=epoch)
     if exceptions:
         if exceptions[0][1] == CONFLICT:
             raise IdempotencyConflict(conflict_text(plan, task_id))

@@ -76,7 +76,7 @@ PAGES = (
             "canvas.Signature",
         ),
     ),
-    Page("result", "Results", ("result.AsyncResult", "results.ResultList")),
+    Page("result", "Results", ("result.handle.AsyncResult", "results.ResultList")),
     Page(
         "canvas",
         "Workflows",

@@ -333,9 +333,10 @@ class Calls(Attributes, Composing[P, R]):
             return (), call
         return (call,), {}
 
-    def AsyncResult(self, task_id: str, **_: Any) -> AsyncResult[R]:  # Celery's name
-        """Returns the handle of a task by its id."""
-        return AsyncResult(task_id, self.app, task_name=self.name)
+    def AsyncResult(self, task_id: str, **options: Any) -> AsyncResult[R]:  # Celery's name
+        """Returns the handle of a task by its id; ``options`` are arguments of `AsyncResult`."""
+        options = {"task_name": self.name, "app": self.app, **options}
+        return AsyncResult(task_id, **options)
 
 
 #: What `delay` may do without; made here, where the class is complete.

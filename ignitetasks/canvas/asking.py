@@ -50,7 +50,7 @@ def answered(
     if question is None or question.task is not task or question.answer is not None:
         return None
     question.answer = (args, kwargs, options)
-    return AsyncResult(question.id, task.app, task_name=task.name)
+    return AsyncResult(question.id, None, task.name, task.app)
 
 
 def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:

@@ -230,7 +230,7 @@ def send(flow: Flow, app: Sender, root: str | None = None, parent: str | None = 
 def _note_callbacks(last: Any, handle: Any, app: Sender) -> None:
     """Makes what runs after a flow's success children of its handle."""
     if isinstance(last, Call) and isinstance(handle, AsyncResult):
-        handle.led_to += [handle_of(Builder().build(one), app) for one in last.links]
+        handle.led_to += tuple(handle_of(Builder().build(one), app) for one in last.links)
 
 
 def compiler_for(app: Sender, root: str | None, parent: str | None) -> Compiler:

@@ -104,7 +104,7 @@ def handle_of(flow: Sequence[Any], source: ResultSource, parent: Any = None) -> 
     for index, step in enumerate(flow):
         if isinstance(step, Fan):
             members = [
-                AsyncResult(member[0].id, source, task_name=member[0].task)
+                AsyncResult(member[0].id, None, member[0].task, source)
                 if len(member) == 1 and isinstance(member[0], Call)
                 else handle_of(member, source)
                 for member in step.members
@@ -112,9 +112,9 @@ def handle_of(flow: Sequence[Any], source: ResultSource, parent: Any = None) -> 
             made = GroupResult(step.id, members, parent=made, app=source)
         elif step.task != GATHER or index + 1 == len(flow):
             # What only gathers between two groups is no step of the user's.
-            made = AsyncResult(step.id, source, task_name=step.task, parent=made)
+            made = AsyncResult(step.id, None, step.task, source, made)
         else:
             continue
         if isinstance(made.parent, AsyncResult):
-            made.parent.led_to.append(made)
+            made.parent.led_to += (made,)
     return made

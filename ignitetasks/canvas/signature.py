@@ -399,7 +399,7 @@ class Signature(dict[str, Any], Generic[R]):
 
     def AsyncResult(self, task_id: str) -> AsyncResult[Any]:  # Celery's name
         """Returns the handle of a task by its id."""
-        return AsyncResult(task_id, self.app)
+        return AsyncResult(task_id, app=self.app)
 
     id: Any = item("options.task_id", "Task id, once it is frozen.")
     parent_id: Any = item("options.parent_id", "Id of the task that sent it.")

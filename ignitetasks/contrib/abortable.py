@@ -34,20 +34,13 @@ R = TypeVar("R")
 
 
 class AbortableAsyncResult(AsyncResult[R]):
-    """The handle of a task that can be asked to stop.
+    """The handle of a task that can be asked to stop."""
 
-    Args:
-        task_id: Its id.
-        app: The app it is asked through.
-    """
-
-    def __init__(self, task_id: str, app: Any) -> None:
-        super().__init__(task_id, app)
-        self._asked_through = app
+    __slots__ = ()
 
     def abort(self) -> None:
         """Asks the task to stop; it does so when it looks."""
-        Store(self._asked_through.transport, _BUCKET).put(self.id, b"1", ttl_seconds=_KEPT_SECONDS)
+        Store(self.source.client.transport, _BUCKET).put(self.id, b"1", ttl_seconds=_KEPT_SECONDS)
 
     @property
     def state(self) -> str:
@@ -59,18 +52,19 @@ class AbortableAsyncResult(AsyncResult[R]):
 
     def is_aborted(self) -> bool:
         """Tells whether it was asked to stop."""
-        return _is_asked(self._asked_through.transport, self.id)
+        return _is_asked(self.source.client.transport, self.id)
 
 
 class AbortableTask(Task[P, R]):
     """A task that can be asked to stop: its handles have `abort`, and it has `is_aborted`."""
 
     def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AbortableAsyncResult[R]:
-        return AbortableAsyncResult(super()._send(plan, args, kwargs).id, self.app)
+        return AbortableAsyncResult(super()._send(plan, args, kwargs).id, app=self.app)
 
-    def AsyncResult(self, task_id: str, **_: Any) -> AbortableAsyncResult[R]:  # Celery's name
-        """Returns the handle of a task by its id, with `abort`."""
-        return AbortableAsyncResult(task_id, self.app)
+    def AsyncResult(self, task_id: str, **options: Any) -> AbortableAsyncResult[R]:  # Celery's name
+        """Returns the handle of a task by its id, with `abort`; ``options`` are arguments of `AsyncResult`."""
+        options = {"task_name": self.name, "app": self.app, **options}
+        return AbortableAsyncResult(task_id, **options)
 
     def is_aborted(self, task_id: str | None = None, **_: Any) -> bool:
         """Tells whether the running task was asked to stop, or the one with this id."""

@@ -209,7 +209,11 @@ CANVAS: tuple[Entry, ...] = (
         ("AsyncResult.collect / AsyncResult.iterdeps / AsyncResult.get_leaf", SAME, ""),
         ("AsyncResult.build_graph", GONE, "Walk `AsyncResult.collect`, which gives parents and children."),
         ("AsyncResult.as_tuple / AsyncResult.as_list / AsyncResult.forget", SAME, ""),
-        ("AsyncResult.revoke", BETTER, "State of the cluster: it outlives every worker."),
+        (
+            "AsyncResult.revoke",
+            BETTER,
+            "State of the cluster: it outlives every worker. Returns the task's state, where Celery's returns None.",
+        ),
         ("AsyncResult.then / AsyncResult.maybe_throw / AsyncResult.throw", SAME, ""),
         (
             "AsyncResult.name / AsyncResult.worker / AsyncResult.date_done / AsyncResult.retries / AsyncResult.queue",

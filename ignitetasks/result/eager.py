@@ -33,7 +33,7 @@ class EagerResult(AsyncResult[R]):
     def __init__(
         self, id: str | None, ret_value: Any, state: str, traceback: Any = None, name: str | None = None
     ) -> None:
-        super().__init__(id or _NO_ID, task_name=name)
+        super().__init__(id or _NO_ID, None, name)
         if id is None:
             self.id = None  # type: ignore[assignment]
         self._value = ret_value
@@ -132,6 +132,9 @@ class EagerResult(AsyncResult[R]):
         """Makes it look revoked; it has run already."""
         self._state, self._value, self._traceback = states.REVOKED, TaskRevokedError(f"{self.id} was revoked"), None
         return self._state
+
+    def __copy__(self) -> EagerResult[R]:
+        return EagerResult(self.id, self._value, self._state, self._traceback, self.task_name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return EagerResult, (self.id, self._value, self._state, self._traceback, self.task_name)

@@ -36,6 +36,13 @@ class Siblings(Protocol):
         """Returns what the list was given for one place; from now on it collects for all of them."""
 
 
+def _app_of(backend: Any) -> Any:
+    app = getattr(backend, "app", None)
+    if app is None:
+        raise InvalidOption(f"backend={backend!r} is no result backend of an app; give the app as app=")
+    return app
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
@@ -45,13 +52,14 @@ class AsyncResult(Kin, Generic[R]):
 
     Args:
         id: The task's id.
-        app: Whose client to use; None means the default app.
+        backend: What ``backend`` shows, where it is not the app's; names the app where ``app`` is not given.
         task_name: The task's name where known.
+        app: Whose client to use; None means the default app.
+        parent: The handle of what comes before it.
         queue: Its queue where known.
         created: False when another call had made the task.
         epoch: What spares asking for an end that will be told.
         place: The list it is from, and its place there.
-        parent: The handle of what comes before it.
 
     Attributes:
         id: The task's id.
@@ -63,8 +71,8 @@ class AsyncResult(Kin, Generic[R]):
     """
 
     __slots__ = (
-        "_epoch", "_opened", "_place", "_queue", "_source", "created", "id", "ignored", "led_to",
-        "parent", "task_name",
+        "__dict__", "__weakref__", "_backend", "_epoch", "_opened", "_place", "_queue", "_source", "created", "id",
+        "ignored", "led_to", "parent", "task_name",
     )  # fmt: skip
 
     #: Raised when a timeout is over.
@@ -73,26 +81,30 @@ class AsyncResult(Kin, Generic[R]):
     def __init__(
         self,
         id: str,
-        app: ResultSource | None = None,
-        *,
+        backend: Any = None,
         task_name: str | None = None,
+        app: ResultSource | None = None,
+        parent: Any = None,
+        *,
         queue: str | None = None,
         created: bool = True,
         epoch: Epoch | None = None,
         place: tuple[Siblings, int] | None = None,
-        parent: Any = None,
     ) -> None:
         id = id_text(id)
         if not _is_text(id):
             raise InvalidOption(f"a task id is a text that is not empty, not {id!r}")
+        if backend is not None and app is None:
+            app = _app_of(backend)
         self.id = id
         self.created = created
         self.parent = parent
-        self.led_to: list[Any] = []
+        self.led_to: tuple[Any, ...] = ()
         self.ignored = False
         self._queue = queue
         self.task_name = task_name
         self._source = app
+        self._backend = backend
         self._epoch = epoch
         self._place = place
         self._completion: Completion | None = None
@@ -117,10 +129,18 @@ class AsyncResult(Kin, Generic[R]):
         """The app it belongs to."""
         return self.source
 
+    @app.setter
+    def app(self, app: Any) -> None:
+        self._source = app
+
     @property
     def backend(self) -> Any:
-        """The app's result backend."""
-        return getattr(self.source, "backend", None)
+        """The app's result backend, or the one it was made with."""
+        return self._backend if self._backend is not None else getattr(self.source, "backend", None)
+
+    @backend.setter
+    def backend(self, backend: Any) -> None:
+        self._backend = backend
 
     def get(
         self,
@@ -346,6 +366,9 @@ class AsyncResult(Kin, Generic[R]):
 
     def __repr__(self) -> str:
         return f"<AsyncResult: {self.id}>"
+
+    def __copy__(self) -> AsyncResult[R]:
+        return type(self)(self.id, self._backend, self.task_name, self._source, self.parent)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A handle is its id and what comes before it: the other process has its own client.

@@ -20,7 +20,7 @@ class Kin(Facts):
     __slots__ = ()
 
     parent: Any
-    led_to: list[Any]
+    led_to: tuple[Any, ...]
     _epoch: Epoch | None
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
@@ -134,4 +134,4 @@ class Kin(Facts):
 
     @classmethod
     def _of(cls, task_id: str, source: Any) -> Any:
-        return cls(task_id, source)  # type: ignore[call-arg]
+        return cls(task_id, app=source)  # type: ignore[call-arg]

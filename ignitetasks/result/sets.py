@@ -51,13 +51,17 @@ class ResultSet(Generic[R]):
     Args:
         results: The handles; kept as given.
         app: Whose client to use; None takes that of the first handle.
+        ready_barrier: Not needed.
+        parent: The handle of what came before.
 
     Attributes:
         results: The handles.
         parent: The handle of what came before, or None.
     """
 
-    def __init__(self, results: Any, app: ResultSource | None = None, parent: Any = None, **_: Any) -> None:
+    def __init__(
+        self, results: Any, app: ResultSource | None = None, ready_barrier: Any = None, *, parent: Any = None, **_: Any
+    ) -> None:
         self.results: MutableSequence[Any] = results if isinstance(results, list) else list(results or ())
         self.parent = parent
         self._app = app
@@ -371,7 +375,7 @@ class GroupResult(ResultSet[R]):
     def __init__(
         self, id: str | None = None, results: Any = None, parent: Any = None, app: ResultSource | None = None, **_: Any
     ) -> None:
-        super().__init__(results, app or self.bound_to, parent)
+        super().__init__(results, app or self.bound_to, parent=parent)
         self.id: str | None = id_text(id)
 
     @property
@@ -442,4 +446,4 @@ def result_from_tuple(data: Any, app: Any = None) -> Any:
     if members is not None:
         kind = getattr(app, "GroupResult", GroupResult)
         return kind(task_id, [result_from_tuple(one, app) for one in members], above, app=app)
-    return AsyncResult(task_id, app, parent=above)
+    return AsyncResult(task_id, app=app, parent=above)

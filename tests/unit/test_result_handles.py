@@ -1,0 +1,90 @@
+"""Handles are made, changed and copied in the ways programs do it: Celery's arguments, attributes of one's own."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import weakref
+from types import SimpleNamespace
+from unittest.mock import Mock, patch
+
+import pytest
+from support.canvas_tasks import memory_app
+
+from ignitetasks.contrib.abortable import AbortableAsyncResult
+from ignitetasks.errors import InvalidOption
+from ignitetasks.result import AsyncResult, EagerResult, GroupResult, ResultSet
+
+LIMIT = 20
+
+
+@pytest.fixture(scope="module")
+def t():
+    with memory_app() as tasks, tasks.app.local_worker(concurrency=1, pool="threads"):
+        yield tasks
+
+
+@pytest.fixture
+def handles(t):
+    """One handle of each kind."""
+    one = AsyncResult("one", app=t.app)
+    return [one, EagerResult("e", 3, "SUCCESS"), GroupResult("g", [one], app=t.app), ResultSet([one], t.app)]
+
+
+def test_methods_of_a_handle_can_be_replaced(handles):
+    for handle in handles:
+        handle.get = Mock(return_value=17)
+        assert handle.get(timeout=1) == 17
+        with patch.object(handle, "ready", return_value="mine"):
+            assert handle.ready() == "mine"
+        handle.note = {"of": "mine"}
+        assert handle.note == {"of": "mine"}
+
+
+def test_a_handle_takes_the_arguments_of_celerys(t):
+    app = t.app
+    parent = AsyncResult("before", app=app)
+    by_place = AsyncResult("i", app.backend, t.add.name, app, parent)
+    by_name = AsyncResult("i", backend=app.backend, task_name=t.add.name, app=app, parent=parent)
+    for handle in (by_place, by_name, app.AsyncResult("i", parent=parent), t.add.AsyncResult("i", parent=parent)):
+        assert (handle.id, handle.app, handle.backend, handle.parent) == ("i", app, app.backend, parent)
+    assert by_place.name == by_name.name == t.add.name
+    assert AsyncResult("i", backend=app.backend).app is app
+    several = ResultSet([by_place], app=app, ready_barrier=None)
+    assert (several.app, several.results) == (app, [by_place])
+    family = GroupResult("g", results=[by_place], parent=parent, app=app)
+    assert (family.id, family.parent, family.app) == ("g", parent, app)
+
+
+def test_a_backend_of_ones_own_is_shown_and_an_app_in_its_place_is_refused(t):
+    own = SimpleNamespace(name="mine")
+    handle = AsyncResult("i", backend=own, app=t.app)
+    assert handle.backend is own and handle.app is t.app
+    handle.backend = other = SimpleNamespace()
+    assert handle.backend is other
+    handle.app = own
+    assert handle.app is own
+    with pytest.raises(InvalidOption, match=r"is no result backend of an app; give the app as app="):
+        AsyncResult("i", t.app)
+
+
+def test_a_copy_asks_the_same_app(t, handles):
+    sent = t.add.delay(1, 2)
+    twin = copy.copy(sent)
+    assert twin is not sent and twin == sent and twin.app is t.app and twin.get(timeout=LIMIT) == 3
+    eager = copy.copy(handles[1])
+    assert (eager.get(), eager.id) == (3, "e")
+
+
+def test_handles_are_referred_to_weakly_and_pickled(t, handles):
+    for handle in handles[:3]:
+        assert weakref.ref(handle)() is handle
+        handle.get = Mock()
+        assert pickle.loads(pickle.dumps(handle)).id == handle.id
+
+
+def test_a_handle_that_can_be_stopped_takes_them_too(t):
+    handle = AbortableAsyncResult("i", app=t.app, parent=AsyncResult("before", app=t.app))
+    assert handle.parent.id == "before" and not handle.is_aborted()
+    handle.abort()
+    assert handle.is_aborted()
