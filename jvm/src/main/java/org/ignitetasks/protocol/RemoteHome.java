@@ -11,6 +11,7 @@ import org.apache.ignite.cluster.ClusterNode;
 import org.apache.ignite.cluster.ClusterTopologyException;
 import org.apache.ignite.internal.util.typedef.X;
 import org.apache.ignite.lang.IgniteFuture;
+import org.apache.ignite.lang.IgniteFutureTimeoutException;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.model.TasksException;
 
@@ -25,25 +26,47 @@ final class RemoteHome implements HomeApi {
    */
   static final String BRING_EXECUTOR = "ignitetasks-bring";
 
+  /**
+   * A home answers within milliseconds, and in at most ten seconds where somebody else has claimed
+   * the same tasks; one that is dead or paused is out of the cluster sooner than this. What takes
+   * longer hangs, and must not take the threads of those who ask along.
+   */
+  static final long ANSWER_MILLIS = 60_000;
+
+  private static final long AS_LONG_AS_IT_TAKES = Long.MAX_VALUE;
+
   private final Ignite ignite;
   private final ClusterNode node;
+  private final long answerMillis;
 
   RemoteHome(Ignite ignite, ClusterNode node) {
+    this(ignite, node, ANSWER_MILLIS);
+  }
+
+  RemoteHome(Ignite ignite, ClusterNode node, long answerMillis) {
     this.ignite = ignite;
     this.node = node;
+    this.answerMillis = answerMillis;
   }
 
   private Object call(String name, Object... args) {
-    return callOn(EXECUTOR, name, args);
+    return callOn(EXECUTOR, answerMillis, name, args);
   }
 
-  private Object callOn(String executor, String name, Object... args) {
+  private Object callOn(String executor, long millis, String name, Object... args) {
     try {
+      // Not Ignite's own time limit for tasks: that interrupts the job, perhaps within a write.
       return ignite
           .compute(ignite.cluster().forNode(node))
           .withNoFailover()
           .withExecutor(executor)
-          .call(new HomeJob(name, args));
+          .callAsync(new HomeJob(name, args))
+          .get(millis);
+    } catch (IgniteFutureTimeoutException e) {
+      throw new TasksException(
+          TasksException.Code.UNAVAILABLE,
+          "a data node has not answered for " + millis / 1000.0 + " s: try again",
+          e);
     } catch (IgniteException | IllegalStateException e) {
       throw translated(e);
     }
@@ -93,7 +116,7 @@ final class RemoteHome implements HomeApi {
 
   @Override
   public void bring(Spawn spawn) {
-    callOn(BRING_EXECUTOR, "bring", (Object) Parcels.spawn(spawn));
+    callOn(BRING_EXECUTOR, answerMillis, "bring", (Object) Parcels.spawn(spawn));
   }
 
   @Override
@@ -155,12 +178,14 @@ final class RemoteHome implements HomeApi {
 
   @Override
   public int deadRetry(List<String> ids) {
-    return (Integer) call("deadRetry", (Object) Parcels.strings(ids));
+    return (Integer)
+        callOn(EXECUTOR, AS_LONG_AS_IT_TAKES, "deadRetry", (Object) Parcels.strings(ids));
   }
 
   @Override
   public int deadDrop(List<String> ids) {
-    return (Integer) call("deadDrop", (Object) Parcels.strings(ids));
+    return (Integer)
+        callOn(EXECUTOR, AS_LONG_AS_IT_TAKES, "deadDrop", (Object) Parcels.strings(ids));
   }
 
   @Override
