@@ -25,6 +25,8 @@ from ignitetasks.serializers import COMPRESSIONS
 #: 9999-12-31T00:00:00Z: the last day every date library agrees on.
 MAX_TIME_MS = 253_402_214_400_000
 _MAX_LIMIT_SECONDS = 366 * 86400
+#: How long ago a moment may be that is given in seconds from now: what lies before the epoch is a mistake.
+_FAR_SECONDS = 50 * 366 * 86400
 MAX_RESULT_EXPIRES_SECONDS = 10 * 366 * 86400
 _MAX_TASK_ID_CHARS = 255
 _MAX_SHOWN_CHARS = 100
@@ -167,7 +169,7 @@ def eta_ms(now_ms: int, countdown: Any, eta: Any) -> int:
 
     Args:
         now_ms: The present.
-        countdown: Seconds from now, or None.
+        countdown: Seconds from now, or None; less than 0 is a time that has passed, as with ``eta``.
         eta: A datetime, or None.
 
     Raises:
@@ -179,7 +181,7 @@ def eta_ms(now_ms: int, countdown: Any, eta: Any) -> int:
         return to_ms("eta", eta)
     if countdown is None:
         return 0
-    seconds = finite("countdown", countdown, 0, (MAX_TIME_MS - now_ms) // 1000)
+    seconds = finite("countdown", countdown, -_FAR_SECONDS, (MAX_TIME_MS - now_ms) // 1000)
     return now_ms + math.ceil(seconds * 1000) if seconds > 0 else 0
 
 
@@ -188,7 +190,7 @@ def expires_ms(now_ms: int, expires: Any) -> int:
 
     Args:
         now_ms: The present.
-        expires: Seconds from now, a datetime, or None.
+        expires: Seconds from now, a datetime, or None; one that has passed lets the call expire at once.
 
     Raises:
         InvalidOption: It has a value it cannot have.
@@ -201,7 +203,8 @@ def expires_ms(now_ms: int, expires: Any) -> int:
         raise InvalidOption(
             f"expires must be a number of seconds, a datetime, or one as ISO 8601 text, not {shown(expires)}"
         )
-    return now_ms + math.ceil(finite("expires", expires, 0, (MAX_TIME_MS - now_ms) // 1000) * 1000)
+    seconds = finite("expires", expires, -_FAR_SECONDS, (MAX_TIME_MS - now_ms) // 1000)
+    return max(now_ms + math.ceil(seconds * 1000), 1)
 
 
 def limit_ms(name: str, value: Any) -> int:

@@ -126,13 +126,21 @@ def test_naive_eta_is_utc(shop):
     assert shop.last.eta_ms == int(datetime(2050, 1, 1, tzinfo=timezone.utc).timestamp() * 1000)
 
 
+def test_a_moment_that_has_passed_may_be_given_in_seconds(shop):
+    now = datetime.now(timezone.utc).timestamp() * 1000
+    shop.add.apply_async((1,), countdown=-5)
+    assert shop.last.eta_ms == 0
+    shop.add.apply_async((1,), expires=-5)
+    assert now - 5001 <= shop.last.expires_ms <= datetime.now(timezone.utc).timestamp() * 1000 - 5000
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        {"countdown": -1}, {"countdown": float("nan")}, {"countdown": float("inf")}, {"countdown": 1e18},
+        {"countdown": -1e10}, {"countdown": float("nan")}, {"countdown": float("inf")}, {"countdown": 1e18},
         {"countdown": "5"}, {"countdown": True}, {"eta": "tomorrow"}, {"eta": datetime.max},
         {"eta": datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))}, {"eta": datetime(1960, 1, 1)},
-        {"eta": datetime(2050, 1, 1), "countdown": 1}, {"expires": -1}, {"expires": float("nan")},
+        {"eta": datetime(2050, 1, 1), "countdown": 1}, {"expires": -1e10}, {"expires": float("nan")},
         {"priority": -1}, {"priority": 256}, {"priority": 1.5}, {"priority": True}, {"queue": ""}, {"queue": "a b"},
         {"queue": "x" * 129}, {"queue": 5}, {"idempotency_key": ""}, {"idempotency_key": 1.5},
         {"idempotency_key": True}, {"task_id": ""}, {"task_id": 5}, {"task_id": "a\nb"}, {"task_id": "x" * 256},
@@ -607,7 +615,7 @@ def test_retry(shop):
         with pytest.raises(ArgumentError):
             task.retry(args=(1, 2, 3))
         with pytest.raises(InvalidOption, match="countdown"):
-            task.retry(countdown=-5)
+            task.retry(countdown="-5")
         with pytest.raises(InvalidOption, match="queue"):
             task.retry(queue="a b")
         with pytest.raises(ValueError, match="cause"):
