@@ -17,6 +17,8 @@ PYTEST := $(BIN)/python -m pytest
 PY_CODE := $(wildcard ignitetasks tests examples benchmarks)
 MVN := mvn -B --no-transfer-progress -f jvm/pom.xml
 ARGS ?=
+# Tests start hundreds of Python processes: without bytecode each of them would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## print this list

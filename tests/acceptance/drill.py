@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from history import Journal, Verdict, check, load
+from history import Journal, Reader, Verdict, check, load
 from support import Processes, Running, until
 from support.processes import children_of, is_alive, kill_pid
 
@@ -40,9 +41,12 @@ class Drill:
         self.history = folder / "history"
         self.history.mkdir()
         self._processes = processes
-        self._env = {**env, "CHAOS_HISTORY": str(self.history), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._env = {**env, "CHAOS_HISTORY": str(self.history)}
         self.app = IgniteTasks("judge", settings=settings)
         self._journal = Journal(self.history, "drill")
+        self._reader = Reader(self.history)
+        self._acknowledged = 0
+        self._starts: Counter[str] = Counter()
         self._loads = 0
         self._load: Running | None = None
         self.log: list[str] = []
@@ -76,11 +80,20 @@ class Drill:
 
     def starts(self, task_id: str) -> int:
         """Returns how often a task has been started so far, as it says itself."""
-        return sum(event["f"] == "start" and event["id"] == task_id for event in load(self.history))
+        self._look()
+        return self._starts[task_id]
 
     def acknowledged(self) -> int:
         """Returns how many submits have been acknowledged so far."""
-        return sum(event["k"] == "ok" for event in load(self.history) if event["f"] == "submit")
+        self._look()
+        return self._acknowledged
+
+    def _look(self) -> None:
+        for event in self._reader.more():
+            if event["f"] == "start":
+                self._starts[event["id"]] += 1
+            elif event["f"] == "submit" and event["k"] == "ok":
+                self._acknowledged += 1
 
     def wait_for_submits(self, more: int, timeout: float = 90.0) -> None:
         """Waits until so many more submits have been acknowledged, however long this machine takes for them."""

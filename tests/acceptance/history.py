@@ -47,13 +47,32 @@ class Journal:
         os.write(self._file, json.dumps(event).encode() + b"\n")
 
 
+class Reader:
+    """Reads each event once: who waits for something to be written looks often.
+
+    Args:
+        folder: Where all processes write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def more(self) -> list[dict[str, Any]]:
+        """Returns what has been written since the last time, in the order of time; a line cut by a kill is none."""
+        events = []
+        for path in self._folder.glob("*.jsonl"):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                *lines, rest = file.read().split(b"\n")
+                self._read[path] = file.tell() - len(rest)
+            events += map(json.loads, lines)
+        return sorted(events, key=lambda event: event["t"])
+
+
 def load(folder: Path) -> list[dict[str, Any]]:
-    """Returns the events of all processes in the order of time; a line cut by a kill is none."""
-    events = []
-    for path in folder.glob("*.jsonl"):
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            events.append(json.loads(line))
-    return sorted(events, key=lambda event: event["t"])
+    """Returns the events of all processes in the order of time."""
+    return Reader(folder).more()
 
 
 @dataclass

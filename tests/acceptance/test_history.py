@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from history import Journal, answer, check, load, longest_call
+from history import Journal, Reader, answer, check, load, longest_call
 
 
 def _good():
@@ -106,6 +106,24 @@ def test_a_line_cut_by_a_kill_is_left_out(tmp_path):
     with path.open("ab") as file:
         file.write(b'{"t": 1, "p"')
     assert [event["ns"] for event in load(tmp_path)] == [[1]]
+
+
+def test_a_reader_gets_each_event_once(tmp_path):
+    reader = Reader(tmp_path)
+    one, other = Journal(tmp_path, "one"), Journal(tmp_path, "other")
+    one.write("submit", "invoke", ns=[1])
+    assert [event["ns"] for event in reader.more()] == [[1]]
+    other.write("submit", "invoke", ns=[2])
+    one.write("submit", "invoke", ns=[3])
+    assert [event["ns"] for event in reader.more()] == [[2], [3]]
+    (path,) = tmp_path.glob("one-*.jsonl")
+    with path.open("ab") as file:
+        file.write(b'{"t": 1, "ns')
+        file.flush()
+        assert reader.more() == []
+        file.write(b'": [4]}\n')
+    assert [event["ns"] for event in reader.more()] == [[4]]
+    assert reader.more() == []
 
 
 def test_the_longest_call():

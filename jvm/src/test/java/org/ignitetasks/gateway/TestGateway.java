@@ -40,10 +40,14 @@ final class TestGateway implements Closeable {
   }
 
   static GatewayLimits limits(long sessionIdleMillis) {
+    return limits(sessionIdleMillis, 30_000);
+  }
+
+  static GatewayLimits limits(long sessionIdleMillis, long authMillis) {
     return new GatewayLimits(
         40,
         8,
-        400,
+        authMillis,
         LINE_BEFORE_AUTH,
         LINE_AFTER_AUTH,
         5,

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.logging.Level;
@@ -141,6 +142,11 @@ abstract class HomeTestBase {
   byte[] row(String key) {
     rows.awaitCache();
     return ledger.get(key);
+  }
+
+  /** Returns a row as it is written, whether the cache has it by now or not; or null. */
+  byte[] written(String key) {
+    return rows.read(new TreeSet<>(List.of(key))).get(key);
   }
 
   /** The home is gone, as by kill -9: what is not in the cache is in the log. */

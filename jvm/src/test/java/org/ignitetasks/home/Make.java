@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.ignitetasks.model.TaskRecord;
 import org.ignitetasks.protocol.WorkerInfo;
 
@@ -89,30 +90,31 @@ final class Make {
     List<Entry> waiting = waiting(state);
     Set<String> seen = new HashSet<>();
     for (Entry entry : waiting) {
-      require(seen.add(entry.id), entry.id + " waits in two places");
-      require(!entry.leased() && !entry.completing, entry.id + " waits and is leased");
+      require(seen.add(entry.id), () -> entry.id + " waits in two places");
+      require(!entry.leased() && !entry.completing, () -> entry.id + " waits and is leased");
     }
     for (Entry entry : state.leases()) {
-      require(seen.add(entry.id), entry.id + " waits and is leased");
-      require(entry.leased(), entry.id + " is leased without a fence");
+      require(seen.add(entry.id), () -> entry.id + " waits and is leased");
+      require(entry.leased(), () -> entry.id + " is leased without a fence");
     }
-    require(seen.equals(expected), "entries lost or made up: " + seen + " against " + expected);
-    require(state.waiting() == waiting.size(), "waiting() is wrong");
+    require(
+        seen.equals(expected), () -> "entries lost or made up: " + seen + " against " + expected);
+    require(state.waiting() == waiting.size(), () -> "waiting() is wrong");
     for (WaitingOrder.Queue queue : state.queues()) {
       long here = waiting.stream().filter(e -> e.queue.equals(queue.name)).count();
-      require(queue.waiting() + queue.delayed == here, "counters of " + queue.name);
+      require(queue.waiting() + queue.delayed == here, () -> "counters of " + queue.name);
       long running = state.leases().stream().filter(e -> e.queue.equals(queue.name)).count();
-      require(queue.running == running, "running of " + queue.name);
+      require(queue.running == running, () -> "running of " + queue.name);
     }
     for (WorkerSlots worker : state.workers()) {
       long leased = state.leases().stream().filter(e -> e.epoch == worker.info.epoch()).count();
-      require(worker.leased == leased, "leases of worker " + worker.info.epoch());
+      require(worker.leased == leased, () -> "leases of worker " + worker.info.epoch());
     }
   }
 
-  static void require(boolean condition, String message) {
+  static void require(boolean condition, Supplier<String> message) {
     if (!condition) {
-      throw new AssertionError(message);
+      throw new AssertionError(message.get());
     }
   }
 }
