@@ -136,7 +136,7 @@ def _binary(name: str) -> Callable[[Proxy, Any], Any]:
 
 
 # What else an object can be asked by an operator; a language rule: such methods are looked up on the class.
-for _name in ("lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "and_", "or_", "xor"):
+for _name in ("lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
     setattr(Proxy, f"__{_name.strip('_')}__", _binary(_name))
 
 

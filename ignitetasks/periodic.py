@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple
@@ -122,6 +122,10 @@ class ScheduleEntry:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ScheduleEntry) and self.editable_fields_equal(other)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Yields names and values: ``dict(entry)`` is what makes an entry like this one."""
+        return iter(vars(self).items())
 
     def __lt__(self, other: object) -> bool:
         # For heaps of (time, entry): any order will do.

@@ -69,6 +69,18 @@ def send(app: BeatApp, entry: ScheduleEntry, task_id: str, tick: datetime) -> An
         task_id: Under which id.
         tick: When it was due; the task finds it in ``request.headers["scheduled_at"]``.
     """
+    args, kwargs, options = call_of(app, entry, tick)
+    return app.send_task(str(entry.task), args, kwargs, task_id=task_id, **options)
+
+
+def call_of(app: BeatApp, entry: ScheduleEntry, tick: datetime) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """Returns the arguments and options of one call of an entry; what is computed at each tick is computed now.
+
+    Args:
+        app: Through which it is sent.
+        entry: What to call.
+        tick: When it was due.
+    """
     options = dict(entry.options or {})
     if entry.task == LAUNCH:
         options.setdefault("queue", queue_of(app, entry))
@@ -76,7 +88,7 @@ def send(app: BeatApp, entry: ScheduleEntry, task_id: str, tick: datetime) -> An
     options["headers"] = {**(options.get("headers") or {}), **told}
     args = [one() if isinstance(one, LazyCall) else one for one in entry.args or ()]
     kwargs = {name: one() if isinstance(one, LazyCall) else one for name, one in (entry.kwargs or {}).items()}
-    return app.send_task(str(entry.task), args, kwargs, task_id=task_id, **options)
+    return args, kwargs, options
 
 
 def run_now(app: BeatApp, entry: ScheduleEntry) -> Any:

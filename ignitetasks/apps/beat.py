@@ -14,7 +14,6 @@ from typing import Any
 from ignitetasks import beat
 from ignitetasks.app import logsetup
 from ignitetasks.apps.worker import logging_name
-from ignitetasks.loaders import symbol_by_name
 
 __all__ = ["Beat"]
 
@@ -27,7 +26,8 @@ class Beat:
         app: The application; that of ``app.Beat`` where nothing is given.
         loglevel: Lowest level that is logged.
         logfile: Where to log; None for standard error.
-        scheduler_cls: The scheduler's class, or its dotted name: one based on `ignitetasks.beat.Scheduler`.
+        scheduler_cls: The scheduler's class, or ``module:Class``: one based on `ignitetasks.beat.Scheduler`; None means
+            the setting ``beat_scheduler``.
         quiet: True says nothing on the screen.
         log_json: True for JSON lines, False for text, None for what the settings say.
         **kwargs: Taken for Celery's sake: there is no file of a schedule, no socket and no colour.
@@ -55,7 +55,7 @@ class Beat:
         self._level = logging_name(loglevel)
         self._json = self.app.settings.log_json if log_json is None else log_json
         self._logfile, self._quiet = logfile, quiet
-        self._service = self.Service(self.app, max_interval, scheduler_cls=symbol_by_name(scheduler_cls))
+        self._service = self.Service(self.app, max_interval, scheduler_cls=scheduler_cls)
 
     def run(self) -> None:
         """Sends periodic tasks until a signal or `stop`."""

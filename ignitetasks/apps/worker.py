@@ -23,7 +23,7 @@ __all__ = ["Worker"]
 _WITHOUT_MEANING = frozenset(
     {
         "disable_rate_limits", "heartbeat_interval", "no_color", "optimization", "pidfile", "redirect_stdouts",
-        "redirect_stdouts_level", "schedule_filename", "scheduler", "statedb", "use_eventloop", "without_gossip",
+        "redirect_stdouts_level", "schedule_filename", "statedb", "use_eventloop", "without_gossip",
         "without_heartbeat", "without_mingle",
     }
 )  # fmt: skip
@@ -44,6 +44,7 @@ class Worker:
         loglevel: Lowest level that is logged.
         logfile: Where to log; None for standard error.
         beat: True also sends periodic tasks.
+        scheduler: With ``beat``: its scheduler's class, or ``module:Class``; None means ``beat_scheduler``.
         purge: True removes all waiting tasks first.
         task_events: True sends events.
         quiet: True says nothing on the screen.
@@ -75,6 +76,7 @@ class Worker:
         loglevel: str | int | None = None,
         logfile: str | None = None,
         beat: bool = False,
+        scheduler: Any = None,
         purge: bool = False,
         task_events: bool | None = None,
         quiet: bool = False,
@@ -101,7 +103,7 @@ class Worker:
         self.exitcode: int | None = None
         self._level = logging_name(loglevel)
         self._logfile, self._beat, self._purge, self._quiet = logfile, beat, purge, quiet
-        self._ready = ready_callback
+        self._scheduler, self._ready = scheduler, ready_callback
         self._runs: Any = None
 
     def __repr__(self) -> str:
@@ -137,7 +139,7 @@ class Worker:
                 self.app.control.purge()
                 self.app.client.close()
             if self._beat:
-                beat = EmbeddedService(self.app, log)
+                beat = EmbeddedService(self.app, log, scheduler_cls=self._scheduler)
                 beat.start()
                 stack.callback(beat.stop)
             self._runs = main.make_worker(self.app, self.plan, self._became_ready)

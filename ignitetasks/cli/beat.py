@@ -19,9 +19,9 @@ from ignitetasks.cli.options import SERVICE, app_of, app_option, durability_opti
 @click.command()
 @app_option
 @click.option("--max-interval", type=float, metavar="SECONDS", help="Longest pause between two looks.")
+@click.option("-S", "--scheduler", metavar="MODULE:CLASS", help="A scheduler of your own.")
 @service_options
 @no_effect("-s", "--schedule", why=celery_words.SCHEDULE_FILE)
-@no_effect("-S", "--scheduler", why=celery_words.SCHEDULER)
 @no_effect("-n", "--hostname", why=celery_words.BEAT_NAME)
 @no_effect("--enable-remote-control", why=celery_words.REMOTE_BEAT, is_flag=True)
 @no_effect("--executable", why=celery_words.FORKED)
@@ -33,6 +33,7 @@ def beat(
     /,
     place: str | None,
     max_interval: float | None,
+    scheduler: str | None,
     loglevel: str | None,
     log_json: bool | None,
     **given: Any,
@@ -40,13 +41,17 @@ def beat(
     """Send periodic tasks until Ctrl-C or SIGTERM.
 
     Any number of beats may run: each tick fires once. The schedule is in the cluster and can be changed while they run,
-    see `ignitetasks schedule`.
+    see `ignitetasks schedule`. A scheduler of your own sends its ticks once for each beat that has it.
     """
     service = daemon.Service(**{name: given.pop(name) for name in SERVICE})
     app = app_of(context, place, **given)
+    service = daemon.of_settings(service, app.conf, "beat")
     logfile = None
     if service.logfile and not service.background:
         # What runs in the background has its log file as its standard error.
         logfile, service = daemon.expand(service.logfile), dataclasses.replace(service, logfile=None)
     with daemon.running(service):
-        Beat(max_interval, app, loglevel=loglevel, logfile=logfile, log_json=log_json).run()
+        program = Beat(
+            max_interval, app, loglevel=loglevel, logfile=logfile, log_json=log_json, scheduler_cls=scheduler
+        )
+        program.run()

@@ -25,7 +25,6 @@ _MIGRATE = (
 )
 
 SCHEDULE_FILE = "entries and their runs are kept by the node"
-SCHEDULER = "the schedule is state of the cluster, there is nothing to exchange"
 FORKED = "children are forked from this process"
 BEAT_NAME = "beats have no names: any number of them may run"
 REMOTE_BEAT = "schedules are changed through the node, whether a beat runs or not"

@@ -13,9 +13,9 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ignitetasks.errors import ConfigurationError
 
@@ -177,6 +177,22 @@ class Service:
     uid: str | None = None
     gid: str | None = None
     umask: str | None = None
+
+
+def of_settings(service: Service, conf: Any, program: str) -> Service:
+    """Returns a service with what only the settings say of it.
+
+    Args:
+        service: What the command line says.
+        conf: The application's settings.
+        program: What their names begin with, e.g. ``worker`` for ``worker_pidfile``.
+    """
+    found: dict[str, Any] = {}
+    for name in ("logfile", "pidfile", "uid", "gid", "umask"):
+        value = conf[f"{program}_{name}"]
+        if value is not None and getattr(service, name) is None:
+            found[name] = f"{value:o}" if name == "umask" and isinstance(value, int) else str(value)
+    return replace(service, **found)
 
 
 @contextlib.contextmanager

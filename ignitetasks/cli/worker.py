@@ -68,7 +68,6 @@ def _quiet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         no_effect("-O", "--optimization", why="a task always goes to a child that is free"),
         no_effect("-S", "--statedb", why="revokes are state of the cluster"),
         no_effect("-s", "--schedule", "--schedule-filename", why=celery_words.SCHEDULE_FILE),
-        no_effect("--scheduler", why=celery_words.SCHEDULER),
         no_effect("--pool-start-method", why=celery_words.FORKED),
         no_effect("--executable", why=celery_words.FORKED),
     ):
@@ -103,6 +102,7 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_pool_options
 @click.option("-E", "--task-events", "--events", "events", is_flag=True, help="Send events, see `ignitetasks events`.")
 @click.option("-B", "--beat", "beat", is_flag=True, help="Also send periodic tasks, see `ignitetasks beat`.")
+@click.option("--scheduler", metavar="MODULE:CLASS", help="With -B: a scheduler of your own.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all waiting tasks first.")
 @click.option("--reload", is_flag=True, help="Start anew when a source file changes (for development).")
 @click.option(
@@ -124,6 +124,7 @@ def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     given["include"] = given["include"] or ()
     app = app_of(context, place, include=given.pop("include"))
     app.configure(**where)
+    service = daemon.of_settings(service, app.conf, "worker")
     if given["name"]:
         given["name"] = daemon.expand(given["name"])
     with daemon.running(service, given["name"] or "") as stream:
@@ -137,9 +138,14 @@ def _serve(app: Any, given: dict[str, Any], stream: TextIO | None) -> int:
     lifecycle.begin(app, given["name"], given)
     _settle(app, given)
     beat: EmbeddedService | None = None
+    scheduler = given.pop("scheduler")
     try:
         if given.pop("beat"):
-            beat = EmbeddedService(app, lambda: logsetup.set_up(app, given["loglevel"], given["log_json"], stream))
+            beat = EmbeddedService(
+                app,
+                lambda: logsetup.set_up(app, given["loglevel"], given["log_json"], stream),
+                scheduler_cls=scheduler,
+            )
             beat.start()
         code: int = runtime.run_worker(app, log_stream=stream, begun=True, **given)
         return code

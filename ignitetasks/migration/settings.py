@@ -14,7 +14,7 @@ _NO_BACKEND = "There is no separate result backend: results are in the same reco
 _NO_AMQP = "A queue is a name: there are no exchanges, bindings or delivery modes. Route by queue name."
 _NO_PIDBOX = "Remote control goes through the node: there are no control queues to configure. Remove it."
 _NO_EVENT_QUEUE = "Events are kept by the node, durable and in order: there are no event queues. Remove it."
-_COMMAND_LINE = "Use the command line's own option, or the service manager that starts the process."
+_EXECUTABLE = "Start it with the Python it is to run in."
 
 GENERAL: tuple[Entry, ...] = (
     *rows(
@@ -202,10 +202,11 @@ WORKER: tuple[Entry, ...] = (
             "The worker has no exchangeable inner parts. Use signals, or custom control commands.",
         ),
         (
-            "worker_executable worker_gid worker_uid worker_umask worker_logfile worker_pidfile",
-            GONE,
-            _COMMAND_LINE,
+            "worker_gid worker_uid worker_umask worker_logfile worker_pidfile",
+            SAME,
+            "",
         ),
+        ("worker_executable", GONE, _EXECUTABLE),
     ),
     *rows(
         "setting",
@@ -213,8 +214,9 @@ WORKER: tuple[Entry, ...] = (
         ("beat_schedule", BETTER, "Entries are kept by the node; each tick fires once, however many beats run."),
         (
             "beat_scheduler",
-            GONE,
-            "The schedule is state of the cluster, and can be changed at run time: there is nothing to exchange.",
+            SAME,
+            "A class of your own is based on `ignitetasks.beat.Scheduler`; each beat that has it sends each tick. "
+            "Classes of packages that schedule for Celery are not used, which is said.",
         ),
         (
             "beat_schedule_filename beat_sync_every",
@@ -228,7 +230,8 @@ WORKER: tuple[Entry, ...] = (
             GONE,
             "Schedules are listed, changed and paused through the node, whether a beat runs or not. Remove it.",
         ),
-        ("beat_executable beat_gid beat_uid beat_umask beat_logfile beat_pidfile", GONE, _COMMAND_LINE),
+        ("beat_gid beat_uid beat_umask beat_logfile beat_pidfile", SAME, ""),
+        ("beat_executable", GONE, _EXECUTABLE),
     ),
     *rows(
         "setting",
@@ -239,7 +242,11 @@ WORKER: tuple[Entry, ...] = (
             GONE,
             _NO_EVENT_QUEUE,
         ),
-        ("events_executable events_gid events_uid events_umask events_logfile events_pidfile", GONE, _COMMAND_LINE),
+        (
+            "events_executable events_gid events_uid events_umask events_logfile events_pidfile",
+            GONE,
+            "Let a service manager run it in the background.",
+        ),
         (
             "control_queue_ttl control_queue_expires control_queue_exclusive control_queue_durable control_exchange",
             GONE,

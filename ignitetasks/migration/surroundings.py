@@ -82,11 +82,11 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery worker --prefetch-multiplier", SAME, "An upper bound; a worker hoards nothing."),
         ("celery worker --pidfile", SAME, ""),
         (
-            "celery worker -s / celery worker --schedule / celery worker --schedule-filename / "
-            "celery worker --scheduler",
+            "celery worker -s / celery worker --schedule / celery worker --schedule-filename",
             GONE,
             "The schedule is kept by the node. Leave it out.",
         ),
+        ("celery worker --scheduler", SAME, "See `beat_scheduler`."),
         ("celery worker -S / celery worker --statedb", GONE, "Revokes are state of the cluster. Leave it out."),
         (
             "celery worker -O / celery worker --optimization / celery worker --disable-prefetch",
@@ -120,10 +120,11 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery beat -f / celery beat --logfile / celery beat --pidfile / celery beat --detach", SAME, ""),
         ("celery beat --uid / celery beat --gid / celery beat --umask", SAME, ""),
         (
-            "celery beat -s / celery beat --schedule / celery beat -S / celery beat --scheduler",
+            "celery beat -s / celery beat --schedule",
             GONE,
             "The schedule is kept by the node. " + _NO_EFFECT,
         ),
+        ("celery beat -S / celery beat --scheduler", SAME, "See `beat_scheduler`."),
         (
             "celery beat -n / celery beat --hostname / celery beat --enable-remote-control / celery beat --executable",
             GONE,

@@ -12,7 +12,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
-__all__ = ["LOG_LEVELS", "LoggingProxy", "get_logger", "get_task_logger", "mlevel", "redirect_stdouts_to_logger"]
+__all__ = [
+    "LOG_LEVELS", "ColorFormatter", "LoggingProxy", "base_logger", "get_logger", "get_task_logger", "mlevel",
+    "redirect_stdouts_to_logger", "task_logger", "worker_logger",
+]  # fmt: skip
 
 #: Levels by name.
 LOG_LEVELS: dict[str, int] = {
@@ -27,6 +30,9 @@ LOG_LEVELS: dict[str, int] = {
 
 #: Parent of all loggers of tasks.
 TASK_LOGGER = "ignitetasks.task"
+base_logger = logging.getLogger("ignitetasks")
+worker_logger = logging.getLogger("ignitetasks.worker")
+task_logger = logging.getLogger(TASK_LOGGER)
 #: Logger of what a worker's tasks print.
 REDIRECTED_LOGGER: Final = "ignitetasks.redirected"
 #: A line that does not end is logged in pieces of so many characters.
@@ -58,6 +64,29 @@ def mlevel(level: int | str | None) -> int:
     if level is None or isinstance(level, int):
         return level or 0
     return LOG_LEVELS[level.upper()]
+
+
+class ColorFormatter(logging.Formatter):
+    """Formats records as text that has the colour of its level.
+
+    Args:
+        fmt: The layout.
+        use_color: False leaves the colours out.
+        datefmt: Layout of the time.
+    """
+
+    #: Colours of terminals by the name of a level; the others have none.
+    COLORS: Final = {"DEBUG": 34, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
+
+    def __init__(self, fmt: str | None = None, use_color: bool = True, datefmt: str | None = None) -> None:
+        super().__init__(fmt, datefmt)
+        self.use_color = use_color
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line of a record."""
+        line = super().format(record)
+        color = self.COLORS.get(record.levelname)
+        return f"\x1b[{color}m{line}\x1b[0m" if self.use_color and color else line
 
 
 class LoggingProxy:

@@ -25,20 +25,25 @@ def truncate_bytes(s: bytes, maxlen: int = 128, suffix: bytes = b"...") -> bytes
     return s if not maxlen or len(s) <= maxlen else s[:maxlen].rsplit(b" ", 1)[0] + suffix
 
 
-def abbr(S: str, max: int, ellipsis: str | bool = "...") -> str:
-    """Returns a text of at most ``max`` characters, the mark of the cut among them."""
+def abbr(S: str | None, max: int, ellipsis: str | bool = "...") -> str:
+    """Returns a text of at most ``max`` characters, the mark of the cut among them; ``???`` for None."""
+    if S is None:
+        return "???"
     if len(S) <= max:
         return S
     mark = "..." if ellipsis is True else ellipsis or ""
     return S[: max - len(mark)] + mark
 
 
-def abbrtask(S: str, max: int) -> str:
-    """Returns a task name of at most ``max`` characters: the function's name whole, of the module what has room."""
+def abbrtask(S: str | None, max: int) -> str:
+    """Returns a short task name: the function's name whole, and of the module what has room; ``???`` for None."""
+    if S is None:
+        return "???"
     if len(S) <= max:
         return S
     module, _, name = S.rpartition(".")
-    return f"{abbr(module, max - len(name), False)}[.]{name}"
+    left = max - len(name) - len("[.]")
+    return f"{module[:left] if left > 0 else ''}[.]{name}"
 
 
 def indent(t: str, indent: int = 0, sep: str = "\n") -> str:

@@ -97,8 +97,12 @@ def is_naive(dt: datetime) -> bool:
 
 
 def make_aware(dt: datetime, tz: tzinfo) -> datetime:
-    """Returns a naive time as one of a zone."""
-    return dt.replace(tzinfo=tz)
+    """Returns a naive time as one of a zone; one that a change of the clock leaves out is moved to what there is."""
+    aware = dt.replace(tzinfo=tz)
+    if aware.utcoffset() is None:
+        return aware
+    there = aware.astimezone(timezone.utc).astimezone(tz)
+    return aware if there.replace(tzinfo=None) == dt.replace(tzinfo=None) else there
 
 
 def localize(dt: datetime, tz: tzinfo) -> datetime:

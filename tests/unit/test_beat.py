@@ -37,7 +37,7 @@ def transport():
 
 
 def beat(app):
-    return Scheduler(app, clock=app.clock, monotonic=app.clock.monotonic)
+    return PersistentScheduler(app, clock=app.clock, monotonic=app.clock.monotonic)
 
 
 def run(one, clock, seconds, step=1.0):
@@ -343,7 +343,7 @@ def test_celerys_words_for_entries(clock):
     entry.update(other)
     assert entry == other and entry.args == (1,)
     assert repr(other) == "<ScheduleEntry: n t(1) <freq: 20.00 seconds>>"
-    assert sorted([entry, other]) is not None and PersistentScheduler is Scheduler
+    assert sorted([entry, other]) is not None and issubclass(PersistentScheduler, Scheduler)
 
 
 def test_a_service_stops_when_it_is_told_to(transport, clock):

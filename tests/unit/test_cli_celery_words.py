@@ -9,7 +9,8 @@ import click
 import pytest
 from test_cli import STATUS, Answers, answers, modules  # noqa: F401  # fixtures
 
-from ignitetasks.cli import beat, main
+from ignitetasks import IgniteTasks
+from ignitetasks.cli import beat, daemon, main
 from ignitetasks.cli.main import cli
 from ignitetasks.worker import main as worker_main
 
@@ -62,7 +63,7 @@ def test_beat_runs_as_a_service(modules: Path, monkeypatch: pytest.MonkeyPatch, 
 
     class Runs:
         def __init__(self, max_interval: float | None, app: Any, **given: Any) -> None:
-            self.said = (max_interval, given["loglevel"], given["logfile"])
+            self.said = (max_interval, given["loglevel"], given["logfile"], given["scheduler_cls"])
 
         def run(self) -> None:
             seen.append((*self.said, (modules / "beat.pid").read_text().strip().isdigit()))
@@ -71,9 +72,9 @@ def test_beat_runs_as_a_service(modules: Path, monkeypatch: pytest.MonkeyPatch, 
     files = ["--pidfile", str(modules / "beat.pid"), "--logfile", str(modules / "beat.log")]
     said = ["-s", "x.db", "--scheduler=a.B", "-n", "b@h"]
     assert main(["-A", "beatapp", "beat", *files, *said, "--loglevel=INFO", "--max-interval", "3"]) == 0
-    assert seen == [(3.0, "info", str(modules / "beat.log"), True)]
+    assert seen == [(3.0, "info", str(modules / "beat.log"), "a.B", True)]
     assert not (modules / "beat.pid").exists()
-    assert capsys.readouterr().err.count("has no effect") == 3
+    assert capsys.readouterr().err.count("has no effect") == 2
 
 
 def test_a_receiver_of_celeryd_init_sets_what_the_worker_is(modules: Path, monkeypatch: Any) -> None:  # noqa: F811
@@ -109,3 +110,11 @@ def test_names_of_the_shell(modules: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert main(["-A", "celeryshell", "shell", "--python"]) == 0
     assert seen["celery"] is seen["app"]
     assert {"group", "chord", "chain", "chunks", "xmap", "xstarmap", "signature", "subtask", "Task"} <= set(seen)
+
+
+def test_what_the_settings_say_of_a_service_counts_where_the_command_line_is_silent() -> None:
+    conf = IgniteTasks("s", set_as_current=False).conf
+    conf.update(worker_pidfile="/run/%n.pid", worker_uid=42, worker_umask=0o027, worker_logfile="w.log")
+    said = daemon.of_settings(daemon.Service(logfile="mine.log"), conf, "worker")
+    assert said == daemon.Service(logfile="mine.log", pidfile="/run/%n.pid", uid="42", umask="27")
+    assert daemon.of_settings(daemon.Service(), conf, "beat") == daemon.Service()

@@ -48,7 +48,7 @@ LAYERS = [
     ["bulk", "asending", "canvas"],
     ["backends", "events", "continuing", "ticks"],
     ["app"],
-    ["registry", "worker", "caches", "beatkeeper", "beat", "bootsteps", "concurrency"],
+    ["registry", "worker", "caches", "beatkeeper", "scheduling", "storedschedule", "beat", "bootsteps", "concurrency"],
     ["control", "apps"],
     ["contrib"],
     ["cli", "bin"],

@@ -206,7 +206,6 @@ def test_command_lines_and_requirements(project):
     assert [(file, what) for file, _, level, what in found if level == "gone"] == [
         ("Procfile", "celery worker --without-gossip"),
         ("Procfile", "pool gevent"),
-        ("docker-compose.yml", "celery beat -S"),
         ("docker-compose.yml", "CELERY_BROKER_URL"),
         ("docker-compose.yml", "celery flower"),
         ("requirements.txt", "requirement flower"),

@@ -10,7 +10,7 @@ import pytest
 from beats import Clock
 
 from ignitetasks import IgniteTasks, chain, chord, current_request, group, periodic
-from ignitetasks.beat import Scheduler
+from ignitetasks.beat import PersistentScheduler
 from ignitetasks.errors import ScheduleError, ScheduleTypeError
 from ignitetasks.transport.memory import home_of
 
@@ -48,7 +48,7 @@ def clock():
 
 
 def beat(app, clock):
-    return Scheduler(app, clock=clock, monotonic=clock.monotonic)
+    return PersistentScheduler(app, clock=clock, monotonic=clock.monotonic)
 
 
 def ticks_of(app, name, count):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import pytest
 from ignitetasks.app import amqp
 from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.registry import TaskRegistry as Older
-from ignitetasks.utils import functional, nodenames, text, time
+from ignitetasks.utils import functional, log, nodenames, text, time
 
 
 def test_older_module_names_mean_the_same() -> None:
@@ -47,6 +48,7 @@ def test_times_are_read_and_moved_between_zones() -> None:
     assert time.maybe_iso8601(None) is None
     vienna = ZoneInfo("Europe/Vienna")
     assert time.maybe_make_aware(datetime(2026, 6, 1, 12), vienna).hour == 14
+    assert time.make_aware(datetime(2026, 3, 29, 2, 30), vienna).hour == 3  # a time that was left out that night
     assert time.maybe_make_aware(datetime(2026, 6, 1, 12), "Europe/Vienna", naive_as_utc=False).hour == 12
     assert time.localize(noon, vienna).hour == 14
     assert time.maybe_timedelta(3) == timedelta(seconds=3)
@@ -60,7 +62,9 @@ def test_times_are_read_and_moved_between_zones() -> None:
 def test_texts() -> None:
     assert text.truncate("one two three", 9) == "one two..." or text.truncate("one two three", 9).endswith("...")
     assert text.abbr("abcdefgh", 5) == "ab..."
-    assert text.abbrtask("shop.orders.tasks.confirm", 16).endswith("[.]confirm")
+    assert text.abbrtask("shop.orders.tasks.confirm", 16) == "shop.o[.]confirm"
+    assert text.abbrtask("shop.orders.tasks.confirm", 8) == "[.]confirm"
+    assert text.abbrtask(None, 8) == text.abbr(None, 8) == "???"
     assert text.indent("a\nb", 2) == "  a\n  b"
     assert text.pluralize(2, "task") == "tasks"
     assert text.join(["a", "", "b"], ", ") == "a, b"
@@ -103,3 +107,12 @@ def test_answers_are_kept_up_to_a_number() -> None:
 
     assert [double(1), double(2), double(1), double(3), double(1), double(2)] == [2, 4, 2, 6, 2, 4]
     assert calls == [1, 2, 3, 2]
+
+
+def test_a_coloured_line_has_the_colour_of_its_level() -> None:
+    record = logging.LogRecord("n", logging.ERROR, "f", 1, "wrong", None, None)
+    assert log.ColorFormatter("%(message)s").format(record) == "\x1b[31mwrong\x1b[0m"
+    assert log.ColorFormatter("%(message)s", use_color=False).format(record) == "wrong"
+    record.levelno, record.levelname = logging.INFO, "INFO"
+    assert log.ColorFormatter("%(message)s").format(record) == "wrong"
+    assert log.task_logger.parent is log.base_logger
