@@ -25,13 +25,13 @@ class Request:
     Attributes:
         id: Id of the task; None when its function was called directly.
         task: Name of the task.
-        args: Positional arguments of this execution, without a bound ``self``.
+        args: Positional arguments of this execution, without a bound ``self``: a list in a worker, else as given.
         kwargs: Keyword arguments of this execution.
         retries: How many times the task has been retried so far.
         deliveries: How many executions of this attempt were lost with their process.
         fence: Number of this delivery; larger for every later one of the same task.
-        eta: Earliest time the task was asked to run at (UTC), or None.
-        expires: Time after which it must not start any more (UTC), or None.
+        eta: Earliest time the task was asked to run at, as ISO 8601 text in UTC, or None.
+        expires: Time after which it must not start any more, as ISO 8601 text in UTC, or None.
         created: When the task was submitted (UTC), or None.
         headers: The caller's own headers.
         queue: Queue it was taken from.
@@ -74,13 +74,13 @@ class Request:
 
     id: str | None = None
     task: str | None = None
-    args: list[Any] = field(default_factory=list)
+    args: Sequence[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     retries: int = 0
     deliveries: int = 0
     fence: int = 0
-    eta: datetime | None = None
-    expires: datetime | None = None
+    eta: str | None = None
+    expires: str | None = None
     created: datetime | None = None
     headers: dict[str, Any] = field(default_factory=dict)
     queue: str | None = None

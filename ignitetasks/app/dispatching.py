@@ -190,7 +190,8 @@ class Dispatching(Registering):
             kwargs: Keyword arguments.
             **options: As for `Task.apply_async`.
         """
-        if self.eager and name not in self._tasks:
+        absent = self.eager and name not in self._tasks
+        if absent:
             warnings.warn(
                 AlwaysEagerIgnored(f"task_always_eager: {name!r} is sent, since the code of the task is not here"),
                 stacklevel=2,
@@ -199,9 +200,8 @@ class Dispatching(Registering):
             eager: AsyncResult[Any] = self._tasks[name].apply_async(args, kwargs, **options)
             return eager
         if options and is_tied(options):
-            tied: AsyncResult[Any] = launching.launch(
-                self.signature(name, args, kwargs, options=options), self, (), {}, {}
-            )
+            sig = self.signature(name, args, kwargs, options=options)
+            tied: AsyncResult[Any] = launching.launch(sig, self, (), {}, {}, sent=absent)
             return tied
         if wanted():
             plan, sent_args, sent_kwargs = self._planned(name, args, kwargs, options)

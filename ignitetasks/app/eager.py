@@ -37,7 +37,8 @@ def send(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Mappin
     links = {name: options.pop(name, None) for name in ("link", "link_error")}
     plan = app.plan(task.name, task.options, {name: value for name, value in options.items() if name != "task_id"})
     body = message.encode_body(app.client.codecs, task.name, args, kwargs, plan.serializer)
-    args, kwargs = message.decode_body(app.client.codecs, task.name, body)
+    decoded, kwargs = message.decode_body(app.client.codecs, task.name, body)
+    args = tuple(decoded) if isinstance(args, tuple) else decoded
     task_id = options.pop("task_id", None)
     # As in a worker, what the task sends may not be waited for.
     with denied_join_result():
@@ -67,7 +68,7 @@ def apply(
     """
     conf = task.app.conf
     queue = str(options.get("queue") or task.options.queue or task.app.settings.default_queue)
-    request = _request(task, list(args), dict(kwargs), task_id or new_id(queue), retries, queue, options)
+    request = _request(task, args, dict(kwargs), task_id or new_id(queue), retries, queue, options)
     watch = Watch(task, eager=True)
     while True:
         state, value = _run_once(task, request, watch)
@@ -86,7 +87,7 @@ def apply(
 
 def _request(
     task: Any,
-    args: list[Any],
+    args: Sequence[Any],
     kwargs: dict[str, Any],
     task_id: str,
     retries: int,
@@ -121,6 +122,10 @@ def _request(
         },
         called_directly=False,
         is_eager=True,
+        loglevel=options.get("loglevel", 0),
+        logfile=options.get("logfile"),
+        origin=options.get("origin"),
+        reply_to=options.get("reply_to"),
         ignore_result=bool(options.get("ignore_result", task.options.ignore_result)),
         callbacks=callbacks[0],
         errbacks=callbacks[1],
@@ -156,7 +161,7 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
             try:
                 value = task.target(*request.args, **request.kwargs)
             except Replaced as replaced:
-                value = replaced.sig.apply().get(disable_sync_subtasks=False)
+                value = replaced.sig.apply(**_place(replaced.sig, request)).get(disable_sync_subtasks=False)
             if inspect.iscoroutine(value):
                 value = deferred.load("asyncio").run(value)
             if isinstance(value, errors.Retry):
@@ -186,6 +191,12 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
         context.leave(token)
 
 
+def _place(sig: Any, request: Request) -> dict[str, Any]:
+    """Returns the options that give a single call the place of the task it replaces; a canvas has ids of its own."""
+    nesting = request.replaced_task_nesting + 1
+    return {} if sig.subtask_type else {"task_id": request.id, "replaced_task_nesting": nesting}
+
+
 def _after(task: Any, request: Request, error: BaseException) -> BaseException:
     """Returns a `Retry` where an error is repeated by itself, else what the task fails with."""
     policy = task.options.retry_policy
@@ -200,7 +211,7 @@ def _repeated(request: Request, reason: BaseException) -> Request:
     fields = {name: getattr(request, name) for name in Request.__dataclass_fields__}
     call = getattr(reason, "call", None)
     if call is not None:
-        fields.update(args=list(call[0]), kwargs=dict(call[1]))
+        fields.update(args=call[0], kwargs=dict(call[1]))
     for name in ("queue", "priority"):
         if getattr(reason, name, None) is not None:
             fields[name] = getattr(reason, name)
@@ -208,16 +219,20 @@ def _repeated(request: Request, reason: BaseException) -> Request:
 
 
 def _run_links(task: Any, request: Request, result: EagerResult[Any]) -> None:
-    """Runs what follows a success or a failure."""
-    if result.state == states.SUCCESS:
-        for link in request.callbacks or ():
-            sig = _as_signature(task, link)
-            # A call of a task whose code is not here cannot run here.
-            run = sig.apply if sig.subtask_type or sig.task in task.app.tasks else sig.apply_async
-            run((result.result,))
-    elif result.state == states.FAILURE:
-        for link in request.errbacks or ():
-            _run_errback(task, request, link, result)
+    """Runs what follows a success or a failure; the task is the parent of that."""
+    token = context.enter(request)
+    try:
+        if result.state == states.SUCCESS:
+            for link in request.callbacks or ():
+                sig = _as_signature(task, link)
+                # A call of a task whose code is not here cannot run here.
+                run = sig.apply if sig.subtask_type or sig.task in task.app.tasks else sig.apply_async
+                run((result.result,))
+        elif result.state == states.FAILURE:
+            for link in request.errbacks or ():
+                _run_errback(task, request, link, result)
+    finally:
+        context.leave(token)
 
 
 def _run_errback(task: Any, request: Request, link: Any, result: EagerResult[Any]) -> None:

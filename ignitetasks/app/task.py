@@ -294,7 +294,7 @@ class Task(Hooks, Calls[P, R]):
 
 def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Request:
     task, args, kwargs = parts
-    return Request(task=task.name, args=list(args), kwargs=dict(kwargs), owner=task)
+    return Request(task=task.name, args=args, kwargs=dict(kwargs), owner=task)
 
 
 def _find_task(name: str, module: str, app_name: str | None) -> Any:

@@ -137,6 +137,7 @@ def launch(
     kwargs: Mapping[str, Any],
     options: Mapping[str, Any],
     asked: bool = False,
+    sent: bool = False,
 ) -> Any:
     """Sends a canvas; when it returns, all that starts it is durable.
 
@@ -147,11 +148,12 @@ def launch(
         kwargs: Added to theirs.
         options: Options of this sending.
         asked: True where it is one call, whose task has been asked already.
+        sent: True sends it also where calls run in the caller's process.
 
     Returns:
         The handle of its end.
     """
-    if app.eager:
+    if app.eager and not sent:
         with allow_join_result():
             return sig.apply(args, kwargs, **_given(options))
     given, root, parent = tied_to_task(sig, options)

@@ -64,8 +64,8 @@ def request_of(
         retries=delivery[ATTEMPT],
         deliveries=lost,
         fence=delivery[FENCE],
-        eta=_moment(delivery[ETA_MS]),
-        expires=_moment(delivery[EXPIRES_MS]),
+        eta=_text(delivery[ETA_MS]),
+        expires=_text(delivery[EXPIRES_MS]),
         created=_moment(delivery[CREATED_MS]),
         headers=headers,
         queue=queue,
@@ -106,6 +106,11 @@ def options_of(task: RunnableTask, delivery: Delivery) -> TaskOptions:
     overrides = message.decode_call_options(delivery[OPTIONS])[1]
     known = {name: value for name, value in overrides.items() if name in TaskOptions.__dataclass_fields__}
     return task.options.evolve(**known) if known else task.options
+
+
+def _text(milliseconds: int) -> str | None:
+    moment = _moment(milliseconds)
+    return None if moment is None else moment.isoformat()
 
 
 def _moment(milliseconds: int) -> datetime | None:

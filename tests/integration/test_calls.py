@@ -126,8 +126,8 @@ def test_pickle_is_used_where_both_sides_accept_it(node, workers, queue):
 def test_headers_eta_and_expiry_are_what_was_asked():
     eta = datetime.now(timezone.utc) + timedelta(seconds=0.2)
     seen = facts(eta=eta, expires=600)
-    assert abs(seen["eta"] - eta) < timedelta(milliseconds=2)
-    assert seen["expires"] > eta
+    assert abs(datetime.fromisoformat(seen["eta"]) - eta) < timedelta(milliseconds=2)
+    assert datetime.fromisoformat(seen["expires"]) > eta
 
 
 @pytest.mark.parametrize("form", ["aware", "naive", "text"])

@@ -59,14 +59,14 @@ def test_the_request(app):
         ]  # fmt: skip
 
     shown = show.apply((1,), headers={"trace": "t"}, retries=2).get()
-    assert shown == [True, False, [1], "q", 5, 3.0, {"trace": "t"}, "t", True, 2]
+    assert shown == [True, False, (1,), "q", 5, 3.0, {"trace": "t"}, "t", True, 2]
 
 
 def test_hooks_of_a_success_and_of_a_failure(app):
     task = app.task(base=Telling, name="t")(lambda x: 1 / x)
     task.apply((1,), task_id="a")
     assert Telling.told == [
-        ("before_start", "a", [1], {}),
+        ("before_start", "a", (1,), {}),
         ("on_success", 1.0, True),
         ("after_return", "SUCCESS", "1.0", False),
     ]
@@ -108,7 +108,7 @@ def test_repeats_come_to_an_end(app):
 
     with pytest.raises(MaxRetriesExceededError, match="1 retries") as caught:
         never.apply().get()
-    assert caught.value.task_args == []
+    assert caught.value.task_args == ()
 
     runs = []
 

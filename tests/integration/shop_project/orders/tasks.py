@@ -66,7 +66,7 @@ def ask(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         "trace": request.get("trace"), "priority": request.delivery_info["priority"],
         "routing_key": request.delivery_info["routing_key"], "redelivered": request.delivery_info["redelivered"],
         "time_limit": request.time_limit, "soft_time_limit": request.soft_time_limit,
-        "expires": isinstance(request.expires, datetime), "shadow": request.shadow,
+        "expires": bool(request.expires and datetime.fromisoformat(request.expires).tzinfo), "shadow": request.shadow,
         "current_task": current_task.name, "current_app": current_app.name,
     }  # fmt: skip
 
