@@ -1,6 +1,7 @@
 package org.ignitetasks.home;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -232,7 +233,7 @@ final class Completer {
       more = continuations.plan(steps);
       rows = rows(steps, more);
       long start = home.nowNanos();
-      home.store.write(rows);
+      home.store.write(rows, more == null ? withoutRow(steps) : Set.of());
       if (!rows.isEmpty()) {
         home.metrics.committed(start);
       }
@@ -268,6 +269,17 @@ final class Completer {
     List<TaskRecord> rows = new ArrayList<>(more.records());
     steps.stream().filter(s -> s.writes() && !more.has(s)).map(Step::record).forEach(rows::add);
     return rows;
+  }
+
+  /** Returns the ids of those that are on their sheets only, so far. */
+  private static Set<String> withoutRow(List<Step> steps) {
+    Set<String> ids = new HashSet<>();
+    for (Step step : steps) {
+      if (step.entry().onSheetOnly()) {
+        ids.add(step.entry().id);
+      }
+    }
+    return ids;
   }
 
   /** Replaces steps for tasks whose last write was in doubt and turns out to have happened. */

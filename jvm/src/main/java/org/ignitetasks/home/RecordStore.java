@@ -229,12 +229,21 @@ public final class RecordStore {
 
   /** Writes all of these records or none, whatever happens meanwhile. */
   public void write(List<TaskRecord> records) {
+    write(records, Set.of());
+  }
+
+  /**
+   * As {@link #write(List)}.
+   *
+   * @param absent ids of records that have had no row of their own yet, for certain
+   */
+  void write(List<TaskRecord> records, Set<String> absent) {
     TreeMap<String, byte[]> rows = new TreeMap<>();
     for (TaskRecord record : records) {
       rows.put(record.id, RecordCodec.encode(record));
     }
     if (!rows.isEmpty()) {
-      commit("write", () -> ledger.write(rows));
+      commit("write", () -> ledger.write(rows, absent));
     }
   }
 

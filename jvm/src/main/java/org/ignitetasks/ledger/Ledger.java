@@ -2,6 +2,7 @@ package org.ignitetasks.ledger;
 
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.function.Function;
@@ -28,6 +29,16 @@ public interface Ledger extends AutoCloseable {
    * certain if {@link #awaitDurable} has returned since.
    */
   void write(SortedMap<String, byte[]> rows);
+
+  /**
+   * As {@link #write(SortedMap)}, where something is known of the rows.
+   *
+   * @param absent keys that have had no row, not even one that a failed call may have made: their
+   *     rows can be stored at less cost
+   */
+  default void write(SortedMap<String, byte[]> rows, Set<String> absent) {
+    write(rows);
+  }
 
   /** Takes rows away; those that are not there do not matter. Durable like a write. */
   void delete(SortedSet<String> keys);

@@ -4,9 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -15,11 +17,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Stream;
-import javax.cache.Cache;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.cache.affinity.Affinity;
-import org.apache.ignite.cache.query.QueryCursor;
 import org.apache.ignite.cluster.ClusterNode;
 import org.ignitetasks.model.TasksException;
 
@@ -38,7 +38,11 @@ public final class LoneLedger implements Ledger {
   /** How long a row waits for company: most tasks end, and change their row again, within it. */
   private static final long LAG_MILLIS = 40;
 
-  private static final int BATCH_ROWS = 512;
+  /** So many that neighbours which end together are met together. */
+  private static final int BATCH_ROWS = 4096;
+
+  private static final long BATCH_BYTES = 2 << 20;
+
   private static final long EAGER_BYTES = 1 << 20;
   private static final long MOST_BYTES = 24 << 20;
   private static final long ROOM_MILLIS = 10_000;
@@ -59,13 +63,12 @@ public final class LoneLedger implements Ledger {
     }
   }
 
-  private record Change(long seq, SortedMap<String, byte[]> rows, int bytes) {}
+  private record Change(long seq, SortedMap<String, byte[]> rows, Set<String> absent, int bytes) {}
 
-  private final IgniteCache<String, byte[]> cache;
+  private final RowCache cache;
   private final Affinity<String> affinity;
   private final ClusterNode local;
   private final CommitLog log;
-  private final Commit base;
   private final Thread follower = new Thread(this::follow, "ignitetasks-ledger");
   private final ConcurrentHashMap<String, Row> fresh = new ConcurrentHashMap<>();
 
@@ -87,28 +90,27 @@ public final class LoneLedger implements Ledger {
    * @param log which this ledger closes
    */
   public LoneLedger(Ignite ignite, IgniteCache<String, byte[]> cache, Commit base, CommitLog log) {
-    this.cache = cache;
-    this.base = base;
+    this.cache = new RowCache(cache, base);
     this.log = log;
     this.affinity = ignite.affinity(cache.getName());
     this.local = ignite.cluster().localNode();
-    recover();
+    recover(base);
     follower.setDaemon(true);
     follower.start();
   }
 
-  private void recover() {
+  private void recover(Commit base) {
     Map<String, byte[]> rows = new TreeMap<>();
     log.recover((ByteBuffer frame) -> LogRows.decode(frame, rows), base::await);
     TreeMap<String, byte[]> batch = new TreeMap<>();
     for (Map.Entry<String, byte[]> row : rows.entrySet()) {
       batch.put(row.getKey(), row.getValue());
       if (batch.size() == BATCH_ROWS) {
-        store(batch);
+        cache.store(batch, Set.of());
         batch.clear();
       }
     }
-    store(batch);
+    cache.store(batch, Set.of());
     log.kept(log.durable());
   }
 
@@ -125,7 +127,7 @@ public final class LoneLedger implements Ledger {
         found.put(key, row.value);
       }
     }
-    found.putAll(Caches.read(cache, stored));
+    found.putAll(cache.read(stored));
     return found;
   }
 
@@ -137,17 +139,22 @@ public final class LoneLedger implements Ledger {
 
   @Override
   public void write(SortedMap<String, byte[]> rows) {
-    change(rows);
+    change(rows, Set.of());
+  }
+
+  @Override
+  public void write(SortedMap<String, byte[]> rows, Set<String> absent) {
+    change(rows, absent);
   }
 
   @Override
   public void delete(SortedSet<String> keys) {
     TreeMap<String, byte[]> gone = new TreeMap<>();
     keys.forEach(key -> gone.put(key, null));
-    change(gone);
+    change(gone, Set.of());
   }
 
-  private void change(SortedMap<String, byte[]> rows) {
+  private void change(SortedMap<String, byte[]> rows, Set<String> absent) {
     byte[] frame = LogRows.encode(rows);
     awaitRoom();
     synchronized (order) {
@@ -156,7 +163,7 @@ public final class LoneLedger implements Ledger {
       }
       long seq = log.append(frame);
       rows.forEach((key, value) -> fresh.put(key, new Row(seq, value)));
-      waiting.add(new Change(seq, rows, frame.length));
+      waiting.add(new Change(seq, rows, absent, frame.length));
       waitingBytes += frame.length;
       if (asleep || waitingBytes >= EAGER_BYTES) {
         order.notifyAll();
@@ -200,10 +207,9 @@ public final class LoneLedger implements Ledger {
             here.put(key, row);
           }
         });
-    QueryCursor<Cache.Entry<String, byte[]>> cursor = Caches.cursor(cache, partition);
-    Iterator<Cache.Entry<String, byte[]>> stored = cursor.iterator();
+    Walk stored = cache.walk(partition);
     if (here.isEmpty()) {
-      return Ledger.walk(stored, row -> Map.entry(row.getKey(), row.getValue()), cursor::close);
+      return stored;
     }
     Stream<Map.Entry<String, byte[]>> mine =
         here.entrySet().stream()
@@ -212,9 +218,8 @@ public final class LoneLedger implements Ledger {
     Stream<Map.Entry<String, byte[]>> theirs =
         Stream.generate(() -> stored.hasNext() ? stored.next() : null)
             .takeWhile(row -> row != null)
-            .filter(row -> !here.containsKey(row.getKey()))
-            .map(row -> Map.entry(row.getKey(), row.getValue()));
-    return Ledger.walk(Stream.concat(mine, theirs).iterator(), row -> row, cursor::close);
+            .filter(row -> !here.containsKey(row.getKey()));
+    return Ledger.walk(Stream.concat(mine, theirs).iterator(), row -> row, stored::close);
   }
 
   private int partitionOf(String key, Row row) {
@@ -265,13 +270,17 @@ public final class LoneLedger implements Ledger {
       long safe = log.durable();
       List<Change> batch = new ArrayList<>();
       int rows = 0;
+      long bytes = 0;
       for (Change change : waiting) {
-        boolean full = rows > 0 && rows + change.rows.size() > BATCH_ROWS;
+        boolean full =
+            rows > 0
+                && (rows + change.rows.size() > BATCH_ROWS || bytes + change.bytes > BATCH_BYTES);
         if (abandoned || full || (rows > 0 && change.seq > safe)) {
           break;
         }
         batch.add(change);
         rows += change.rows.size();
+        bytes += change.bytes;
       }
       return batch;
     }
@@ -281,9 +290,13 @@ public final class LoneLedger implements Ledger {
     // Only the oldest of all can be waiting for the disk here: what it may need room of is kept.
     log.await(batch.get(batch.size() - 1).seq);
     long safe = log.durable();
-    TreeMap<String, byte[]> rows = new TreeMap<>();
+    Map<String, byte[]> rows = new LinkedHashMap<>();
+    Set<String> absent = new HashSet<>();
     Map<String, Row> taken = new HashMap<>();
     for (Change change : batch) {
+      if (failure == null) {
+        absent.addAll(change.absent);
+      }
       change.rows.forEach(
           (key, value) -> {
             Row newest = fresh.get(key);
@@ -296,29 +309,9 @@ public final class LoneLedger implements Ledger {
             }
           });
     }
-    store(rows);
+    cache.store(rows, absent);
     taken.forEach(fresh::remove);
     log.kept(batch.get(batch.size() - 1).seq);
-  }
-
-  private void store(SortedMap<String, byte[]> rows) {
-    TreeMap<String, byte[]> there = new TreeMap<>();
-    TreeSet<String> gone = new TreeSet<>();
-    rows.forEach(
-        (key, value) -> {
-          if (value == null) {
-            gone.add(key);
-          } else {
-            there.put(key, value);
-          }
-        });
-    base.write(
-        () -> {
-          Caches.put(cache, there);
-          if (!gone.isEmpty()) {
-            cache.removeAll(gone);
-          }
-        });
   }
 
   /** Says whether to stop following; the log has all that is missing. */

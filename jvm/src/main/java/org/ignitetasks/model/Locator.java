@@ -46,10 +46,13 @@ public final class Locator {
     if (id.length() != UUID_LENGTH) {
       return false;
     }
+    // Asked several times for each task. As bytes: a call for each character would cost far more;
+    // what has no byte of its own becomes a question mark, which is no digit.
+    byte[] chars = id.getBytes(StandardCharsets.ISO_8859_1);
     for (int i = 0; i < UUID_LENGTH; i++) {
-      char c = id.charAt(i);
-      boolean dash = i == 8 || i == 13 || i == 18 || i == 23;
+      byte c = chars[i];
       boolean hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+      boolean dash = i == 8 || i == 13 || i == 18 || i == 23;
       if (dash ? c != '-' : !hex) {
         return false;
       }

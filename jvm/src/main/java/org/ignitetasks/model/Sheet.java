@@ -40,11 +40,16 @@ public final class Sheet {
     return stored[0] == MARK;
   }
 
+  /** Says whether an id has the form of those that a client counts. */
+  public static boolean counted(String id) {
+    return Locator.uuidShaped(id) && id.charAt(14) == '4' && id.charAt(19) == '8';
+  }
+
   /**
    * Returns the key of the sheet that a task's record may be on, or null if its id is not counted.
    */
   public static String keyOf(String id) {
-    if (!Locator.uuidShaped(id) || id.charAt(14) != '4' || id.charAt(19) != '8') {
+    if (!counted(id)) {
       return null;
     }
     long counter = counter(id) & -(long) BLOCK;

@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import javax.cache.Cache;
 import org.ignitetasks.model.RecordCodec;
 import org.ignitetasks.model.Sheet;
 import org.ignitetasks.model.TaskFlags;
@@ -358,7 +357,7 @@ class HomeHistoryTest extends HomeTestBase {
   /** Returns how many rows only say that an id was revoked which nobody has submitted. */
   private int revokedAhead() {
     int count = 0;
-    for (Cache.Entry<String, byte[]> row : allRows()) {
+    for (Map.Entry<String, byte[]> row : allRows().entrySet()) {
       boolean record = !Sheet.is(row.getValue());
       count += record && RecordCodec.decode(row.getKey(), row.getValue()).revokedAhead() ? 1 : 0;
     }

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import javax.cache.Cache;
 import org.ignitetasks.model.Failures;
 import org.ignitetasks.model.TaskFlags;
 import org.ignitetasks.model.TaskRecord;
@@ -26,7 +25,7 @@ class HomeReplayTest extends HomeTestBase {
   /** Returns all that is stored, readable. */
   private Map<String, String> stored() {
     Map<String, String> all = new TreeMap<>();
-    for (Cache.Entry<String, byte[]> row : allRows()) {
+    for (Map.Entry<String, byte[]> row : allRows().entrySet()) {
       all.put(row.getKey(), java.util.HexFormat.of().formatHex(row.getValue()));
     }
     return all;

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -19,12 +21,12 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import javax.cache.Cache;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.ignitetasks.ledger.Commit;
 import org.ignitetasks.ledger.CommitLog;
 import org.ignitetasks.ledger.Crash;
+import org.ignitetasks.ledger.Ledger;
 import org.ignitetasks.ledger.LoneLedger;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TaskRecord;
@@ -128,20 +130,25 @@ abstract class HomeTestBase {
 
   /** Returns how many rows are stored. */
   int rowCount() {
-    rows.awaitCache();
-    return ledger.size();
+    return allRows().size();
   }
 
-  /** Returns all rows as they are stored. */
-  Iterable<Cache.Entry<String, byte[]>> allRows() {
+  /** Returns all rows, when the cache has them. */
+  Map<String, byte[]> allRows() {
     rows.awaitCache();
-    return ledger;
+    Map<String, byte[]> all = new TreeMap<>();
+    for (int partition = 0; partition < Locator.PARTITIONS; partition++) {
+      try (Ledger.Walk walk = rows.walk(partition)) {
+        walk.forEachRemaining(row -> all.put(row.getKey(), row.getValue()));
+      }
+    }
+    return all;
   }
 
-  /** Returns a row as it is stored, or null. */
+  /** Returns a row, or null, when the cache has it. */
   byte[] row(String key) {
     rows.awaitCache();
-    return ledger.get(key);
+    return rows.read(new TreeSet<>(List.of(key))).get(key);
   }
 
   /** Returns a row as it is written, whether the cache has it by now or not; or null. */

@@ -9,9 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -268,6 +270,90 @@ class LoneLedgerTest {
           assertEquals(model, all());
         }
         String key = "k" + random.nextInt(30);
+        assertEquals(model.get(key), read(key));
+      }
+      ledger.awaitDurable();
+      crash();
+      assertEquals(model, all());
+    }
+  }
+
+  @Test
+  void whatIsKnownToBeNewIsNotTakenToBeSoAfterAFailure() {
+    AtomicBoolean half = new AtomicBoolean(true);
+    ledger.close();
+    Commit failing =
+        new Commit() {
+          @Override
+          public void write(Runnable change) {
+            change.run();
+            if (half.getAndSet(false)) {
+              throw new IgniteException("failed by the test, after the change");
+            }
+          }
+
+          @Override
+          public void await() {}
+        };
+    half.set(false);
+    ledger =
+        new LoneLedger(ignite, cache, failing, new CommitLog(dir, false, 3, 1 << 16, () -> {}));
+    half.set(true);
+    TreeMap<String, byte[]> few = counted(0, 4, "1");
+    ledger.write(few, few.keySet());
+    ledger.awaitDurable();
+    TreeMap<String, byte[]> more = counted(4, 64, "1");
+    ledger.write(more, more.keySet());
+    ledger.awaitDurable();
+    ledger.awaitCache();
+    assertFalse(half.get());
+    assertEquals(64, all().size());
+    ledger.write(counted(0, 64, "2"));
+    ledger.awaitDurable();
+    ledger.awaitCache();
+    assertEquals(Set.of("2"), new HashSet<>(all().values()));
+    assertEquals(64, all().size());
+  }
+
+  private static TreeMap<String, byte[]> counted(int from, int to, String value) {
+    TreeMap<String, byte[]> rows = new TreeMap<>();
+    for (int counter = from; counter < to; counter++) {
+      rows.put(
+          String.format("01234567-89ab-4cde-8f01-%08x3a5c", counter),
+          value == null ? null : value.getBytes());
+    }
+    return rows;
+  }
+
+  @Test
+  void countedRowsThatComeInAnyWayAgreeWithAMap() {
+    Random random = new Random(23);
+    TreeMap<String, String> model = new TreeMap<>();
+    Set<String> known = new HashSet<>();
+    for (int life = 0; life < 10; life++) {
+      held.set(random.nextInt(3) == 0);
+      for (int step = 0; step < 60; step++) {
+        int from = random.nextInt(200);
+        TreeMap<String, byte[]> rows = counted(from, from + 1 + random.nextInt(40), "v" + step);
+        Set<String> absent = new HashSet<>(rows.keySet());
+        absent.removeAll(known);
+        known.addAll(rows.keySet());
+        if (random.nextInt(4) == 0) {
+          ledger.delete(new TreeSet<>(rows.keySet()));
+          rows.keySet().forEach(model::remove);
+        } else {
+          ledger.write(rows, absent);
+          int now = step;
+          rows.keySet().forEach(key -> model.put(key, "v" + now));
+        }
+        if (random.nextInt(10) == 0) {
+          assertEquals(model, all());
+        }
+        if (random.nextInt(10) == 0 && !held.get()) {
+          ledger.awaitDurable();
+          ledger.awaitCache();
+        }
+        String key = counted(random.nextInt(240), 240, "").firstKey();
         assertEquals(model.get(key), read(key));
       }
       ledger.awaitDurable();
