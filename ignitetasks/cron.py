@@ -299,3 +299,13 @@ def latest(following: Callable[[datetime], datetime], last: datetime, now: datet
             tick, end = later, middle
         else:
             tick = found
+
+
+def kept(spec: Any) -> Any:
+    """Returns a field so that it can be read more than once: an iterator would be empty the second time."""
+    if spec is None:
+        return "*"
+    if isinstance(spec, (str, int, bytes, Mapping)) or not hasattr(spec, "__iter__"):
+        return spec
+    values = list(spec)
+    return sorted(values) if all(isinstance(one, int) for one in values) else values

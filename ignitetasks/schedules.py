@@ -7,7 +7,7 @@ A schedule answers two questions: when is the tick after this one (`BaseSchedule
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -71,6 +71,11 @@ class BaseSchedule:
         app: The application whose time zone counts; None means UTC.
         tz: A time zone of this schedule's own, or its name.
     """
+
+    # Also of a class of one's own that makes itself without asking this one.
+    nowfun: Callable[[], datetime] | None = None
+    app: ScheduleApp | None = None
+    _tz: tzinfo | None = None
 
     def __init__(
         self,
@@ -269,8 +274,11 @@ class crontab(BaseSchedule):
         app: ScheduleApp | None = None,
         tz: str | tzinfo | None = None,
     ) -> None:
-        given = [_kept(spec) for spec in (minute, hour, day_of_week, day_of_month, month_of_year)]
+        given = [cron.kept(spec) for spec in (minute, hour, day_of_week, day_of_month, month_of_year)]
         self.specs = tuple(given)
+        # Under the names by which programs read what a field was given as.
+        self._orig_minute, self._orig_hour, self._orig_day_of_week = given[:3]
+        self._orig_day_of_month, self._orig_month_of_year = given[3:]
         self.cron = cron.Cron(*(cron.expand(field, spec) for field, spec in zip(cron.FIELDS, given, strict=True)))
         self.cron.check_dates()
         self.minute, self.hour, self.day_of_week, self.day_of_month, self.month_of_year = self.cron
@@ -429,16 +437,6 @@ def _interval(value: object) -> timedelta:
     if value < timedelta(0):
         raise ScheduleError(f"run_every must not be negative, but is {value.total_seconds():g} s")
     return value
-
-
-def _kept(spec: Any) -> Any:
-    """Returns a field so that it can be read more than once: an iterator would be empty the second time."""
-    if spec is None:
-        return "*"
-    if isinstance(spec, (str, int, bytes, Mapping)) or not hasattr(spec, "__iter__"):
-        return spec
-    values = list(spec)
-    return sorted(values) if all(isinstance(one, int) for one in values) else values
 
 
 def _crontab_again(

@@ -51,7 +51,7 @@ class Scheduler:
         max_interval: Longest pause between two looks, in seconds.
         Producer: Taken for Celery's sake; there is none.
         lazy: True reads nothing yet.
-        sync_every_tasks: After so many ticks `sync` is called; None for no such number.
+        sync_every_tasks: After so many ticks `sync` is called; None means ``beat_sync_every``, and 0 no such number.
         **kwargs: Taken for Celery's sake, such as the name of a file.
 
     Attributes:
@@ -65,7 +65,7 @@ class Scheduler:
     max_interval: float = DEFAULT_MAX_INTERVAL
     #: `sync` is called this often, in seconds.
     sync_every: float = 180
-    #: `sync` is called after so many ticks, too; None for no such number.
+    #: `sync` is called after so many ticks, too; 0 or None for no such number.
     sync_every_tasks: int | None = None
 
     def __init__(
@@ -81,8 +81,8 @@ class Scheduler:
         self.app = app
         self.data: MutableMapping[str, Any] = {} if schedule is None else schedule
         self.max_interval = max_interval or app.conf.beat_max_loop_interval or self.max_interval
-        if sync_every_tasks is not None:
-            self.sync_every_tasks = sync_every_tasks
+        wanted = app.conf.beat_sync_every if sync_every_tasks is None else sync_every_tasks
+        self.sync_every_tasks = wanted or self.sync_every_tasks
         self.producer: Any = None
         self._heap: list[event_t] | None = None
         self._planned: Any = None

@@ -178,6 +178,14 @@ class Conf(MutableMapping[str, Any]):
             raise KeyError(key)
         self._changed()
 
+    def pop(self, key: str, *default: Any) -> Any:
+        """Takes back what was set, and returns it; the default where nothing was."""
+        value = self.get(key)
+        if default and not any((_known(key) or key) in layer for layer in (self.changes, self._source)):
+            return default[0]
+        del self[key]
+        return value
+
     def __delattr__(self, name: str) -> None:
         try:
             del self[name]

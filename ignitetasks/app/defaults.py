@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "beat_pidfile": None,
     "beat_schedule": {},
     "beat_scheduler": "ignitetasks.beat:PersistentScheduler",
+    "beat_sync_every": 0,
     "beat_uid": None,
     "beat_umask": None,
     "enable_utc": True,

@@ -10,6 +10,7 @@ import functools
 import os
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,6 +101,11 @@ class Parts:
         """Remote control of the workers, and what the cluster keeps of tasks: see `Control`."""
         control: Control = self._part("control")
         return control
+
+    @functools.cached_property
+    def user_options(self) -> defaultdict[str, set[Any]]:
+        """Options of click that commands have beside their own, by the command's name; ``preload`` for all commands."""
+        return defaultdict(set)
 
     @functools.cached_property
     def log(self) -> Logging:

@@ -31,7 +31,6 @@ _INSTEAD = {
     ),
     "setup_security": "pickles are signed with the instance's own key",
     "steps": "the worker has no exchangeable parts; use signals or control commands",
-    "user_options": "the command line takes no options of others; use the environment or conf",
 }
 
 

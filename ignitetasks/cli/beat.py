@@ -12,11 +12,12 @@ import click
 
 from ignitetasks.apps.beat import Beat
 from ignitetasks.cli import celery_words, daemon
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import SERVICE, app_of, app_option, durability_option, instance_options, service_options
 
 
-@click.command()
+@click.command(cls=Command)
 @app_option
 @click.option("--max-interval", type=float, metavar="SECONDS", help="Longest pause between two looks.")
 @click.option("-S", "--scheduler", metavar="MODULE:CLASS", help="A scheduler of your own.")

@@ -17,6 +17,7 @@ import click
 from ignitetasks import control, deferred
 from ignitetasks.app import IgniteTasks
 from ignitetasks.cli import render
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
 
@@ -67,7 +68,7 @@ def _app(context: click.Context, place: str | None, where: Mapping[str, Any]) ->
     return app
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @app_option
 @click.option("-a", "--args", "args", type=_Json(list, "a list in JSON"), default="[]", help="Positional arguments.")
@@ -103,7 +104,7 @@ def call(
     app.close()
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @click.argument("what", type=click.Choice(("bindings", "queues", "workers", "tasks")))
 @app_option
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
@@ -128,7 +129,7 @@ def listing(context: click.Context, /, what: str, place: str | None, as_json: bo
         click.echo(f"{name}  {name}  {name}" if what == "bindings" else name)
 
 
-@click.command()
+@click.command(cls=Command)
 @app_option
 @click.pass_context
 def report(context: click.Context, /, place: str | None) -> None:
@@ -136,7 +137,7 @@ def report(context: click.Context, /, place: str | None) -> None:
     click.echo(deferred.load("bug_report").bug_report(_app(context, place, {})))
 
 
-@click.command()
+@click.command(cls=Command)
 @app_option
 @click.option("-I", "--ipython", "kind", flag_value="ipython", help="IPython.")
 @click.option("-B", "--bpython", "kind", flag_value="bpython", help="bpython.")

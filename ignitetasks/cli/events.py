@@ -19,6 +19,7 @@ from rich.text import Text
 
 from ignitetasks.app import IgniteTasks
 from ignitetasks.cli import celery_words, render
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
 from ignitetasks.events import NOW, OLDEST
@@ -50,7 +51,7 @@ def _service_words(command: Callable[..., Any]) -> Callable[..., Any]:
     return no_effect("-l", "--loglevel", why="it logs nothing, it shows what it hears")(command)
 
 
-@click.command()
+@click.command(cls=Command)
 @app_option
 @click.option("-d", "--dump", is_flag=True, help="Print each event as a line.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")

@@ -15,6 +15,7 @@ import click
 
 from ignitetasks import control
 from ignitetasks.cli import render
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import instance_options, names_option, settings_of
 from ignitetasks.cli.remote import UNAVAILABLE
@@ -23,7 +24,7 @@ from ignitetasks.errors import RequestError
 _JSON = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.command()
+@click.command(cls=Command)
 @_JSON
 @names_option("-d", "--destination", help="Of the workers only these; exit code 69 when none of them is there.")
 @no_effect("-t", "--timeout", why="the node knows its workers, so nobody is waited for")
@@ -43,7 +44,7 @@ def status(as_json: bool, destination: list[str] | None, **where: str | None) ->
     return UNAVAILABLE if destination and not answer.workers else 0
 
 
-@click.command()
+@click.command(cls=Command)
 @names_option("-Q", "--queues", "--queue", help="Only these queues.")
 @names_option("-X", "--exclude-queues", help="All queues but these.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
@@ -63,7 +64,7 @@ def purge(queues: list[str] | None, exclude_queues: list[str] | None, force: boo
         click.echo(f"{sum(control.purge(transport, name) for name in chosen)} removed")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("task_id", metavar="ID")
 @_JSON
 @click.option("--traceback", "only_traceback", is_flag=True, help="Show only the traceback of its error.")
@@ -153,7 +154,7 @@ def _tell(count: int, done: str, chosen: list[str] | None) -> None:
         raise RequestError(f"{len(set(chosen)) - count} of these ids are no dead letters: see `ignitetasks dead list`")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("statement")
 @_JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

@@ -44,7 +44,32 @@ _BROKER = (
 )
 
 
-@click.group(cls=celery_words.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Program(celery_words.Group):
+    """The whole command line; called as a program, it ends the process with the exit code of `main`."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs the command line.
+
+        Args:
+            args: Words behind the program's name; None takes those of this process.
+            prog_name: As for a command of click.
+            complete_var: As for a command of click.
+            standalone_mode: False returns, or raises, what the command did.
+            **extra: As for a command of click.
+        """
+        if standalone_mode:
+            sys.exit(main(args))
+        return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, message="ignitetasks %(version)s")
 @click.option("-A", "--app", metavar="MODULE[:ATTRIBUTE]", envvar="IGNITETASKS_APP", help="Where the application is.")
 @click.option("--config", metavar="MODULE", help="Module of settings for the application.")
@@ -81,7 +106,7 @@ def cli(
     Then:           ignitetasks worker -A tasks -c 4
     And anywhere:   add.delay(2, 3).get(timeout=10)
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
-    run: Common = context.obj
+    run = context.ensure_object(Common)
     context.default_map = _defaults(cli, app, quiet)
     run.traceback, run.app, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain
     if workdir is not None:

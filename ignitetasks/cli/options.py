@@ -6,7 +6,7 @@ A command's own option wins over the environment (``IGNITETASKS_*``). Must not s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
@@ -100,6 +100,7 @@ class Common:
         config: Module of settings to load into it.
         quiet: Say only what was asked for.
         plain: No colours.
+        user_options: Values of the options that the application has added.
     """
 
     traceback: bool = False
@@ -107,6 +108,7 @@ class Common:
     config: str | None = None
     quiet: bool = False
     plain: bool = False
+    user_options: dict[str, Any] = field(default_factory=dict)
 
 
 def common(context: click.Context) -> Common:

@@ -16,6 +16,7 @@ from rich.text import Text
 from ignitetasks.app import IgniteTasks
 from ignitetasks.app.cluster import COMMANDS
 from ignitetasks.cli import render
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.options import app_of, app_option, common, instance_options, names_option
 from ignitetasks.worker.control import CommandInfo, Panel
 
@@ -74,14 +75,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(cls=Command)
 @_options
 def inspect(context: click.Context, /, **given: Any) -> int:
     """Ask workers: `ignitetasks inspect --list` shows what."""
     return _run(context, "inspect", **given)
 
 
-@click.command()
+@click.command(cls=Command)
 @_options
 def control(context: click.Context, /, **given: Any) -> int:
     """Tell workers what to do: `ignitetasks control --list` shows what."""

@@ -5,7 +5,7 @@ Must not know how tasks are run; every rule about a value is checked where the v
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import click
@@ -14,11 +14,13 @@ from ignitetasks import deferred
 from ignitetasks.app import logsetup
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.cli import celery_words, daemon
+from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import (
     SERVICE,
     app_of,
     app_option,
+    common,
     durability_option,
     instance_options,
     names_option,
@@ -91,7 +93,7 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(cls=Command, context_settings={"show_default": True})
 @app_option
 @click.option(
     "-n", "--hostname", "--name", "name", metavar="NAME", help="Its name; %h is the host, %n and %d are its parts."
@@ -128,14 +130,14 @@ def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
     if given["name"]:
         given["name"] = daemon.expand(given["name"])
     with daemon.running(service, given["name"] or "") as stream:
-        return _serve(app, given, stream)
+        return _serve(app, given, stream, common(context).user_options)
 
 
-def _serve(app: Any, given: dict[str, Any], stream: TextIO | None) -> int:
+def _serve(app: Any, given: dict[str, Any], stream: TextIO | None, mine: Mapping[str, Any]) -> int:
     runtime = deferred.load("worker_main")
     given["name"] = given["name"] or runtime.default_name(app)
     # Before anything is read from the settings: who is told may change them.
-    lifecycle.begin(app, given["name"], given)
+    lifecycle.begin(app, given["name"], {**given, **mine})
     _settle(app, given)
     beat: EmbeddedService | None = None
     scheduler = given.pop("scheduler")

@@ -25,6 +25,7 @@ GENERAL: tuple[Entry, ...] = (
         ("enable_utc", BETTER, "Times are stored as UTC whatever it says; a naive datetime is read in `timezone`."),
         ("timezone", BETTER, "Zones and summer time come from Python's own zoneinfo."),
         ("imports include", SAME, ""),
+        ("db_reuse_max", GONE, "Django closes its connections around tasks by CONN_MAX_AGE. Remove it."),
     ),
     *rows(
         "setting",
@@ -218,11 +219,8 @@ WORKER: tuple[Entry, ...] = (
             "A class of your own is based on `ignitetasks.beat.Scheduler`; each beat that has it sends each tick. "
             "Classes of packages that schedule for Celery are not used, which is said.",
         ),
-        (
-            "beat_schedule_filename beat_sync_every",
-            GONE,
-            "The schedule is kept by the node, not in a file. Remove it.",
-        ),
+        ("beat_schedule_filename", GONE, "The schedule is kept by the node, not in a file. Remove it."),
+        ("beat_sync_every", SAME, "For a scheduler of your own; the default one stores every tick at once."),
         ("beat_max_loop_interval", SAME, ""),
         ("beat_cron_starting_deadline", SAME, ""),
         (

@@ -28,7 +28,7 @@ SIGNALS: tuple[Entry, ...] = (
         ("worker_process_init / worker_process_shutdown / worker_before_create_process", SAME, ""),
         ("heartbeat_sent", SAME, ""),
         ("beat_init / beat_embedded_init", SAME, ""),
-        ("user_preload_options", GONE, "The command line takes no options of your own. Use environment variables."),
+        ("user_preload_options", SAME, "Sent for every command of an application."),
         (
             "eventlet_pool_started / eventlet_pool_preshutdown / eventlet_pool_postshutdown / eventlet_pool_apply",
             GONE,
@@ -248,6 +248,7 @@ MODULES: tuple[Entry, ...] = (
         ("celery.contrib.rdb", GONE, "Use `--pool solo` and the debugger of the standard library."),
         ("celery.contrib.sphinx", GONE, "Tasks are documented by their functions' docstrings: use autodoc."),
         ("celery.utils.debug", GONE, "Use a memory profiler on the child, whose process id `inspect stats` names."),
+        ("celery.bin.celery", SAME, "The group of commands, of click, and `main`."),
         ("celery.bin", GONE, "The command line is click's: `ignitetasks.cli`. Call `app.worker_main` or a process."),
         ("celery.apps.multi", GONE, "Use `ignitetasks multi`, systemd or supervisor."),
         ("celery.fixups", GONE, "The Django part is in `ignitetasks.contrib.django`."),

@@ -86,7 +86,7 @@ class FakeApp:
         self.tasks = {}
         self.settings = SimpleNamespace(namespace="default", default_queue="celery")
         values = {"beat_schedule": schedule or {}, "beat_max_loop_interval": 0, "beat_cron_starting_deadline": None}
-        values["beat_scheduler"] = None
+        values |= {"beat_scheduler": None, "beat_sync_every": 0}
         self.conf = SimpleNamespace(**{**values, **conf})
         self.sent = Sent() if sent is None else sent
         self.offline = False

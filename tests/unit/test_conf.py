@@ -235,3 +235,15 @@ def test_what_programs_read_of_settings_that_switch_nothing():
     assert second.conf.broker_transport_options == {} and second.conf.broker_pool_limit is None
     second.conf.broker_transport_options = {"region": "x"}
     assert second.conf.broker_transport_options == {"region": "x"}
+
+
+def test_what_was_set_can_be_popped() -> None:
+    conf = IgniteTasks("pop", set_as_current=False).conf
+    conf.task_default_queue = "mine"
+    assert conf.pop("CELERY_TASK_DEFAULT_QUEUE", None) == "mine"
+    assert conf.pop("task_default_queue", "other") == "other"
+    assert conf.task_default_queue != "mine"
+    with pytest.raises(KeyError):
+        conf.pop("task_default_queue")
+    conf.update(MY_OWN=3)
+    assert conf.pop("MY_OWN") == 3 and "MY_OWN" not in conf

@@ -123,6 +123,24 @@ def test_it_is_told_when_to_store_what_it_has(app):
     assert one.synced == 3
 
 
+def test_the_setting_says_after_how_many_ticks_it_is_told(app):
+    app.conf.beat_sync_every = 3
+    assert Listed(app).sync_every_tasks == 3 and Listed(app, sync_every_tasks=1).sync_every_tasks == 1
+
+
+def test_a_schedule_that_makes_itself_needs_nothing_of_its_base(app):
+    class Always(schedule):
+        def __init__(self):
+            self.run_every = timedelta(seconds=1)
+
+        def is_due(self, last_run_at):
+            return True, 20
+
+    one = Listed(app)
+    one.merge_inplace({"now": {"task": "shop.now", "schedule": Always()}})
+    assert one.tick() == 0 and one.sent == [("shop.now", [], {})]
+
+
 def test_merging_keeps_what_has_run(app):
     one = Listed(app)
     one.schedule["mail"] = one.schedule["mail"].next()

@@ -375,3 +375,9 @@ def test_a_schedule_may_be_given_its_zone_later():
     assert one.next_after(datetime(2026, 7, 1, tzinfo=UTC)).astimezone(UTC).hour == 10
     one.tz = None
     assert one.tz is UTC and one.next_after(datetime(2026, 7, 1, tzinfo=UTC)).hour == 12
+
+
+def test_a_crontab_tells_what_its_fields_were_given_as():
+    given = crontab(minute="*/5", hour=3, day_of_week="mon-fri")
+    assert (given._orig_minute, given._orig_hour, given._orig_day_of_week) == ("*/5", 3, "mon-fri")
+    assert (given._orig_day_of_month, given._orig_month_of_year) == ("*", "*")

@@ -1,0 +1,1 @@
+"""The command line under Celery's module names."""
