@@ -9,10 +9,14 @@ VENV := .venv/.stamp
 BIN := .venv/bin
 JAR := ignitetasks/jars/ignitetasks.jar
 JVM_SOURCES := $(shell find jvm -path jvm/target -prune -o -type f -print 2>/dev/null)
-# Two processes of pytest share the files of a line; fault tests have the machine to themselves.
+# Three processes of pytest share the files of a line, since tests wait a third of their time; two share the fault tests,
+# the longest first.
 PY_QUICK := $(wildcard tests/unit tests/protocol tests/typing)
 PY_NODES := $(wildcard tests/integration tests/contract tests/docker)
-PY_FAULTS := $(wildcard tests/acceptance)
+PY_LONGEST := $(foreach name,three_nodes cluster_chaos cluster_power examples,tests/acceptance/test_$(name).py)
+# How long a call may take while a node dies: with the machine to itself.
+PY_ALONE := tests/acceptance/test_cluster.py
+PY_FAULTS := $(PY_LONGEST) $(filter-out $(PY_LONGEST) $(PY_ALONE),$(sort $(wildcard tests/acceptance/test_*.py)))
 PYTEST := $(BIN)/python -m pytest
 PY_CODE := $(wildcard ignitetasks tests examples benchmarks)
 MVN := mvn -B --no-transfer-progress -f jvm/pom.xml
@@ -41,11 +45,12 @@ test-java: java ## the JVM side's own tests
 .PHONY: test-python
 test-python: install ## pytest: unit, protocol, integration, acceptance (ARGS="-k name")
 ifeq ($(ARGS),)
-	$(PYTEST) -n 2 --dist loadfile $(PY_QUICK)
-	$(PYTEST) -n 2 --dist loadfile $(PY_NODES)
-	$(PYTEST) $(PY_FAULTS)
+	$(PYTEST) -n 3 --dist loadfile $(PY_QUICK)
+	$(PYTEST) -n 3 --dist loadfile $(PY_NODES)
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(PY_FAULTS)
+	$(PYTEST) $(PY_ALONE)
 else
-	$(PYTEST) $(PY_QUICK) $(PY_NODES) $(PY_FAULTS) $(ARGS)
+	$(PYTEST) $(PY_QUICK) $(PY_NODES) $(PY_FAULTS) $(PY_ALONE) $(ARGS)
 endif
 
 .PHONY: lint

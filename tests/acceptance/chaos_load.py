@@ -49,7 +49,8 @@ class Load:
 
     def run(self, pause: float) -> None:
         """Goes on until it is told to stop."""
-        steps = ((0.5, self.single), (0.2, self.single_keyed), (0.1, self.bulk), (0.05, self.bulk_keyed),
+        # Most tasks come in bulks; more of these would leave the processor little for what is tested.
+        steps = ((0.55, self.single), (0.22, self.single_keyed), (0.05, self.bulk), (0.03, self.bulk_keyed),
                  (0.04, self.cancel), (0.06, self.read), (0.03, self.chord), (0.02, self.chain))  # fmt: skip
         while not self._stopped:
             (step,) = self._random.choices([one for _, one in steps], [weight for weight, _ in steps])

@@ -51,7 +51,7 @@ class Drill:
         self._load: Running | None = None
         self.log: list[str] = []
 
-    def start_load(self, pause_ms: float = 10) -> Running:
+    def start_load(self, pause_ms: float = 25) -> Running:
         """Starts a stream of submits with numbers of its own, through the judge's JVM."""
         self._loads += 1
         self._load = self._processes.python(

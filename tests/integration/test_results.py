@@ -182,7 +182,7 @@ async def _get(result):
 def test_awaiting_a_failure_and_a_foreign_handle(app):
     async def both():
         failing = suite.fail.delay("shop")
-        foreign = AsyncResult(suite.echo.delay("far").id, app)
+        foreign = AsyncResult(suite.echo.delay("far").id, app=app)
         with pytest.raises(suite.ShopError):
             await failing
         return await asyncio.wait_for(_get(foreign), PATIENCE)

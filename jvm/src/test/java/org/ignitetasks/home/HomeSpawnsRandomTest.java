@@ -204,7 +204,7 @@ class HomeSpawnsRandomTest extends HomeTestBase {
   /** A few seeds; more with SPAWN_SEEDS=1000 in the environment. */
   static LongStream seeds() {
     return LongStream.rangeClosed(
-        1, Long.parseLong(System.getenv().getOrDefault("SPAWN_SEEDS", "25")));
+        1, Long.parseLong(System.getenv().getOrDefault("SPAWN_SEEDS", "100")));
   }
 
   @ParameterizedTest
