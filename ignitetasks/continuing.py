@@ -56,7 +56,7 @@ class Ended(NamedTuple):
         parent_id: The task before it.
         group_id: Its group.
         canvas: What it carries.
-        trail: Whether its callbacks are noted as its children.
+        trail: Whether its callbacks and errbacks are noted as its children.
     """
 
     id: str
@@ -112,11 +112,16 @@ class Continuing:
     def failed(self, state: int, payload: bytes | None, error_type: str | None, request: Request) -> Spawn | None:
         """Says what follows any other end: errbacks, and the same end for what will never run."""
         self._request = request
-        if state in _TOLD and self._task.canvas.get("e"):
-            self._call_errbacks(payload, request)
+        called = self._call_errbacks(payload, request) if state in _TOLD and self._task.canvas.get("e") else []
+        self._note_children([one.id for one in request.children] + (called if self._task.trail else []))
         line, place = self._rest()
         if place < len(line):
             self._end_rest(line, place, state, payload, error_type)
+        return self._spawn()
+
+    def noted(self, request: Request) -> Spawn | None:
+        """Says what a run has sent, and nothing of what follows it."""
+        self._note_children([one.id for one in request.children])
         return self._spawn()
 
     def replaced(self, sig: Any) -> Spawn | None:
@@ -218,7 +223,9 @@ class Continuing:
             )  # fmt: skip
             self._ends.append((call.id, state, payload, error_type, template))
 
-    def _call_errbacks(self, payload: bytes | None, request: Request) -> None:
+    def _call_errbacks(self, payload: bytes | None, request: Request) -> list[str]:
+        """Starts errbacks, or calls them; returns the ids of what those that were started end with."""
+        called: list[str] = []
         failure = Failure.decode(payload) if payload is not None else None
         ended = self._task.canvas.get("o", self._task.id)
         if ended != request.id:
@@ -228,12 +235,13 @@ class Continuing:
         for errback in self._task.canvas["e"]:
             sig = maybe_signature(errback, app=self._app)
             if failure is None or not takes_the_error(self._app, sig):
-                self._follow(sig, (ended,))
+                called += self._follow(sig, (ended,))
                 continue
             try:
                 sig(request, failure.rebuild(self._app.task_modules), failure.traceback)
             except Exception as error:
                 _log.error(f"errback {sig.task} of task {self._task.id} failed: {safe_text(error)}")
+        return called
 
     def _spawn(self) -> Spawn | None:
         groups: Sequence[Group] = self._compiler.groups

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ignitetasks import context, deferred, errors, message, states
-from ignitetasks.app import repeating, tasklog
-from ignitetasks.app.trace import Watch, as_retry
+from ignitetasks.app import repeating
+from ignitetasks.app.trace import Watch, as_retry, log_failed, log_rejected
 from ignitetasks.context import Request
 from ignitetasks.envelope import Replaced
 from ignitetasks.failure import ExceptionInfo
@@ -169,7 +169,7 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
         except errors.Reject as error:
             watch.report_failure(request, error, ExceptionInfo(error))
             watch.refused(request, states.REJECTED, error)
-            tasklog.rejected(request, error)
+            log_rejected(request, error)
             return states.REJECTED, error
         except errors.Ignore as error:
             watch.refused(request, states.IGNORED, error)
@@ -183,7 +183,7 @@ def _run_once(task: Any, request: Request, watch: Watch) -> tuple[str, Any]:
                 watch.retried(request, end)
                 return states.RETRY, end
             watch.failed(request, end)
-            tasklog.failed(request, end, task.options.throws)
+            log_failed(request, end, task.options.throws)
             return states.FAILURE, end
         watch.succeeded(request, value, began)
         return states.SUCCESS, value

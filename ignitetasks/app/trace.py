@@ -18,6 +18,14 @@ from ignitetasks.errors import Ignore, Retry
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.frames import REJECT, RETRY
 
+#: Layouts of what a worker logs of each run; a program sets its own here, as it did in Celery's module of this name.
+LOG_RECEIVED = tasklog.RECEIVED
+LOG_SUCCESS = tasklog.SUCCESS
+LOG_FAILURE = tasklog.FAILURE
+LOG_IGNORED = tasklog.IGNORED
+LOG_REJECTED = tasklog.REJECTED
+LOG_RETRY = tasklog.RETRY
+
 _log = log.get_logger("task")
 
 
@@ -29,6 +37,16 @@ def overridden(task: Any) -> frozenset[str]:
         if name in getattr(task, "__dict__", {}) or own not in (None, getattr(Hooks, name)):
             found.add(name)
     return frozenset(found)
+
+
+def log_failed(request: Request, error: BaseException, expected: tuple[type[BaseException], ...]) -> None:
+    """Logs that a run failed; see `tasklog.failed`."""
+    tasklog.failed(request, error, expected, LOG_FAILURE)
+
+
+def log_rejected(request: Request, error: BaseException) -> None:
+    """Logs that a run ended by ``Reject``."""
+    tasklog.rejected(request, error, LOG_REJECTED)
 
 
 def running_request() -> Request:
@@ -103,7 +121,7 @@ class Watch:
         """
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
         if not self._eager:
-            tasklog.received(request)
+            tasklog.received(request, LOG_RECEIVED)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
         began = monotonic()
@@ -119,7 +137,7 @@ class Watch:
             self._call(request, task.on_success, value, task_id, args, kwargs)
         if signals.task_success.receivers:
             signals.task_success.send(sender=task, result=value, runtime=runtime)
-        tasklog.succeeded(task, request, value, runtime)
+        tasklog.succeeded(task, request, value, runtime, LOG_SUCCESS)
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.SUCCESS, value, task_id, args, kwargs, None)
         self._over(request, states.SUCCESS, value)
@@ -166,13 +184,13 @@ class Watch:
             self._call(request, task.on_retry, cause, task_id, args, kwargs, einfo)
         if signals.task_retry.receivers:
             signals.task_retry.send(sender=task, request=request, reason=reason, einfo=einfo)
-        tasklog.retried(request, reason)
+        tasklog.retried(request, reason, LOG_RETRY)
         self._over(request, states.RETRY, reason)
 
     def refused(self, request: Request, state: str, error: BaseException) -> None:
         """Tells that a run ended by ``Ignore`` or ``Reject``."""
         if state == states.IGNORED:
-            tasklog.ignored(request)
+            tasklog.ignored(request, LOG_IGNORED)
         self._over(request, state, error)
 
     def _over(self, request: Request, state: str, value: Any) -> None:

@@ -199,6 +199,12 @@ MODULES: tuple[Entry, ...] = (
         ("celery.exceptions / celery.local / celery.registry", SAME, ""),
         ("celery.app.amqp", BETTER, "Only the view of the queues is there."),
         (
+            "celery.app.trace",
+            BETTER,
+            "The layouts of a worker's lines: `LOG_RECEIVED`, `LOG_SUCCESS`, `LOG_FAILURE`, `LOG_REJECTED`, "
+            "`LOG_IGNORED`, `LOG_RETRY`. Log files leave out values anyway (`log_values`). There is no `build_tracer`.",
+        ),
+        (
             "celery.utils / celery.utils.log / celery.utils.time / celery.utils.functional",
             SAME,
             "The documented names.",

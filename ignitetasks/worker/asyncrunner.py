@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from ignitetasks import context, errors, message
 from ignitetasks.app import trace
-from ignitetasks.frames import SUCCESS
+from ignitetasks.frames import FAILURE
 from ignitetasks.perprocess import PerProcess
 from ignitetasks.worker import continued, execute
 from ignitetasks.worker.coroutines import Steered, is_coroutine
@@ -190,8 +190,11 @@ class AsyncRunner(Runner):
             ending = self._ended_by(error, delivery)
             if watch is not None:
                 trace.tell(watch, ending[0], ending[3], error)
-            if ending[0] == SUCCESS and keep is not None:
-                keep += (continued.told_value(), context.made_request())
+            asks = context.made_request()
+            if keep is not None:
+                keep += (continued.told_value(), asks)
+            elif ending[0] == FAILURE and asks is not None and asks.asks:
+                return await self._aside(continued.with_children, self, delivery, ending, asks)
             return ending
         large = payload is not None and len(payload) > self._inline
         ending = await self._aside(self._success, payload, delivery) if large else self._success(payload, delivery)

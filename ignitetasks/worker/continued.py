@@ -146,7 +146,8 @@ class Continued:
         return self._failed(ending)
 
     def _failed(self, ending: Ending) -> Ending:
-        return _failed(self._runner, self._delivery, self._canvas, ending, self.args, self.kwargs)
+        ran = self.kept[1] if self.kept else None
+        return _failed(self._runner, self._delivery, self._canvas, ending, self.args, self.kwargs, ran)
 
 
 def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
@@ -182,13 +183,14 @@ def _failed(
     ending: Ending,
     args: list[Any],
     kwargs: dict[str, Any],
+    ran: Request | None,
 ) -> Ending:
     kind, data, flags, extra, spawn = ending
     payload = None if data is None else bytes(data)
     state = _STATES.get(kind)
     if state is None or (kind == REJECT and extra):
         return ending  # it will run again, or another one stands in its place
-    request = runner.request(delivery, args, kwargs)
+    request = ran if ran is not None else runner.request(delivery, args, kwargs)
     error_type = extra if kind == FAILURE else None
     try:
         spawn = _continuing(runner, delivery, canvas).failed(state, payload, error_type, request)
@@ -224,6 +226,28 @@ def with_additions(runner: ContinuedRunner, delivery: Delivery, ending: Ending, 
     except Exception as error:
         # As in `run`: the task has failed, not its process.
         return failed(error)
+
+
+def with_children(runner: ContinuedRunner, delivery: Delivery, ending: Ending, request: Request) -> Ending:
+    """Add to the failure of a plain task what it has sent.
+
+    Args:
+        runner: Ran the task.
+        delivery: As it came from the node.
+        ending: How it ended.
+        request: What the task saw.
+
+    Returns:
+        The outcome.
+    """
+    try:
+        return (*ending[:4], _continuing(runner, delivery, {}).noted(request))
+    except errors.NotConnected:
+        raise
+    except Exception as error:
+        task_id = delivery[ID]
+        _log.error(f"the children of task {task_id} could not be noted: {safe_text(error)}")
+        return ending
 
 
 def replaced(runner: ContinuedRunner, delivery: Delivery, sig: Any) -> Ending:

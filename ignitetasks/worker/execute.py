@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ignitetasks import context, envelope, errors, message, signals, states
 from ignitetasks.app import repeating, tasklog
-from ignitetasks.app.trace import Watch, running_request, tell
+from ignitetasks.app.trace import Watch, log_failed, log_rejected, running_request, tell
 from ignitetasks.canvas.steps import task_of
 from ignitetasks.context import Request
 from ignitetasks.failure import failure_of
@@ -213,7 +213,7 @@ class Runner:
             raise
         except BaseException as error:
             signals.task_rejected.send(sender=self._executor.settings.hostname, message=None, exc=error)
-            tasklog.failed(self.request(delivery, [], {}), error, ())
+            log_failed(self.request(delivery, [], {}), error, ())
             return failed(error)
         return self.execute(delivery, args, kwargs)
 
@@ -259,8 +259,11 @@ class Runner:
             ending = self._ended_by(error, delivery)
             if watch is not None:
                 tell(watch, ending[0], ending[3], error)
-            if ending[0] == SUCCESS and keep is not None:
-                keep += (continued.told_value(), context.made_request())
+            asks = context.made_request()
+            if keep is not None:
+                keep += (continued.told_value(), asks)
+            elif ending[0] == FAILURE and asks is not None and asks.asks:
+                return continued.with_children(self, delivery, ending, asks)
             return ending
         finally:
             context.leave(token)
@@ -364,7 +367,7 @@ class Runner:
             if isinstance(error, errors.Ignore):
                 return self._ignored(delivery)
             if isinstance(error, errors.Reject):
-                tasklog.rejected(running_request(), error)
+                log_rejected(running_request(), error)
                 return REJECT, capture(error), 0, bool(error.requeue), None
             policy = options_of(self.task, delivery).retry_policy
             if policy.matches(error) and error is not running_request().given_up:
@@ -373,7 +376,7 @@ class Runner:
                 pause = policy.next_delay(delivery[ATTEMPT])
                 if pause is not None:
                     return self._again(error, delivery, self._now_ms() + int(pause * 1000))
-            tasklog.failed(running_request(), error, self.task.options.throws)
+            log_failed(running_request(), error, self.task.options.throws)
             return failed(error)
         except (errors.NotConnected, WorkerShutdown):
             raise

@@ -55,6 +55,11 @@ def t(node):
     def signed(self, before):
         return [*before, self.request.headers["by"]]
 
+    @app.task(name="sends_and_fails")
+    def sends_and_fails(*args):
+        app.send_task("add", (1, 2))
+        raise ValueError("too late")
+
     @app.task(name="dies", max_deliveries=1)
     def dies(*args):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -100,6 +105,18 @@ def test_callbacks_are_children(t):
     t, _ = t
     sent = t.add.apply_async((2, 2), link=[t.add.s(16), t.add.s(1) | t.add.s(5)])
     assert [value for _, value in sent.collect(timeout=LIMIT)] == [4, 20, 10]
+
+
+def test_what_failed_has_children_too(t):
+    t, app = t
+    alone = app.send_task("sends_and_fails")
+    told = app.send_task("sends_and_fails", link_error=t.old_errback.s())
+    body = chord([t.add.s(1, 2), t.fail.s()], t.tsum.s().on_error(t.old_errback.s())).apply_async()
+    for sent, values in ((alone, [3]), (told, [3, told.id]), (body, [body.id])):
+        sent.get(timeout=LIMIT, propagate=False)
+        until(lambda sent=sent: AsyncResult(sent.id, app=app).children, "the children")
+        children = AsyncResult(sent.id, app=app).children
+        assert [one.get(timeout=LIMIT) for one in children] == values
 
 
 def test_a_task_with_an_apply_async_of_its_own_is_asked_in_every_process(t):

@@ -16,8 +16,20 @@ LIMIT = 20
 
 @pytest.fixture(scope="module")
 def t():
-    with memory_app() as tasks, tasks.app.local_worker(concurrency=2, pool="threads"):
-        yield tasks
+    with memory_app() as tasks:
+
+        @tasks.app.task(name="canvas.keep")
+        def keep(value):
+            return value
+
+        @tasks.app.task(name="canvas.sends_and_fails")
+        def sends_and_fails():
+            tasks.add.delay(1, 2)
+            raise ValueError("too late")
+
+        tasks.keep, tasks.sends_and_fails = keep, sends_and_fails
+        with tasks.app.local_worker(concurrency=2, pool="threads"):
+            yield tasks
 
 
 def until(condition):
@@ -48,3 +60,27 @@ def test_a_task_that_keeps_no_result_keeps_no_children(t):
     sent = t.add.apply_async((1, 2), link=t.note.s(), ignore_result=True)
     until(lambda: t.seen)
     assert AsyncResult(sent.id, app=t.app).children == []
+
+
+def test_errbacks_are_children_of_what_failed(t):
+    sent = t.fail.apply_async(link_error=[t.keep.s(), t.keep.s() | t.keep.s()])
+    sent.get(timeout=LIMIT, propagate=False)
+    children = AsyncResult(sent.id, app=t.app).children
+    assert [one.get(timeout=LIMIT) for one in children] == [sent.id, sent.id]
+
+
+def test_errbacks_of_a_body_are_its_children(t):
+    sent = chord([t.add.s(1, 2), t.fail.s()], t.tsum.s().on_error(t.keep.s())).delay()
+    sent.get(timeout=LIMIT, propagate=False)
+    until(lambda: AsyncResult(sent.id, app=t.app).children)
+    (errback,) = AsyncResult(sent.id, app=t.app).children
+    assert errback.get(timeout=LIMIT) == sent.id
+
+
+@pytest.mark.parametrize("links", [{}, {"link": True}, {"link_error": True}])
+def test_what_a_run_sent_before_it_failed_are_its_children(t, links):
+    sent = t.sends_and_fails.apply_async(**{name: t.keep.s() for name in links})
+    with pytest.raises(ValueError, match="too late"):
+        sent.get(timeout=LIMIT)
+    first, *others = AsyncResult(sent.id, app=t.app).children
+    assert first.get(timeout=LIMIT) == 3 and len(others) == ("link_error" in links)

@@ -292,3 +292,38 @@ def test_an_id_that_is_revoked_before_it_is_sent(app):
         sent = call(app, "add", 1, 2, task_id="11112222333344445555666677778888")
         with pytest.raises(TaskRevokedError, match="before it was submitted"):
             sent.get(timeout=20)
+
+
+def test_a_reader_of_events_goes_on_where_its_home_ends_and_the_next_begins(app):
+    name = app.settings.transport.removeprefix("memory://")
+    heard: list[str] = []
+    begun = threading.Event()
+
+    def listen() -> None:
+        receiver = app.events.Receiver(handlers={"*": lambda event: heard.append(event["type"])})
+        receiver.cursor = 0
+        for _ in receiver.itercapture(limit=4, timeout=20, wakeup=False):
+            begun.set()
+
+    with app.events.Dispatcher() as sender:
+        for number in range(3):
+            sender.send(f"before-{number}")
+    reader = threading.Thread(target=listen)
+    reader.start()
+    assert begun.wait(20)
+    home_of(name).close()
+    with app.events.Dispatcher() as sender:
+        sender.send("after")
+    reader.join(20)
+    assert not reader.is_alive() and heard == ["before-0", "before-1", "before-2", "after"]
+
+
+def test_a_home_that_has_ended_takes_no_events(app):
+    old = home_of(app.settings.transport.removeprefix("memory://"))
+    app.transport.call("events_append", [b"one"])
+    (_, [[number, _]], _) = old.operations.call("events_read", (0, 10, 0))
+    old.close()
+    old.operations.call("events_append", ([b"late"],))
+    assert old.operations.call("events_read", (number, 10, 10_000)) == [number, [], 0]
+    app.transport.call("events_append", [b"two"])
+    assert app.transport.call("events_read", number, 10, 0) == [number + 1, [[number + 1, b"two"]], 0]

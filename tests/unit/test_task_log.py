@@ -10,12 +10,13 @@ import re
 import pytest
 
 from ignitetasks import IgniteTasks, Ignore, Reject, log, signals
-from ignitetasks.app import logsetup, tasklog
+from ignitetasks.app import logsetup, tasklog, trace
 from ignitetasks.app.log import TaskFormatter
 from ignitetasks.contrib.testing.worker import start_worker
 from ignitetasks.utils.log import get_task_logger
 
 LIMIT = 30.0
+LAID_OUT = (("add", (2, 2)), ("fail", ("boom",)), ("refuse", ("reject",)))
 
 
 @pytest.fixture
@@ -128,6 +129,23 @@ def test_eager_runs_are_told_of_too(app, caplog):
     lost = app.tasks["fail"].apply(("boom",))
     assert [one[2].partition(" in ")[0] for one in said(caplog, done.id)] == ["Task add[ID] succeeded"]
     assert [one[2] for one in said(caplog, lost.id)] == ["Task fail[ID] raised unexpected: ValueError('boom')"]
+
+
+def test_a_program_may_lay_the_lines_out_itself(app, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(trace, "LOG_SUCCESS", "Task %(name)s[%(id)s] done in %(runtime)ss")
+    monkeypatch.setattr(trace, "LOG_FAILURE", "[%(id)s] %(description)s, called with %(args)s %(kwargs)s")
+    monkeypatch.setattr(trace, "LOG_RECEIVED", "[%(id)s] %(unknown)s")
+    monkeypatch.setattr(trace, "LOG_REJECTED", "[%(id)s] sent back")
+    with start_worker(app):
+        done, lost, refused = (app.tasks[name].delay(*args) for name, args in LAID_OUT)
+        for sent in (done, lost, refused):
+            sent.get(timeout=LIMIT, propagate=False)
+    lines = said(caplog, done.id)
+    assert lines[0][2] == "Task add[ID] received", "a layout with names that there are not is not used"
+    assert re.fullmatch(r"Task add\[ID\] done in \d[\d.e-]*s", lines[1][2])
+    assert said(caplog, lost.id)[1][2] == "[ID] raised unexpected, called with ('boom',) {}"
+    assert said(caplog, refused.id)[1][2] == "[ID] sent back"
 
 
 def test_a_shadow_is_the_name_that_is_shown(app, caplog):

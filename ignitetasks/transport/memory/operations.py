@@ -38,11 +38,12 @@ class Operations:
     Args:
         workers: The home's workers, and with them the home.
         stop: Ends the home.
+        last_event: Number of the last event before the home's.
     """
 
-    def __init__(self, workers: Workers, stop: Callable[[], None]) -> None:
+    def __init__(self, workers: Workers, stop: Callable[[], None], last_event: int = 0) -> None:
         self.questions = Questions(workers.ask)
-        self.events = Events()
+        self.events = Events(last_event)
         self._settings = Settings()
         self._others = (self._settings, self.events, self.questions)
         self._workers = workers

@@ -84,16 +84,30 @@ class Settings:
 
 
 class Events:
-    """The event feed: numbered, kept for a while."""
+    """The event feed: numbered, kept for a while.
 
-    def __init__(self) -> None:
+    Args:
+        last: Number of the last event before it.
+    """
+
+    def __init__(self, last: int = 0) -> None:
         self._arrived = threading.Condition()
         self._kept: deque[tuple[int, int, bytes]] = deque()
-        self._last = 0
+        self._last = last
+        self._ended = False
+
+    def end(self) -> int:
+        """Takes no more events; returns the number of the last one."""
+        with self._arrived:
+            self._ended = True
+            self._arrived.notify_all()
+            return self._last
 
     def events_append(self, events: Sequence[bytes], repeated: bool = False) -> int:
         """Adds events at the end, unless the same call came before; returns how many there were."""
         with self._arrived:
+            if self._ended:
+                return len(events)
             if repeated and events and any(data == events[0] for _, _, data in self._kept):
                 return len(events)
             for event in events:
@@ -115,7 +129,7 @@ class Events:
             if cursor > self._last:
                 raise BadRequest(f"the cursor {cursor} is ahead of the feed, which ends at {self._last}; begin with 0")
             dropped = max(first - cursor - 1, 0) if cursor else 0
-            while self._last <= cursor:
+            while self._last <= cursor and not self._ended:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break

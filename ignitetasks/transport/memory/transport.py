@@ -43,15 +43,20 @@ class MemoryAddress:
 
 
 class MemoryHome:
-    """One home with everything that belongs to it."""
+    """One home with everything that belongs to it.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: Its name.
+        last_event: Number of the last event before its own.
+    """
+
+    def __init__(self, name: str, last_event: int = 0) -> None:
         self.name = name
         self.pid = os.getpid()
         self.closed = False
         self._workers = Workers()
         self.home = self._workers.home
-        self.operations = Operations(self._workers, self.close)
+        self.operations = Operations(self._workers, self.close, last_event)
         # Made at once, not at the first worker: a process that is forked before that has to find it, too.
         self.lane = LaneServer(
             self._workers, self.operations.questions, self._answer, self._departed, self.operations.events.events_append
@@ -99,11 +104,14 @@ class MemoryHome:
         with _lock:
             if _homes.get(self.name) is self:
                 del _homes[self.name]
+                _last_events[self.name] = self.operations.events.end()
             self.closed = True
         self.lane.close()
 
 
 _homes: dict[str, MemoryHome] = {}
+# Who reads the feed of a home that has ended goes on in that of the next one: its numbers must not begin again.
+_last_events: dict[str, int] = {}
 _lock = threading.Lock()
 
 
@@ -112,7 +120,7 @@ def home_of(name: str) -> MemoryHome:
     with _lock:
         home = _homes.get(name)
         if home is None:
-            home = _homes[name] = MemoryHome(name)
+            home = _homes[name] = MemoryHome(name, _last_events.pop(name, 0))
         return home
 
 
