@@ -43,7 +43,7 @@ def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None
     if layout:
         handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
     root = logging.getLogger()
-    if hijack:
+    if hijack or all(isinstance(one, logging.NullHandler) for one in root.handlers):
         # One handler for everybody's records, ours and those of others: receivers of the signal add theirs beside it.
         package = logging.getLogger(log.ROOT)
         package.removeHandler(handler)

@@ -254,6 +254,19 @@ MODULES: tuple[Entry, ...] = (
         ("celery.contrib.rdb", GONE, "Use `--pool solo` and the debugger of the standard library."),
         ("celery.contrib.sphinx", GONE, "Tasks are documented by their functions' docstrings: use autodoc."),
         ("celery.utils.debug", GONE, "Use a memory profiler on the child, whose process id `inspect stats` names."),
+        (
+            "celery.utils.serialization",
+            GONE,
+            "An exception that cannot be pickled comes back as its own class where that can be imported, not as an "
+            "`UnpickleableExceptionWrapper`.",
+        ),
+        (
+            "celery.utils.collections / celery.utils.graph / celery.utils.saferepr / celery.utils.timer2 / "
+            "celery.utils.threads / celery.utils.term / celery.utils.sysinfo / celery.utils.iso8601 / "
+            "celery.utils.annotations / celery.utils.deprecated / celery.utils.objects",
+            GONE,
+            "Inner parts of Celery. Use the standard library.",
+        ),
         ("celery.bin.celery", SAME, "The group of commands, of click, and `main`."),
         ("celery.bin", GONE, "The command line is click's: `ignitetasks.cli`. Call `app.worker_main` or a process."),
         ("celery.apps.multi", GONE, "Use `ignitetasks multi`, systemd or supervisor."),

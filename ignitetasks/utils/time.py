@@ -99,7 +99,7 @@ def is_naive(dt: datetime) -> bool:
 def make_aware(dt: datetime, tz: tzinfo) -> datetime:
     """Returns a naive time as one of a zone; one that a change of the clock leaves out is moved to what there is."""
     aware = dt.replace(tzinfo=tz)
-    if aware.utcoffset() is None:
+    if not isinstance(tz, ZoneInfo):
         return aware
     there = aware.astimezone(timezone.utc).astimezone(tz)
     return aware if there.replace(tzinfo=None) == dt.replace(tzinfo=None) else there

@@ -232,3 +232,12 @@ def test_without_hijacking_the_handlers_of_others_stay(app, own_logger):
     log.get_logger("worker").info("worker became ready")
     assert logging.getLogger().handlers == before
     assert "worker became ready" in stream.getvalue() and "others" not in stream.getvalue()
+
+
+def test_without_hijacking_a_root_logger_that_has_no_handler_is_given_one(app, own_logger):
+    app.conf.worker_hijack_root_logger = False
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+    stream = io.StringIO()
+    logsetup.set_up(app, "info", True, stream)
+    logging.getLogger("somebody.else").info("a line of others")
+    assert "a line of others" in stream.getvalue()
