@@ -12,7 +12,7 @@ RUN mvn -q -B package -DskipTests
 FROM python:3.12-slim AS wheel
 WORKDIR /src
 RUN pip install --no-cache-dir build
-COPY setup.cfg pyproject.toml MANIFEST.in LICENSE README.md ./
+COPY setup.cfg pyproject.toml MANIFEST.in LICENSE README.md pytest_ignitetasks.py ignitetasks_command.py ./
 COPY ignitetasks ignitetasks
 COPY --from=jar /src/jvm/target/ignitetasks.jar ignitetasks/jars/ignitetasks.jar
 RUN python -m build --wheel --outdir /dist .

@@ -2,7 +2,7 @@
 
 import sys
 
-from ignitetasks.cli import main
+from ignitetasks_command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -52,6 +52,7 @@ class Conf(MutableMapping[str, Any]):
         put("_more_defaults", {})
         put("_changed", changed)
         put("_read", None)
+        put("_reader", None)
         put("_maps", {})
         put("_waiting", [])
         put("_elsewhere", _nowhere)
@@ -216,9 +217,14 @@ class Conf(MutableMapping[str, Any]):
         Args:
             read: Returns its names and values, and what to call it.
         """
-        super().__setattr__("_read", read)
+        super().__setattr__("_reader", read)
         super().__setattr__("_elsewhere", _nowhere)
         self._source.clear()
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Has the configuration object read anew when a setting is next asked for; what was set directly stays."""
+        super().__setattr__("_read", self._reader)
         self._changed()
 
     def look_in(self, source: Any, namespace: str | None) -> None:
@@ -248,7 +254,9 @@ class Conf(MutableMapping[str, Any]):
             except BaseException:
                 super().__setattr__("_read", read)
                 raise
-            self._source.update(_checked(given, where))
+            found = _checked(given, where)
+            self._source.clear()
+            self._source.update(found)
         waiting = self._waiting[:]
         self._waiting.clear()  # first: a change reads settings itself
         for change in waiting:
@@ -417,9 +425,7 @@ def read_object(source: Any, namespace: str | None, keep: Callable[[str], bool])
         namespace: Only names that start with it and an underscore are meant, and are taken without.
         keep: Tells of a name whether it is one of ours.
     """
-    items: Iterable[tuple[str, Any]] = (
-        source.items() if isinstance(source, Mapping) else ((name, getattr(source, name)) for name in dir(source))
-    )
+    items: Iterable[tuple[str, Any]] = source.items() if isinstance(source, Mapping) else _attributes(source)
     found: dict[str, Any] = {}
     for name, value in items:
         if namespace:
@@ -429,6 +435,13 @@ def read_object(source: Any, namespace: str | None, keep: Callable[[str], bool])
         elif not name.startswith("_") and (keep(name) or isinstance(source, Mapping)):
             found[name] = value
     return found
+
+
+def _attributes(source: Any) -> Iterator[tuple[str, Any]]:
+    for name in dir(source):
+        value = getattr(source, name, _nowhere)
+        if value is not _nowhere:  # names may be listed that are not there: Django's overridden settings do so
+            yield name, value
 
 
 def is_setting(name: str) -> bool:

@@ -106,9 +106,11 @@ class Configured(Parts):
             force: True reads it now.
             namespace: Only names that start with it are meant, e.g. ``CELERY`` for ``CELERY_TASK_ACKS_LATE``.
         """
+        told: list[Any] = []
 
         def read() -> tuple[Mapping[str, Any], str]:
-            self.on_configure.send(sender=self)
+            if not told:
+                told.append(self.on_configure.send(sender=self))
             where = obj if isinstance(obj, str) else getattr(obj, "__name__", type(obj).__name__)
             try:
                 source = _import_object(obj)

@@ -38,6 +38,9 @@ class Running:
     """Programs of an application."""
 
     def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            # It is there and failed by an AttributeError of its own: that one is to be seen.
+            return object.__getattribute__(self, name)
         instead = _INSTEAD.get(name)
         kind = type(self).__name__
         raise AttributeError(f"{kind} has no {name!r}" + (f": {instead}" if instead else ""), name=name, obj=self)

@@ -18,6 +18,7 @@ from ignitetasks.app import repeating
 from ignitetasks.app.arity import arity_of, as_call
 from ignitetasks.app.calling import Calls
 from ignitetasks.app.hooks import HOOKS, Hooks
+from ignitetasks.app.requeststack import RequestStack
 from ignitetasks.context import Context, Request
 from ignitetasks.errors import InvalidOption, MaxRetriesExceededError, OperationalError
 from ignitetasks.errors import Retry as RetryRequest
@@ -84,6 +85,7 @@ class Task(Hooks, Calls[P, R]):
         put("name", name)
         put("_app", app)
         put("run", types.MethodType(fn, self) if bound else fn)
+        put("__wrapped__", self.run)  # what it is called with: without the task that a bound function is given
         self.check_values(name, given)
         for attribute, value in given.items():
             put(attribute, self.as_method(attribute, value))
@@ -158,11 +160,18 @@ class Task(Hooks, Calls[P, R]):
 
     @property
     def request(self) -> Request:
-        """What is known about the running call; outside a worker it says ``called_directly``."""
+        """What is known about the running call; outside a worker it says ``called_directly``.
+
+        Where nothing runs it is always the same object: a test may set what its task is to find there.
+        """
         current = context.current_request()
         if current is None or (current.owner is not None and current.owner is not self and not current.is_eager):
-            return Request(task=self.name, owner=self) if current is None else self._request_behind(current)
+            return self._idle_request() if current is None else self._request_behind(current)
         return current
+
+    def _idle_request(self) -> Request:
+        found: Request = self.__dict__.setdefault("_idle", Request(task=self.name, owner=self))
+        return found
 
     def _request_behind(self, current: Request) -> Request:
         # Another task of the same name (a copy in another app) is the same task; anything else did not call this one.
@@ -170,14 +179,18 @@ class Task(Hooks, Calls[P, R]):
 
     def push_request(self, *args: Any, **kwargs: Any) -> None:
         """Makes a request current, e.g. in a test of a bound task; `pop_request` takes it back."""
-        fields = {"task": self.name, "owner": self, **dict(*args), **kwargs}
         request = Request()
-        request.update(fields)
-        self.__dict__.setdefault("_pushed", []).append(context.enter(request))
+        request.update({**dict(*args), **kwargs})
+        self.request_stack.push(request)
 
     def pop_request(self) -> None:
         """Takes back the last `push_request`."""
-        context.leave(self.__dict__["_pushed"].pop())
+        self.request_stack.pop()
+
+    @property
+    def request_stack(self) -> RequestStack:
+        """The requests of this task, the running one on top; to be pushed to in a test."""
+        return RequestStack(self)
 
     @property
     def backend(self) -> Any:

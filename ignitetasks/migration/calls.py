@@ -90,7 +90,7 @@ TASK: tuple[Entry, ...] = (
             "",
         ),
         ("Task.shadow_name", SAME, ""),
-        ("Task.push_request / Task.pop_request", SAME, ""),
+        ("Task.push_request / Task.pop_request / Task.request_stack", SAME, ""),
         ("Task.signature_from_request", SAME, ""),
         ("Task.Strategy / Task.Request", GONE, "How a worker takes a task is not exchangeable. Use the hooks of Task."),
     ),

@@ -298,7 +298,8 @@ PACKAGES: tuple[Entry, ...] = (
         (
             "django_celery_beat",
             GONE,
-            "Schedules are kept by the node and can be changed at run time: `ignitetasks beat`, `add_periodic_task`.",
+            "Its tables are not read: schedules are kept by the node, and can be changed at run time (`app.schedule`, "
+            "`ignitetasks schedule`). The page on web frameworks says how to take its rows over.",
         ),
         (
             "django_celery_results",

@@ -26,6 +26,8 @@ MARKER: Final = "IGNITETASKS_RELOADED"
 _POLL_SECONDS: Final = 0.5
 #: How long running tasks may take to end before they are given back, in seconds.
 _GRACE_SECONDS: Final = 10.0
+#: Modules that lie beside the package: in a source tree their folder would be everything.
+_BESIDE: Final = frozenset({"pytest_ignitetasks", "ignitetasks_command"})
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules", ".git", ".venv", "venv"})
 
 _logger = log.get_logger("worker")
@@ -52,8 +54,7 @@ def source_roots() -> list[Path]:
     roots: set[Path] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        # The plugin lies beside the package: in a source tree its folder would be everything.
-        if not file or name == "pytest_ignitetasks":
+        if not file or name in _BESIDE:
             continue
         folder = Path(file).resolve().parent
         if not any(folder == other or other in folder.parents for other in foreign):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ignitetasks
+import ignitetasks_command
 from ignitetasks import control, jvm
 from ignitetasks.cli import main, node
 from ignitetasks.cli.loading import load_app
@@ -73,6 +74,28 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"ignitetasks {ignitetasks.__version__}\n"
     assert main(["--help"]) == 0
     assert "worker" in capsys.readouterr().out
+
+
+def test_the_command_loads_nothing_before_it_can_be_interrupted() -> None:
+    code = "import sys, ignitetasks_command; sys.exit('ignitetasks' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_command_ends_quietly_when_it_is_interrupted_while_it_loads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr(ignitetasks_command.importlib, "import_module", interrupted)
+    assert ignitetasks_command.main() == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_the_command_is_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["ignitetasks", "--version"])
+    assert ignitetasks_command.main() == 0
+    assert capsys.readouterr().out == f"ignitetasks {ignitetasks.__version__}\n"
 
 
 def test_it_runs_as_a_module() -> None:

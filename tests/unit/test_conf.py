@@ -247,3 +247,42 @@ def test_what_was_set_can_be_popped() -> None:
         conf.pop("task_default_queue")
     conf.update(MY_OWN=3)
     assert conf.pop("MY_OWN") == 3 and "MY_OWN" not in conf
+
+
+def test_a_configuration_object_may_be_read_again():
+    class Source:
+        task_time_limit = 7
+        task_default_queue = "mail"
+
+    app = IgniteTasks("again", transport="memory", set_as_current=False)
+    app.config_from_object(Source)
+    app.conf.task_soft_time_limit = 3
+    assert app.conf.task_time_limit == 7
+    Source.task_time_limit = 9
+    del Source.task_default_queue
+    assert app.conf.task_time_limit == 7
+    app.conf.read_again()
+    assert (app.conf.task_time_limit, app.conf.task_soft_time_limit) == (9, 3)
+    assert app.conf.task_default_queue == "celery"
+
+
+def test_names_that_are_listed_and_not_there_are_no_settings():
+    class Listing:
+        task_time_limit = 7
+
+        def __dir__(self):
+            return ["task_time_limit", "task_default_queue"]
+
+    app = IgniteTasks("listing", transport="memory", set_as_current=False)
+    app.config_from_object(Listing())
+    assert (app.conf.task_time_limit, app.conf.task_default_queue) == (7, "celery")
+
+
+def test_an_attribute_error_inside_the_app_says_what_was_missing():
+    app = IgniteTasks("broken", transport="memory", set_as_current=False)
+    with pytest.raises(AttributeError, match="has no 'producer_pool': there is no message broker"):
+        _ = app.producer_pool
+    app.prepare_config = lambda given: given.nothing_there
+    app.config_from_object({"task_time_limit": 7})
+    with pytest.raises(AttributeError, match="nothing_there"):
+        _ = app.eager

@@ -57,6 +57,25 @@ def test_settings_come_from_django(run: Run) -> None:
     """)
 
 
+def test_settings_may_be_overridden_in_a_test(run: Run) -> None:
+    run("""
+    from django.test import override_settings
+    told = []
+    app.on_configure.connect(lambda **_: told.append(1), weak=False)
+    with override_settings(CELERY_TASK_ALWAYS_EAGER=True, CELERY_TASK_TIME_LIMIT=9):
+        assert app.conf.task_always_eager is True and app.conf.task_time_limit == 9  # the first reading
+        assert add.delay(1, 2).get() == 3
+    assert app.conf.task_always_eager is False and app.conf.task_time_limit == 7
+    assert add.delay(1, 2).state == "PENDING"
+    app.conf.task_time_limit = 5
+    with override_settings(CELERY_TASK_ALWAYS_EAGER=True, CELERY_TASK_TIME_LIMIT=9, CELERY_TASK_DEFAULT_QUEUE="x"):
+        assert add.delay(2, 2).result == 4
+        assert app.conf.task_time_limit == 5 and app.conf.task_default_queue == "x"
+    assert add.delay(1, 2).state == "PENDING" and app.conf.task_default_queue == "mail"
+    assert told == [1], told
+    """)
+
+
 def test_tasks_are_of_the_class_with_the_commit_unless_another_is_named(run: Run) -> None:
     run("""
     from ignitetasks.contrib.django.task import DjangoTask

@@ -15,6 +15,7 @@ from fakes import FakeTransport
 
 from ignitetasks import IgniteTasks, Task, current_app, current_task, message, shared_task
 from ignitetasks.app import Celery
+from ignitetasks.app.task import Context
 from ignitetasks.errors import ArgumentError, ConfigurationError, DuplicateTask, InvalidOption, NotRegistered
 from ignitetasks.local import Proxy
 from ignitetasks.result import EagerResult
@@ -337,3 +338,37 @@ def test_what_an_app_does_not_have_is_said(app):
         app.producer_or_acquire()
     with pytest.raises(AttributeError, match="has no 'colour'"):
         _ = app.colour
+
+
+def test_requests_can_be_pushed_to_the_stack(app):
+    @app.task(bind=True, name="who")
+    def who(self):
+        return self.request.id, self.request.retries, self.request.task
+
+    assert who.request_stack.top is None and len(who.request_stack) == 0
+    who.request_stack.push(Context({"id": "1"}, retries=3))
+    try:
+        assert who.run() == ("1", 3, "who") and who.request_stack.top is who.request and len(who.request_stack) == 1
+    finally:
+        who.request_stack.pop()
+    assert who.request_stack.top is None and who.run() == (None, 0, "who")
+
+
+def test_the_request_of_a_task_that_does_not_run_may_be_written_to(app):
+    @app.task(bind=True, name="who")
+    def who(self):
+        return self.request.id
+
+    who.request.update({"id": "set-by-a-test"})
+    assert who.run() == "set-by-a-test" and who() is None
+    assert who.request.called_directly
+
+
+def test_what_a_bound_task_wraps_is_called_without_the_task(app):
+    @app.task(bind=True, name="bound")
+    def bound(self, x, y=2):
+        return self, x, y
+
+    assert str(inspect.signature(bound)) == "(x, y=2)"
+    assert bound.__wrapped__(1) == (bound, 1, 2)
+    assert bound.__wrapped__.__func__("me", 1) == ("me", 1, 2)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import django
 from django.apps import apps
 from django.core.checks import run_checks
+from django.core.signals import setting_changed
 from django.db import close_old_connections, connections
 
 from ignitetasks import signals
@@ -36,7 +39,20 @@ def install(app: IgniteTasks) -> None:
     if app.task_cls is Task:
         app.task_cls = DjangoTask
     signals.import_modules.connect(_set_up, sender=app, weak=False)
+    setting_changed.connect(_follow(app), weak=False)
     signals.worker_init.connect(_around_tasks, weak=False, dispatch_uid="ignitetasks.contrib.django")
+
+
+def _follow(app: IgniteTasks) -> Callable[..., None]:
+    """Makes the receiver by which an app hears of `override_settings` and its like in tests."""
+    known = weakref.ref(app)
+
+    def changed(**_: Any) -> None:
+        one = known()
+        if one is not None:
+            one.conf.read_again()
+
+    return changed
 
 
 def _set_up(**_: Any) -> None:
