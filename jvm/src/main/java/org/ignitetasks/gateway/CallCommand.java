@@ -26,6 +26,8 @@ final class CallCommand extends AbstractCommand {
   private final GatewayOps ops;
   private final Closeable connection;
   private PollWait waiting;
+  private BufferedWriter answersTo;
+  private GatewayOps.Reply reply;
 
   /** Calls these; the connection is closed when an answer cannot be written. */
   CallCommand(GatewayOps ops, Closeable connection) {
@@ -52,7 +54,12 @@ final class CallCommand extends AbstractCommand {
   public void execute(String command, BufferedReader reader, BufferedWriter writer)
       throws IOException {
     Request request = read(reader);
-    waiting = ops.call(request.op(), request.frame(), answer -> answer(writer, answer));
+    if (writer != answersTo) {
+      // A connection keeps its writer.
+      answersTo = writer;
+      reply = answer -> answer(writer, answer);
+    }
+    waiting = ops.call(request.op(), request.frame(), reply);
   }
 
   private void answer(BufferedWriter writer, byte[] answer) {

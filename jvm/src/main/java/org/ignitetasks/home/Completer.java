@@ -264,7 +264,13 @@ final class Completer {
 
   private static List<TaskRecord> rows(List<Step> steps, Continuations.Plan more) {
     if (more == null) {
-      return steps.stream().filter(Step::writes).map(Step::record).toList();
+      List<TaskRecord> rows = new ArrayList<>(steps.size());
+      for (Step step : steps) {
+        if (step.writes()) {
+          rows.add(step.record());
+        }
+      }
+      return rows;
     }
     List<TaskRecord> rows = new ArrayList<>(more.records());
     steps.stream().filter(s -> s.writes() && !more.has(s)).map(Step::record).forEach(rows::add);

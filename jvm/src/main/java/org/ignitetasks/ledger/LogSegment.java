@@ -29,6 +29,10 @@ final class LogSegment {
   private final RandomAccessFile file;
   private final int fileBytes;
   private int used;
+
+  /** Where the file's own position is, so that what follows on needs no seek. */
+  private long position = -1;
+
   private int run;
 
   /** Number of its first frame; 0 if it was never used. */
@@ -116,8 +120,13 @@ final class LogSegment {
   }
 
   private void write(long at, byte[] bytes, int from, int length) throws IOException {
-    file.seek(at);
+    if (at != position) {
+      file.seek(at);
+    }
+    // Unknown should the write fail.
+    position = -1;
     file.write(bytes, from, length);
+    position = at + length;
   }
 
   /** Reads the frames up to the first that is not whole; returns the number that would follow. */
@@ -125,6 +134,7 @@ final class LogSegment {
     long next = first;
     try {
       byte[] all = new byte[Math.toIntExact(file.length())];
+      position = -1;
       file.seek(0);
       file.readFully(all);
       ByteBuffer in = ByteBuffer.wrap(all).position(LogFrames.HEAD);

@@ -112,7 +112,8 @@ final class Node {
     HomeEpochs epochs = new HomeEpochs(ignite, cache(NodeConfigs.META));
     blobs = blobs();
     Gateways gateways = new Gateways(ignite, sink);
-    HomeRouter router = new HomeRouter(ignite, ledger.getName(), new Repeats(CALL_MILLIS));
+    HomeRouter router =
+        new HomeRouter(ignite, ledger.getName(), new Repeats(CALL_MILLIS), settings.embedded());
     events =
         new EventLog(
             ignite,
@@ -238,7 +239,7 @@ final class Node {
         new Gateway(
             router,
             shared,
-            () -> inCluster(this::id),
+            settings.embedded() ? constant(id()) : () -> inCluster(this::id),
             () -> inCluster(this::info),
             stopAsked::countDown);
     sink.gateway = gateway;
@@ -281,6 +282,10 @@ final class Node {
 
   private UUID id() {
     return ignite.cluster().localNode().id();
+  }
+
+  private static <T> Supplier<T> constant(T value) {
+    return () -> value;
   }
 
   /** A client node that is cut off does not even know itself: callers shall try again. */

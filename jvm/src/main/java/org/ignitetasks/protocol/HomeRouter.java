@@ -37,6 +37,7 @@ public final class HomeRouter implements HomeApi {
   private volatile HomeApi local;
   private volatile Supplier<Map<String, Object>> workerMetrics = Map::of;
   private final ClusterNode localNode;
+  private final boolean lone;
   private final Repeats repeats;
   private final Map<Long, WorkerInfo> workers = new ConcurrentHashMap<>();
   private final Map<String, CreditSender> creditSenders = new ConcurrentHashMap<>();
@@ -44,8 +45,10 @@ public final class HomeRouter implements HomeApi {
   /**
    * @param ledger name of the cache whose primaries are the homes
    * @param repeats how long one call is repeated
+   * @param lone nobody can ever join this node: its home is asked without a look at the cluster
    */
-  public HomeRouter(Ignite ignite, String ledger, Repeats repeats) {
+  public HomeRouter(Ignite ignite, String ledger, Repeats repeats, boolean lone) {
+    this.lone = lone;
     this.ignite = ignite;
     this.ledger = ledger;
     this.affinity = ignite.affinity(ledger);
@@ -83,7 +86,7 @@ public final class HomeRouter implements HomeApi {
   }
 
   private boolean alone() {
-    return local != null && servers().size() == 1;
+    return local != null && (lone || servers().size() == 1);
   }
 
   /** Calls each home with the items that are its own, until all are done or the deadline passes. */
@@ -248,6 +251,10 @@ public final class HomeRouter implements HomeApi {
   public void credits(long epoch, int free) {
     WorkerInfo worker = workers.get(epoch);
     if (worker == null) {
+      return;
+    }
+    if (lone && local != null) {
+      localCredits(worker, free);
       return;
     }
     for (ClusterNode node : servers()) {

@@ -108,7 +108,7 @@ final class WorkerSession {
     } finally {
       lock.unlock();
     }
-    written.forEach(child -> child.flush(lock));
+    flush(written);
     if (!refused.isEmpty()) {
       calls.execute(() -> reports.send(refused));
     }
@@ -162,7 +162,7 @@ final class WorkerSession {
     } finally {
       childChannel.unlockWrites();
     }
-    written.forEach(target -> target.flush(lock));
+    flush(written);
     if (leave) {
       connection.stop();
     }
@@ -184,9 +184,15 @@ final class WorkerSession {
       lock.unlock();
     }
     // Work first, then the commit: the child runs the next batch while this one is written.
-    written.forEach(target -> target.flush(lock));
+    flush(written);
     announcer.announce(false);
     reports.send(outcomes);
+  }
+
+  private void flush(Collection<ChildConnection> written) {
+    for (ChildConnection child : written) {
+      child.flush(lock);
+    }
   }
 
   /** Takes what running tasks say of themselves; on the child's reader thread. */
@@ -230,7 +236,7 @@ final class WorkerSession {
     } finally {
       lock.unlock();
     }
-    written.forEach(target -> target.flush(lock));
+    flush(written);
     announcer.announce(false);
     reports.send(outcomes);
     announceDrained();

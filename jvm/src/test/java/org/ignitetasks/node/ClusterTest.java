@@ -101,7 +101,7 @@ class ClusterTest {
       Joining.makeCaches(ignite, settings);
       IgniteCache<String, byte[]> ledger = cache(settings, NodeConfigs.LEDGER);
       Gateways gateways = new Gateways(ignite, this);
-      router = new HomeRouter(ignite, ledger.getName(), new Repeats(10_000));
+      router = new HomeRouter(ignite, ledger.getName(), new Repeats(10_000), false);
       Workers links = new Workers(ignite, this);
       store = new RecordStore(new ClusterLedger(ignite, ledger, Commit.PLAIN));
       IgniteBlobStore blobs =
