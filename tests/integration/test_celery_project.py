@@ -121,6 +121,7 @@ def test_a_task_sent_by_a_task_knows_where_it_comes_from(send, shop):
 
 def test_the_end_is_told_too(workers, shop, notes):
     worker = workers("shop-leaver", module="shop_project.main", concurrency=1, queues=["nobody-else"])
+    until(lambda: worker.children, "the child")
     child = worker.children[0]
     assert worker.stop() == 0
     told = "\n".join(notes())
