@@ -36,11 +36,7 @@ _log = log.get_logger("results")
 
 
 class Epoch:
-    """A stretch of time in which no completion of a session was lost; compared by identity.
-
-    Attributes:
-        session: The session.
-    """
+    """A stretch of time in which no completion of a session was lost; compared by identity."""
 
     __slots__ = ("session",)
 
@@ -80,6 +76,7 @@ class ResultHub:
         # Given to somebody who asked. Whoever submitted these relies on an epoch, and would wait in vain.
         self._elsewhere: set[str] = set()
         self._followers: dict[Waiter, None] = {}
+        self._leaving: deque[tuple[Waiter, tuple[str, ...]]] = deque()
         self._leading = False
         self._waited = False
         self._epoch: Epoch | None = None
@@ -132,6 +129,7 @@ class ResultHub:
             self._current_session()
         asked: list[str] = []
         with self._lock:
+            self._let_go()
             waiter.asked = waiter.asked or epoch is None or epoch is not self._epoch
             for task_id in ids:
                 known = self._take(task_id)
@@ -150,8 +148,19 @@ class ResultHub:
             self._watch(asked[start : start + WATCH_BATCH], timeout)
 
     def unregister(self, waiter: Waiter, ids: Iterable[str]) -> None:
-        """Stops collecting for a waiter."""
-        with self._lock:
+        """Stops collecting for a waiter; at once, or before the next completion is handed out."""
+        # Never waits for the lock: finalizers and collected generators call this, in the middle of what holds it.
+        self._leaving.append((waiter, tuple(ids)))
+        if self._lock.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._lock.release()
+
+    def _let_go(self) -> None:
+        """Forgets those who have left; with the lock."""
+        while self._leaving:
+            waiter, ids = self._leaving.popleft()
             for task_id in ids:
                 self._withdraw(waiter, task_id)
             self._followers.pop(waiter, None)
@@ -201,7 +210,8 @@ class ResultHub:
                 finally:
                     self._step_down()
             else:
-                waiter.wake.wait(left)
+                # Not without end: whoever was woken to take the lead may have left by an exception instead.
+                waiter.wake.wait(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
                 # Cleared before the conditions are looked at again, so a wake-up in between is not lost.
                 waiter.wake.clear()
         waiter.listen()
@@ -244,6 +254,7 @@ class ResultHub:
                 self._promote()
 
     def _promote(self) -> None:
+        self._let_go()
         for follower in self._followers:
             follower.wake.set()
             return
@@ -374,6 +385,7 @@ class ResultHub:
             return
         counts: dict[int, int] = {}
         with self._lock:
+            self._let_go()
             for completion in completions:
                 if completion.state == PROGRESS_STATE:
                     self._pass_on(completion)

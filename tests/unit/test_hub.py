@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import weakref
 
 import pytest
 from fakes import FakeTransport
@@ -240,6 +242,47 @@ def test_two_waiters_for_one_id(world):
     assert world.hub.wait(first, 1) and world.hub.wait(second, 1)
     assert got_first and got_second and not got_third
     assert not world.hub._interest
+
+
+def test_who_leaves_while_the_lock_is_held_is_forgotten_before_the_next_end(world):
+    epoch = world.submit("a", "b")
+    leaving, heard = world.waiter(["a"], epoch)
+    with world.hub._lock:  # as when garbage is collected in the middle of a registration
+        world.hub.unregister(leaving, ["a"])
+    waiter, got = world.waiter(["a", "b"], epoch)
+    world.node.complete("a")
+    world.node.complete("b")
+    assert world.hub.wait(waiter, 5)
+    assert (set(got), heard) == ({"a", "b"}, {})
+
+
+def test_a_finalizer_does_not_wait_for_its_own_thread(world):
+    class List:
+        pass
+
+    epoch = world.submit("a", "b", "c")
+    waiters = []
+    for name in "abc":
+        one, me = List(), List()
+        one.me, me.one = me, one  # a cycle: found by the collector, in the middle of whatever allocates
+        waiter, _ = world.waiter([name], epoch)
+        waiters.append(waiter)
+        weakref.finalize(one, world.hub.unregister, waiter, [name]).atexit = False
+        del one, me
+    done = threading.Event()
+
+    def collect():
+        with world.hub._lock:
+            gc.collect()
+        done.set()
+
+    threading.Thread(target=collect, daemon=True).start()
+    assert done.wait(20)
+    world.hub.pump()
+    late, _ = world.waiter(["a"], epoch)
+    assert set(world.hub._interest) == {"a"}
+    world.hub.unregister(late, ["a"])
+    assert world.hub._interest == {}
 
 
 def test_unreachable_node_is_waited_for_within_the_patience(world):
