@@ -303,21 +303,18 @@ class LaneConnection:
             Kind and payload of each frame, in order; nothing when none is there.
 
         Raises:
-            LaneClosed: The other side closed (the frames before that were handed out by an earlier call).
+            LaneClosed: The other side closed (frames before that are handed out first).
             LaneRefused: A frame is an ERROR.
             LaneProtocolError: The length field is impossible.
         """
-        more = True
+        # Until nothing is there: so the end of a node is seen before what it handed over last is run. That may not be
+        # on record, because work goes out before the disk is waited for.
         while True:
             frame = self._next()
             if frame is not None:
                 yield frame
-                continue
-            # Less than was asked for is all there was; what has come since, the next poll tells.
-            received = self._fill(socket.MSG_DONTWAIT) if more else 0
-            if not received:
+            elif not self._fill(socket.MSG_DONTWAIT):
                 return
-            more = received == _READ_SIZE
 
     def close(self) -> None:
         """Close the socket; harmless when repeated."""
@@ -382,19 +379,19 @@ class LaneConnection:
             have += count
         return whole
 
-    def _fill(self, flags: int) -> int:
-        """Receive once and return how many bytes; 0 when nothing was there to receive without waiting."""
+    def _fill(self, flags: int) -> bool:
+        """Receive once; False when nothing was there to receive without waiting."""
         try:
             data = self._sock.recv(_READ_SIZE, flags)
         except BlockingIOError:
-            return 0
+            return False
         except OSError as error:
             raise LaneClosed(f"The worker lane was closed by the node: {error}.") from error
         if not data:
             raise LaneClosed("The worker lane was closed by the node.")
         self._data = data if self._pos == len(self._data) else self._data[self._pos :] + data
         self._pos = 0
-        return len(data)
+        return True
 
 
 def _move_up(sock: socket.socket) -> socket.socket:
