@@ -27,6 +27,8 @@ STOP: Final = 12
 BYE: Final = 13
 # From a child [number of the delivery, name of the state, result bytes]: how far a running task is.
 STATE: Final = 14
+# To a child that gave back what a slow task kept waiting: all that was sent before this is taken back.
+TAKEN_BACK: Final = 15
 DRAIN: Final = 20
 DRAINED: Final = 21
 CHILD_DIED: Final = 22

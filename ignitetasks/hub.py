@@ -203,15 +203,16 @@ class ResultHub:
             if left is not None and left <= 0:
                 self._unfollow(waiter)
                 return False
+            pause = POLL_SECONDS if left is None else min(left, POLL_SECONDS)
             if self._take_lead(waiter):
                 self._waited = True
                 try:
-                    self._turn(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
+                    self._turn(pause)
                 finally:
                     self._step_down()
             else:
                 # Not without end: whoever was woken to take the lead may have left by an exception instead.
-                waiter.wake.wait(POLL_SECONDS if left is None else min(left, POLL_SECONDS))
+                waiter.wake.wait(pause)
                 # Cleared before the conditions are looked at again, so a wake-up in between is not lost.
                 waiter.wake.clear()
         waiter.listen()

@@ -86,6 +86,8 @@ class ChildBase:
         self.outbox = Outbox(connection)
         executor.report = self.outbox.state
         self.queue: deque[Delivery] = deque()
+        # Whether what arrives is void, since it was sent before the node knew what has been given back.
+        self._void = False
         #: Why the child leaves (``drain`` or ``recycle``); None while it stays.
         self.leaving: str | None = None
         self.done = 0
@@ -125,14 +127,31 @@ class ChildBase:
         Args:
             reason: Why, as the node wants to hear it.
         """
+        returned = self._empty_queue()
+        if returned:
+            self.outbox.give_back(reversed(returned), reason)
+
+    def give_back_waiting(self) -> None:
+        """Return what waits behind a slow task, and with it all that the node sends until it knows.
+
+        So the node can put everything back into its order, and nothing that was on its way overtakes what went back.
+        For the thread that reads the lane, or holds its lock.
+        """
+        returned = self._empty_queue()
+        if returned:
+            self._void = True
+            # The lowest number stands for itself and all after it.
+            self.outbox.give_back(returned[-1:], "slow")
+
+    def _empty_queue(self) -> list[int]:
+        """Take everything out; returns the numbers, the last first."""
         returned: list[int] = []
         try:
             while True:
-                returned.append(self.queue.popleft()[0])
+                # From the end: what a loop takes out meanwhile comes before all of this.
+                returned.append(self.queue.pop()[0])
         except IndexError:
-            pass
-        if returned:
-            self.outbox.give_back(returned, reason)
+            return returned
 
     def read(self) -> bool:
         """Take in every frame that has arrived.
@@ -147,7 +166,10 @@ class ChildBase:
         for kind, payload in self.connection.pending():
             seen = True
             if kind == frames.RUN:
-                self.accept(frames.unpack(payload))
+                if not self._void:
+                    self.accept(frames.unpack(payload))
+            elif kind == frames.TAKEN_BACK:
+                self._void = False
             elif kind == frames.STOP:
                 self.leaving = self.leaving or "drain"
         return seen

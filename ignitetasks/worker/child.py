@@ -257,8 +257,20 @@ class Guard(threading.Thread):
         if outbox.waiting and now - outbox.since >= GUARD_SECONDS:
             outbox.flush()
         if child.queue and child.started and now - child.started > SLOW_SECONDS:
-            child.give_back("slow")
+            self._give_back()
         return self._needed(now)
+
+    def _give_back(self) -> None:
+        """Return what waits behind the running task; not while the loop reads, for then no task runs."""
+        child = self._child
+        if child.reading.acquire(blocking=False):
+            try:
+                if child.leaving:
+                    child.give_back(child.leaving)
+                else:
+                    child.give_back_waiting()
+            finally:
+                child.reading.release()
 
     def _listen(self, poll: select.poll) -> None:
         """Read the lane in place of a loop that is inside a slow task.
@@ -272,7 +284,7 @@ class Guard(threading.Thread):
             started = child.started
             if not started or time.monotonic() - started <= SLOW_SECONDS:
                 return
-            child.give_back(child.leaving or "slow")
+            self._give_back()
             child.outbox.flush()
             poll.register(lane, select.POLLIN)
             self.parked = RESTING

@@ -79,7 +79,7 @@ class Outbox:
 
         Args:
             sequence_numbers: Their numbers.
-            reason: ``slow``, ``drain``, ``recycle`` or ``not_registered``.
+            reason: ``drain``, ``recycle`` or ``not_registered``; ``slow`` stands for all later ones, too.
 
         Raises:
             LaneClosed: The node is gone.

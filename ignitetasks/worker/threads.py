@@ -108,7 +108,7 @@ class ThreadedChild(ChildBase):
         if self.outbox.waiting and now - self.outbox.since >= GUARD_SECONDS:
             self.outbox.flush()
         if self.queue and len(self._running) == len(self._threads) and now - self._moved > SLOW_SECONDS:
-            self.give_back("slow")
+            self.give_back_waiting()
 
     def _serve(self) -> None:
         """One thread's life."""

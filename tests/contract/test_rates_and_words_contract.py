@@ -170,5 +170,5 @@ def test_what_expires_or_is_revoked_while_it_waits_uses_no_start(bench, task):
 def test_a_delivery_that_is_given_back_gives_back_its_start(bench, task):
     one = bench.submit(task=task)[0]
     puppet = bench.puppet(tasks=(task,), limits={task: "1/h"})
-    puppet.end(puppet.take(), frames.GIVE_BACK, extra="slow")
+    puppet.end(puppet.take(), frames.GIVE_BACK, extra="drain")
     assert puppet.run() == one

@@ -79,6 +79,12 @@ def mark(label: str, value: object = None) -> object:
     return value
 
 
+@app.task
+def mark_slowly(label: str, seconds: float) -> None:
+    log().add(label)
+    time.sleep(seconds)
+
+
 @app.task(name="shop.renamed")
 def renamed(*, price: float, currency: str = "EUR") -> str:
     return f"{price:.2f} {currency}"

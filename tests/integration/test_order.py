@@ -15,7 +15,8 @@ PATIENCE = 60
 
 
 def test_priority_then_arrival_exactly(app, workers, queue, log, label):
-    priorities = [random.Random(7).choice((0, 1, 5, 9, 255)) for _ in range(300)]
+    dice = random.Random(7)
+    priorities = [dice.choice((0, 1, 5, 9, 255)) for _ in range(300)]
     for number, priority in enumerate(priorities[:100]):
         suite.mark.apply_async((f"{label} {number}",), queue=queue, priority=priority)
     app.bulk(
@@ -26,6 +27,20 @@ def test_priority_then_arrival_exactly(app, workers, queue, log, label):
     until(lambda: log.count(label) == 300, "300 executions")
     started = [int(line.split()[1]) for line in log.lines(label)]
     assert started == sorted(range(300), key=lambda number: (-priorities[number], number))
+
+
+@pytest.mark.parametrize("seconds", [0.025, 0.12], ids=["a moment", "longer than the worker keeps what waits"])
+def test_tasks_that_turn_out_slow_change_no_order(app, workers, queue, log, label, seconds):
+    """What waited behind them goes back, and comes again before what was on its way."""
+    dice = random.Random(11)
+    slow = [number for number in range(200, 1000) if dice.random() < 0.02]
+    workers(queues=[queue], concurrency=1)
+    app.bulk(
+        suite.mark_slowly.signature((f"{label} {number}", seconds if number in slow else 0.0), queue=queue)
+        for number in range(1000)
+    )
+    until(lambda: log.count(label) == 1000, "1000 executions")
+    assert [int(line.split()[1]) for line in log.lines(label)] == list(range(1000))
 
 
 def test_a_higher_priority_overtakes_what_waits(workers, queue, log, label, door):

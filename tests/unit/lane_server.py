@@ -48,8 +48,10 @@ class Peer:
         self.kinds: list[int] = []
         self.closed = threading.Event()
         self.said_bye = False
+        self.takes_back = True
         self._changed = threading.Condition()
         self._seq = itertools.count(1)
+        self._sent: list[int] = []
 
     def greet(self, epoch: int) -> None:
         kind, (token, self.role, self.info) = self.lane.recv_msg()
@@ -72,7 +74,8 @@ class Peer:
                     self.said_bye = self.said_bye or kind == frames.BYE
                     if kind == frames.DONE:
                         self.batches.append(value)
-                        self.outcomes.update((one[0], one) for one in value if one[1] != frames.STARTED)
+                        for one in value:
+                            self._answered(one)
                     self._changed.notify_all()
                 self.received.put((kind, value))
                 if kind == frames.BYE:
@@ -97,8 +100,19 @@ class Peer:
             name, *rest = (call,) if isinstance(call, str) else call
             args, fields = (*rest, (), {})[:2] if len(rest) != 1 else (rest[0], {})
             deliveries.append(self.delivery(name, args, **fields))
+        self._sent += [one[0] for one in deliveries]
         self.send(frames.RUN, deliveries)
         return [one[0] for one in deliveries]
+
+    def _answered(self, outcome: list[Any]) -> None:
+        if outcome[1] == frames.GIVE_BACK and outcome[5] == "slow":
+            for seq in self._sent:
+                if seq >= outcome[0]:
+                    self.outcomes[seq] = outcome
+            if self.takes_back:
+                self.send(frames.TAKEN_BACK, {})
+        elif outcome[1] != frames.STARTED:
+            self.outcomes[outcome[0]] = outcome
 
     def delivery(self, task: str, args: tuple[Any, ...] = (), **fields: Any) -> list[Any]:
         return delivery(next(self._seq), task, args, **fields)

@@ -140,6 +140,21 @@ def test_deliveries_that_arrive_during_a_slow_task_go_back_too(start, tmp_path):
     assert one.peer.wait_for(*one.peer.run("noop"))[0][1] == frames.SUCCESS
 
 
+def test_what_was_sent_before_the_node_knew_of_a_slow_task_is_not_run(start, tmp_path):
+    one = start()
+    one.peer.wait_for(*one.peer.run("noop"))
+    one.peer.takes_back = False
+    slow, *rest = one.peer.run(("wait_for_file", (str(tmp_path / "go"),)), "noop", "noop")
+    one.peer.wait_for(*rest)
+    late = one.peer.run("noop", "noop")
+    (tmp_path / "go").touch()
+    one.peer.wait_for(slow)
+    one.peer.send(frames.TAKEN_BACK, {})
+    again = one.peer.run("noop")
+    assert one.peer.wait_for(*again)[0][1] == frames.SUCCESS
+    assert not one.peer.outcomes.keys() & set(late)
+
+
 def test_stop_during_a_task_returns_the_rest_and_lets_the_task_end(start, tmp_path):
     one = start()
     slow = one.peer.run(("wait_for_file", (str(tmp_path / "go"),)))
@@ -284,7 +299,7 @@ def test_threads_answer_thousands(start):
     seqs = [seq for _ in range(20) for seq in one.peer.run(*["noop"] * 50)]
     outcomes = one.peer.wait_for(*seqs)
     assert {outcome[1] for outcome in outcomes} <= {frames.SUCCESS, frames.GIVE_BACK}
-    assert sorted(outcome[0] for batch in one.peer.batches for outcome in batch) == seqs
+    assert sorted(one.peer.outcomes) == seqs
 
 
 def test_threads_let_running_tasks_end_at_stop(start, tmp_path):

@@ -7,7 +7,7 @@ decide states (outcomes.py does).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -219,7 +219,7 @@ class Workers:
     def done(self, child: Child, answers: list[list[Any]]) -> None:
         """Takes what a child says of its deliveries; what it does not hold any more is dropped."""
         worker = child.worker
-        for answer in answers:
+        for answer in self._each(child, answers):
             seq, kind = answer[0], answer[1]
             held = child.held.get(seq) if kind == frames.STARTED else child.held.pop(seq, None)
             if held is None or not self._current(*held):
@@ -243,6 +243,16 @@ class Workers:
             if spawn:
                 self.home.spawn(spawn)
         self._announce_drained(worker)
+
+    def _each(self, child: Child, answers: list[list[Any]]) -> Iterator[list[Any]]:
+        """Yields the answers; one that gives back what a slow task keeps waiting, for each delivery it means."""
+        for answer in answers:
+            if answer[1] != frames.GIVE_BACK or answer[5] != "slow":
+                yield answer
+                continue
+            self.home.post(child.peer, frames.TAKEN_BACK, {})
+            for seq in [seq for seq in child.held if seq >= answer[0]]:
+                yield [seq, *answer[1:]]
 
     def told(self, child: Child, seq: int, name: str, payload: bytes) -> None:
         """Takes what a running task says of itself, and tells those that wait for it."""

@@ -263,17 +263,15 @@ final class Completer {
   }
 
   private static List<TaskRecord> rows(List<Step> steps, Continuations.Plan more) {
-    if (more == null) {
-      List<TaskRecord> rows = new ArrayList<>(steps.size());
-      for (Step step : steps) {
-        if (step.writes()) {
-          rows.add(step.record());
-        }
-      }
-      return rows;
+    List<TaskRecord> rows = new ArrayList<>(steps.size());
+    if (more != null) {
+      rows.addAll(more.records());
     }
-    List<TaskRecord> rows = new ArrayList<>(more.records());
-    steps.stream().filter(s -> s.writes() && !more.has(s)).map(Step::record).forEach(rows::add);
+    for (Step step : steps) {
+      if (step.writes() && (more == null || !more.has(step))) {
+        rows.add(step.record());
+      }
+    }
     return rows;
   }
 

@@ -2,7 +2,6 @@ package org.ignitetasks.home;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -213,16 +212,19 @@ final class Dispatcher {
     List<Entry> cold = new ArrayList<>();
     List<String> onSheets = new ArrayList<>();
     for (Sending sending : slow) {
-      if (sending.entry.onSheetOnly() && sending.record == null) {
+      if (!cold(sending.entry)) {
+        continue;
+      }
+      if (sending.entry.onSheetOnly()) {
         onSheets.add(sending.entry.id);
-      } else if (cold(sending.entry)) {
+      } else {
         cold.add(sending.entry);
       }
     }
     if (cold.isEmpty() && onSheets.isEmpty()) {
       return;
     }
-    Map<String, TaskRecord> records = new HashMap<>(home.readFor(cold));
+    Map<String, TaskRecord> records = home.readFor(cold);
     records.putAll(home.store.readFromSheets(onSheets));
     for (Sending sending : slow) {
       if (cold(sending.entry)) {
@@ -238,7 +240,7 @@ final class Dispatcher {
     List<Sending> revoked = new ArrayList<>();
     for (Sending sending : slow) {
       if (sending.record == null || sending.record.state.terminal()) {
-        drop(sending);
+        doubts.gone(sending.entry, sending.record);
         over.add(sending);
       } else if (sending.entry.revokeAsked) {
         revoked.add(sending);
@@ -257,13 +259,6 @@ final class Dispatcher {
       List<Entry> entries = some.stream().map(sending -> sending.entry).toList();
       completer.end(entries, Map.of(), TaskState.REVOKED, errorType, message);
     }
-  }
-
-  private void drop(Sending sending) {
-    synchronized (home.lock) {
-      home.state.ended(sending.entry);
-    }
-    doubts.gone(sending.entry, sending.record);
   }
 
   /** Writes STARTED for tasks that are to be run at most once. */

@@ -2,7 +2,6 @@ package org.ignitetasks.home;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.ignitetasks.model.TaskRecord;
@@ -46,12 +45,7 @@ final class DoubtSettler {
   /** Reads the records of reserved ids; those in doubt for sure. */
   Map<String, TaskRecord> read(Map<String, Doubts.Doubt> doubts, Collection<String> others) {
     try {
-      if (doubts.isEmpty()) {
-        return home.store.read(others);
-      }
-      Map<String, TaskRecord> found = new HashMap<>(home.store.readSettled(doubts.keySet()));
-      found.putAll(home.store.read(others.stream().filter(id -> !doubts.containsKey(id)).toList()));
-      return found;
+      return home.store.read(others, doubts.keySet());
     } catch (RuntimeException e) {
       home.doubts.putBack(doubts);
       throw e;
@@ -122,12 +116,15 @@ final class DoubtSettler {
   }
 
   /**
-   * Takes note that an entry, which is in no order and under no lease any more, has no record that
-   * waits. Where its last write was in doubt, that has ended it and nobody has been told.
+   * Takes note that an entry, which is in no order any more, has no record that waits, and ends its
+   * lease, if any. Where its last write was in doubt, that has ended it and nobody has been told.
    *
    * @param found its record, null if there is none
    */
   void gone(Entry entry, TaskRecord found) {
+    synchronized (home.lock) {
+      home.state.ended(entry);
+    }
     home.leftOrder(entry);
     if (entry.unsure && found != null && !found.expired && found.state.terminal()) {
       Map<Origin, List<Completion>> mail = Watchers.mail();

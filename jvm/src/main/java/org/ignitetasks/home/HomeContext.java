@@ -4,8 +4,10 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -135,16 +137,15 @@ final class HomeContext {
 
   /** Returns the records of these entries; for sure, where the last write was in doubt. */
   Map<String, TaskRecord> readFor(Collection<Entry> entries) {
-    List<String> unsure = new ArrayList<>();
-    List<String> others = new ArrayList<>();
+    List<String> ids = new ArrayList<>(entries.size());
+    Set<String> unsure = new HashSet<>();
     for (Entry entry : entries) {
-      (entry.unsure ? unsure : others).add(entry.id);
+      ids.add(entry.id);
+      if (entry.unsure) {
+        unsure.add(entry.id);
+      }
     }
-    Map<String, TaskRecord> found = store.read(others);
-    if (!unsure.isEmpty()) {
-      found.putAll(store.readSettled(unsure));
-    }
-    return found;
+    return store.read(ids, unsure);
   }
 
   /** Does something during which no partition is given up. */

@@ -65,6 +65,16 @@ public final class RecordStore {
     return records;
   }
 
+  /** As {@link #read}, but as {@link #readSettled} for those whose last write was in doubt. */
+  Map<String, TaskRecord> read(Collection<String> ids, Set<String> unsure) {
+    if (unsure.isEmpty()) {
+      return read(ids);
+    }
+    Map<String, TaskRecord> records = readSettled(unsure);
+    records.putAll(read(ids.stream().filter(id -> !unsure.contains(id)).toList()));
+    return records;
+  }
+
   private Map<String, TaskRecord> readRows(Collection<String> ids) {
     Map<String, byte[]> stored = readStored(ids);
     Map<String, TaskRecord> records = new HashMap<>(ids.size() * 2);

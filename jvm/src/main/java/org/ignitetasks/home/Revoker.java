@@ -130,15 +130,11 @@ final class Revoker {
   /** Reads the records; of tasks whose last write was in doubt, for sure. */
   private Map<String, TaskRecord> look(List<String> ids, Taken taken) {
     Map<String, Doubts.Doubt> open = home.doubts.take(ids);
-    Map<String, TaskRecord> found = new HashMap<>();
+    Map<String, TaskRecord> found;
     try {
-      found.putAll(home.store.read(ids));
       Set<String> unsure = taken.unsure();
       unsure.addAll(open.keySet());
-      if (!unsure.isEmpty()) {
-        found.keySet().removeAll(unsure);
-        found.putAll(home.store.readSettled(unsure));
-      }
+      found = home.store.read(ids, unsure);
     } catch (RuntimeException e) {
       home.doubts.putBack(open);
       throw e;
@@ -332,9 +328,6 @@ final class Revoker {
     for (Entry entry : taken.leased.values()) {
       TaskRecord r = entry.record == null ? found.get(entry.id) : entry.record;
       if (r == null || r.state.terminal()) {
-        synchronized (home.lock) {
-          home.state.ended(entry);
-        }
         doubts.gone(entry, r);
       } else {
         leased.add(entry);

@@ -98,10 +98,9 @@ final class ChildConnection {
   void flush(Lock sessionLock) {
     channel.lockWrites();
     try {
-      List<Held> batch = take(sessionLock);
-      while (!batch.isEmpty()) {
-        channel.write(LaneMessages.run(batch));
-        batch = take(sessionLock);
+      boolean more = true;
+      while (more) {
+        more = writeNext(sessionLock);
       }
     } catch (IOException e) {
       // The reader sees the end and settles what this child holds.
@@ -112,13 +111,24 @@ final class ChildConnection {
     }
   }
 
-  private List<Held> take(Lock sessionLock) {
+  private boolean writeNext(Lock sessionLock) throws IOException {
+    boolean notice;
+    List<Held> batch;
     sessionLock.lock();
     try {
-      return state.takeOutbox(RUN_BYTES);
+      notice = state.takeNotice();
+      batch = state.takeOutbox(RUN_BYTES);
     } finally {
       sessionLock.unlock();
     }
+    if (notice) {
+      // Between what the child drops and what it is to run.
+      channel.write(FrameKind.TAKEN_BACK, LaneMessages.empty());
+    }
+    if (!batch.isEmpty()) {
+      channel.write(LaneMessages.run(batch));
+    }
+    return !batch.isEmpty();
   }
 
   /** Tells the child to finish what runs and to leave. */

@@ -2,6 +2,7 @@ package org.ignitetasks.worker;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,7 @@ final class ChildState {
   private long bytes;
   private long progressNanos;
   private boolean stopping;
+  private boolean noticeDue;
 
   /** What the supervisor said of its end, or null. */
   Death death;
@@ -125,6 +127,35 @@ final class ChildState {
       batch.add(next);
     }
     return batch;
+  }
+
+  /**
+   * Takes back what the child will not run: it has given back all from this number on, what is on
+   * its way included. {@link #takeNotice} says when it must be told.
+   */
+  List<Held> takeBack(long from) {
+    List<Held> back = new ArrayList<>();
+    for (Iterator<Held> all = held.values().iterator(); all.hasNext(); ) {
+      Held next = all.next();
+      if (next.seq >= from) {
+        all.remove();
+        expectedMicros -= next.expectedMicros;
+        bytes -= next.bytes;
+        next.seq = 0;
+        next.sent = false;
+        back.add(next);
+      }
+    }
+    outbox.clear();
+    noticeDue = true;
+    return back;
+  }
+
+  /** Returns, once, whether the child must be told that all written before is taken back. */
+  boolean takeNotice() {
+    boolean due = noticeDue;
+    noticeDue = false;
+    return due;
   }
 
   /** Removes a delivery that has ended, or that the child has not seen yet. */

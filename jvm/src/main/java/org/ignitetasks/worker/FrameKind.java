@@ -10,6 +10,7 @@ final class FrameKind {
   static final int STOP = 12;
   static final int BYE = 13;
   static final int STATE = 14;
+  static final int TAKEN_BACK = 15;
   static final int DRAIN = 20;
   static final int DRAINED = 21;
   static final int CHILD_DIED = 22;

@@ -18,6 +18,9 @@ final class Held {
   final int bytes;
   final long arrivedNanos;
 
+  /** Its place in the order of arrival here. */
+  final long number;
+
   /** Number within the child's connection, 0 while in the inbox. */
   long seq;
 
@@ -41,11 +44,12 @@ final class Held {
   /** When the home was told last, 0 for never. */
   long toldNanos;
 
-  Held(Delivery delivery, long now) {
+  Held(Delivery delivery, long number, long now) {
     this.record = delivery.record();
     this.key = new Key(record.id, delivery.fence());
     this.bytes = HEADER_BYTES + record.opaqueSize();
     this.arrivedNanos = now;
+    this.number = number;
   }
 
   /** Says whether this task must never be started a second time. */

@@ -3,6 +3,7 @@ package org.ignitetasks.worker;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -17,7 +18,9 @@ import org.ignitetasks.protocol.WorkerApi;
  * Inbox and children of one worker epoch: who gets what, and how much more the worker takes.
  *
  * <p>Pure: no I/O, no lock and no clock of its own; {@link WorkerSession} guards it and performs
- * what it decides. The inbox is first in, first out: a long delivery at its head is not overtaken.
+ * what it decides. The inbox is in the order of arrival: a long delivery at its head is not
+ * overtaken, and what a child gives back because of a slow task takes its old place again, so that
+ * one slot runs everything in the order in which the home sent it.
  */
 final class SessionState {
   /** A delivery no child can take goes back to its home after so long. */
@@ -38,10 +41,12 @@ final class SessionState {
   private final Map<Held.Key, ChildState> owners = new HashMap<>();
   private final Set<Held> speaking = new LinkedHashSet<>();
   private final Set<ChildState> children = new LinkedHashSet<>();
+  private final Set<ChildState> noticed = new LinkedHashSet<>();
   private final Map<String, Long> ended = new HashMap<>();
   private long meanMicros = RunTimes.UNKNOWN_MICROS;
   private long meanBytes = 1;
   private boolean learned;
+  private long arrived;
 
   SessionState(RunTimes times, LaneMetrics metrics) {
     this.times = times;
@@ -58,7 +63,7 @@ final class SessionState {
 
   /** Puts a delivery into the inbox, unless it is here already because a push came twice. */
   void accept(Delivery delivery, long now) {
-    Held next = new Held(delivery, now);
+    Held next = new Held(delivery, ++arrived, now);
     if (held.putIfAbsent(next.key, next) == null) {
       inbox.add(next);
       meanBytes = RunTimes.blend(meanBytes, next.bytes);
@@ -67,7 +72,8 @@ final class SessionState {
 
   /** Moves what children can take from the inbox to them; returns the children to write to. */
   Set<ChildState> place(long now) {
-    Set<ChildState> changed = new LinkedHashSet<>();
+    Set<ChildState> changed = new LinkedHashSet<>(noticed);
+    noticed.clear();
     while (!inbox.isEmpty()) {
       Held next = inbox.peek();
       long micros = times.expect(next.record.task);
@@ -108,8 +114,11 @@ final class SessionState {
   /** Ends deliveries as a child says; answers to numbers it does not hold are dropped. */
   List<Outcome> answer(ChildState child, List<LaneMessages.Answer> answers, long now) {
     List<Outcome> outcomes = new ArrayList<>(answers.size());
-    boolean slow = false;
     for (LaneMessages.Answer answer : answers) {
+      if (answer.kind() == Outcome.GIVE_BACK && "slow".equals(answer.reason())) {
+        outcomes.addAll(takeBack(child, answer.seq()));
+        continue;
+      }
       boolean end = answer.kind() != Outcome.STARTED;
       Held delivery = end ? child.remove(answer.seq(), now) : child.held.get(answer.seq());
       if (delivery == null) {
@@ -123,7 +132,6 @@ final class SessionState {
         }
       }
       if (answer.kind() == Outcome.GIVE_BACK) {
-        slow |= "slow".equals(answer.reason());
         outcomes.add(givenBack(delivery, answer.reason()));
       } else {
         outcomes.add(outcome(delivery, answer.body()));
@@ -132,9 +140,32 @@ final class SessionState {
         }
       }
     }
-    if (slow) {
-      tooSlow(child);
+    return outcomes;
+  }
+
+  /**
+   * Takes back what a slow task keeps waiting, from this number on, so that other children can have
+   * it; {@link #overdue} gives what they do not take to the home. Returns the outcomes of what is
+   * being revoked.
+   */
+  private List<Outcome> takeBack(ChildState child, long from) {
+    List<Outcome> outcomes = new ArrayList<>();
+    List<Held> waiting = new ArrayList<>(inbox);
+    for (Held delivery : child.takeBack(from)) {
+      owners.remove(delivery.key);
+      metrics.gaveBack("slow");
+      if (delivery.killSignal == null) {
+        waiting.add(delivery);
+      } else {
+        forget(delivery);
+        outcomes.add(delivery.back());
+      }
     }
+    waiting.sort(Comparator.comparingLong(delivery -> delivery.number));
+    inbox.clear();
+    inbox.addAll(waiting);
+    noticed.add(child);
+    tooSlow(child);
     return outcomes;
   }
 
@@ -211,13 +242,13 @@ final class SessionState {
         body.spawn());
   }
 
-  /** Takes out what has waited too long; returns its outcomes. */
+  /**
+   * Empties the inbox if its head has waited too long; returns the outcomes. What came after goes
+   * back with it, since it would be run before it otherwise.
+   */
   List<Outcome> overdue(long now) {
-    List<Outcome> outcomes = new ArrayList<>();
-    while (!inbox.isEmpty() && now - inbox.peek().arrivedNanos > PATIENCE_NANOS) {
-      outcomes.add(giveBack(inbox.poll(), "waited"));
-    }
-    return outcomes;
+    boolean due = !inbox.isEmpty() && now - inbox.peek().arrivedNanos > PATIENCE_NANOS;
+    return due ? emptyInbox("waited") : new ArrayList<>();
   }
 
   /** Takes out what no lane frame can hold; returns its outcomes. */
@@ -257,6 +288,7 @@ final class SessionState {
   /** Removes a child; returns what becomes of its deliveries. death null: it said goodbye. */
   List<Outcome> remove(ChildState child, Death death) {
     children.remove(child);
+    noticed.remove(child);
     List<Held> unanswered = new ArrayList<>(child.held.values());
     unanswered.forEach(this::forget);
     child.held.clear();

@@ -30,6 +30,7 @@ final class WorkerSession {
   private static final long REPORT_NANOS = 1_000_000_000;
 
   private static final long HEARTBEAT_NANOS = 1_000_000_000;
+  private static final long GIVING_BACK_NANOS = 100_000_000;
   private static final long KILL_AGAIN_NANOS = 500_000_000;
 
   /**
@@ -57,6 +58,8 @@ final class WorkerSession {
   private final Reports reports;
   private long heartbeatNanos = System.nanoTime();
   private boolean heartbeatQueued;
+  private int goingBack;
+  private long goingBackNanos;
   private boolean draining;
   private boolean drained;
   private boolean ending;
@@ -374,6 +377,10 @@ final class WorkerSession {
       children.cutOff(now);
       outcomes = state.overdue(now);
       reports.track(outcomes);
+      if (!outcomes.isEmpty()) {
+        goingBack++;
+        goingBackNanos = now;
+      }
       progress = state.progress(now);
       reports.track(progress);
       beat = !heartbeatQueued && !ending && now - heartbeatNanos >= HEARTBEAT_NANOS;
@@ -385,7 +392,7 @@ final class WorkerSession {
       lock.unlock();
     }
     if (!outcomes.isEmpty()) {
-      calls.execute(() -> reports.send(outcomes));
+      calls.execute(() -> giveBack(outcomes));
     }
     if (!progress.isEmpty()) {
       calls.execute(() -> tellProgress(progress));
@@ -397,6 +404,16 @@ final class WorkerSession {
     if (Children.hung(channel, now)) {
       channel.close();
     }
+  }
+
+  /**
+   * Tells the home what waited too long. Nothing new is asked for meanwhile, since it would be run
+   * before these; but not for long, because one home that hangs must not stop the others' tasks.
+   */
+  private void giveBack(List<Outcome> outcomes) {
+    reports.send(outcomes);
+    locked(() -> goingBack--);
+    announcer.announce(false);
   }
 
   private void heartbeat() {
@@ -413,7 +430,9 @@ final class WorkerSession {
   }
 
   private int free() {
-    return draining || ending ? 0 : state.free(System.nanoTime());
+    long now = System.nanoTime();
+    boolean holding = goingBack > 0 && now - goingBackNanos < GIVING_BACK_NANOS;
+    return draining || ending || holding ? 0 : state.free(now);
   }
 
   /** Runs under the lock whenever outcomes have been committed or given up. */

@@ -31,7 +31,7 @@ class ChildDeathTest extends LaneTestBase {
     for (int seq = 1; seq <= count; seq++) {
       TaskRecord record = record("t" + seq, "noop");
       record.flag(TaskFlags.EARLY_ACK, List.of(early).contains(seq));
-      Held delivery = new Held(new Delivery(record, 1), 0);
+      Held delivery = new Held(new Delivery(record, 1), 1, 0);
       delivery.seq = seq;
       delivery.sent = seq <= count - unsent;
       held.add(delivery);
@@ -184,6 +184,7 @@ class ChildDeathTest extends LaneTestBase {
   /** Returns the number that ran when this child died, or -1 after BYE. */
   private long liveOnce(Peer child, Random random, Map<String, Integer> ran, int total)
       throws IOException {
+    boolean dropping = false;
     while (home.outcomes.size() < total) {
       Frame frame;
       try {
@@ -191,7 +192,11 @@ class ChildDeathTest extends LaneTestBase {
       } catch (AssertionError e) {
         return 0;
       }
-      child.takeRuns(frame.payload());
+      if (frame.kind() == FrameKind.TAKEN_BACK) {
+        dropping = false;
+      } else if (!dropping) {
+        child.takeRuns(frame.payload());
+      }
       List<Long> seqs = new ArrayList<>();
       while (!child.runs.isEmpty()) {
         Peer.Run run = child.runs.poll();
@@ -205,7 +210,11 @@ class ChildDeathTest extends LaneTestBase {
         }
         if (dice == 2) {
           child.done(Outcome.GIVE_BACK, 0, "slow", run.seq());
-          continue;
+          child.runs.clear();
+          dropping = true;
+        }
+        if (dropping) {
+          break;
         }
         ran.merge(run.id(), 1, Integer::sum);
         seqs.add(run.seq());

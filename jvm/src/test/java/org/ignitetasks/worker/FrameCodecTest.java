@@ -122,8 +122,8 @@ class FrameCodecTest {
     TaskRecord bare = LaneTestBase.record("own-id", "shop.noop");
     bare.body = HexFormat.of().parseHex("6d929080");
     bare.createdMillis = 1_700_000_000_000L;
-    Held first = new Held(new Delivery(full, 7), 0);
-    Held second = new Held(new Delivery(bare, 1), 0);
+    Held first = new Held(new Delivery(full, 7), 1, 0);
+    Held second = new Held(new Delivery(bare, 1), 2, 0);
     first.seq = 1;
     second.seq = 2;
     assertArrayEquals(

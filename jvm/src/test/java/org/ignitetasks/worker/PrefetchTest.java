@@ -20,7 +20,7 @@ class PrefetchTest {
       TaskRecord record = new TaskRecord();
       record.id = "t" + ++fence;
       record.task = "add";
-      child.assign(new Held(new Delivery(record, fence), 0), micros, 0);
+      child.assign(new Held(new Delivery(record, fence), fence, 0), micros, 0);
       count++;
     }
     return count;

@@ -1,6 +1,7 @@
 package org.ignitetasks.worker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -144,13 +145,56 @@ class WorkerNodeTest extends LaneTestBase {
     teach(child, "noop", 15);
     home.queue(epoch, records("g", 4, "noop"));
     child.awaitRuns(4);
-    child.done(Outcome.GIVE_BACK, 0, "slow", 3L, 4L);
-    home.awaitKinds(Outcome.GIVE_BACK, "g1", "g2");
-    child.done(Outcome.GIVE_BACK, 0, "not_registered", 5L);
-    home.awaitKinds(Outcome.NOT_REGISTERED, "g3");
+    child.done(Outcome.GIVE_BACK, 0, "not_registered", 3L);
+    home.awaitKinds(Outcome.NOT_REGISTERED, "g1");
+    child.done(Outcome.GIVE_BACK, 0, "slow", 4L);
+    child.expect(FrameKind.TAKEN_BACK);
+    home.awaitKinds(Outcome.GIVE_BACK, "g2", "g3");
     // The one that made the others wait is known as long now: nothing is sent behind it.
     home.queue(epoch, records("h", 1, "noop"));
     assertTrue(home.free(epoch) == 0 && child.runs.size() == 4);
+  }
+
+  @Test
+  void whatASlowTaskKeepsWaitingIsRunInItsOrderAllTheSame() throws IOException {
+    Peer child = child(epoch, 0, 1);
+    teach(child, "noop", 15);
+    home.queue(epoch, records("o", 4, "noop"));
+    child.awaitRuns(4);
+    Peer.Run slow = child.run();
+    child.runs.clear();
+    // On its way to the child, which has just given back what came before: it drops it.
+    home.queue(epoch, records("p", 2, "noop"));
+    child.done(Outcome.GIVE_BACK, 0, "slow", slow.seq() + 1);
+    Frame frame = child.next();
+    while (frame.kind() == FrameKind.RUN) {
+      frame = child.next();
+    }
+    assertEquals(FrameKind.TAKEN_BACK, frame.kind());
+    child.success(30_000, slow);
+    for (String id : List.of("o1", "o2", "o3", "p0", "p1")) {
+      Peer.Run run = child.run();
+      assertEquals(id, run.id());
+      child.success(15, run);
+    }
+    home.awaitKinds(Outcome.SUCCESS, "o0", "o1", "o2", "o3", "p0", "p1");
+    assertFalse(home.outcomes.stream().anyMatch(end -> end.kind() == Outcome.GIVE_BACK));
+  }
+
+  @Test
+  void whatASlowTaskKeepsWaitingGoesToAnotherChild() throws IOException {
+    Peer child = child(epoch, 0, 1);
+    teach(child, "noop", 15);
+    home.queue(epoch, records("a", 3, "noop"));
+    child.awaitRuns(3);
+    Peer other = child(epoch, 1, 1);
+    child.done(Outcome.GIVE_BACK, 0, "slow", child.runs.peek().seq() + 1);
+    for (String id : List.of("a1", "a2")) {
+      Peer.Run run = other.run();
+      assertEquals(id, run.id());
+      other.success(15, run);
+    }
+    home.awaitKinds(Outcome.SUCCESS, "a1", "a2");
   }
 
   @Test
