@@ -106,11 +106,11 @@ public final class LoneLedger implements Ledger {
     for (Map.Entry<String, byte[]> row : rows.entrySet()) {
       batch.put(row.getKey(), row.getValue());
       if (batch.size() == BATCH_ROWS) {
-        cache.store(batch, Set.of());
+        cache.storeAgain(batch);
         batch.clear();
       }
     }
-    cache.store(batch, Set.of());
+    cache.storeAgain(batch);
     log.kept(log.durable());
   }
 
@@ -294,9 +294,7 @@ public final class LoneLedger implements Ledger {
     Set<String> absent = new HashSet<>();
     Map<String, Row> taken = new HashMap<>();
     for (Change change : batch) {
-      if (failure == null) {
-        absent.addAll(change.absent);
-      }
+      absent.addAll(change.absent);
       change.rows.forEach(
           (key, value) -> {
             Row newest = fresh.get(key);
@@ -309,7 +307,11 @@ public final class LoneLedger implements Ledger {
             }
           });
     }
-    cache.store(rows, absent);
+    if (failure == null) {
+      cache.store(rows, absent);
+    } else {
+      cache.storeAgain(rows);
+    }
     taken.forEach(fresh::remove);
     log.kept(batch.get(batch.size() - 1).seq);
   }

@@ -102,6 +102,18 @@ final class RowCache {
    * @param absent keys among them that are known to be nowhere
    */
   void store(Map<String, byte[]> rows, Set<String> absent) {
+    store(rows, absent, false);
+  }
+
+  /**
+   * As {@link #store}, for rows of a call that may have ended half-way, by an error or with the
+   * process: one that was leaving its pack can be in it and alone.
+   */
+  void storeAgain(Map<String, byte[]> rows) {
+    store(rows, Set.of(), true);
+  }
+
+  private void store(Map<String, byte[]> rows, Set<String> absent, boolean again) {
     Changes changes = new Changes();
     Map<String, Map<String, byte[]>> blocks = new HashMap<>();
     rows.forEach(
@@ -114,11 +126,18 @@ final class RowCache {
           }
         });
     Map<String, byte[]> packs = Caches.read(cache, new TreeSet<>(blocks.keySet()));
-    blocks.forEach((packKey, block) -> change(packKey, packs.get(packKey), block, absent, changes));
+    blocks.forEach(
+        (packKey, block) -> {
+          Set<String> stay = change(packKey, packs.get(packKey), block, absent, changes);
+          if (again) {
+            changes.gone.addAll(stay);
+          }
+        });
     commit.write(() -> perform(changes));
   }
 
-  private void change(
+  /** Returns the rows that are in the pack and stay there. */
+  private Set<String> change(
       String packKey,
       byte[] stored,
       Map<String, byte[]> block,
@@ -126,6 +145,7 @@ final class RowCache {
       Changes changes) {
     RowPack pack = stored == null ? new RowPack() : RowPack.decode(packKey, stored);
     Set<String> joining = joining(pack, block, absent);
+    Set<String> stay = new HashSet<>();
     boolean changed = false;
     for (Map.Entry<String, byte[]> entry : block.entrySet()) {
       int place = RowPack.place(entry.getKey());
@@ -133,6 +153,9 @@ final class RowCache {
       if (small(entry.getValue()) && (inside || joining.contains(entry.getKey()))) {
         pack.set(place, entry.getValue());
         changed = true;
+        if (inside) {
+          stay.add(entry.getKey());
+        }
       } else {
         changes.alone(entry.getKey(), entry.getValue());
         if (inside) {
@@ -146,6 +169,7 @@ final class RowCache {
     } else if (changed) {
       changes.packs.put(packKey, pack.encode());
     }
+    return stay;
   }
 
   /** Returns which rows that are not in the pack it is to take. */

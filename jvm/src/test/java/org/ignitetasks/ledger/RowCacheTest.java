@@ -130,6 +130,24 @@ class RowCacheTest {
   }
 
   @Test
+  void aRowThatWasLeavingItsPackAtACrashIsInOnePlaceAgain() {
+    rows.store(some(0, 64, "1"), Set.of());
+    // As a crash leaves it: alone already, and not yet out of its pack.
+    cache.put(id(5), LARGE.getBytes());
+    cache.put(id(6), LARGE.getBytes());
+    TreeMap<String, byte[]> log = some(5, 6, "shrunk since");
+    log.putAll(some(6, 7, LARGE));
+    rows.storeAgain(log);
+    Map<String, String> all = all();
+    assertEquals(64, all.size());
+    assertEquals("shrunk since", all.get(id(5)));
+    assertEquals("shrunk since", read(id(5)));
+    assertEquals(LARGE, all.get(id(6)));
+    rows.store(some(0, 64, null), Set.of());
+    assertEquals(0, cache.size());
+  }
+
+  @Test
   void aPackGoesWithItsLastRow() {
     rows.store(some(0, 64, "1"), Set.of());
     rows.store(some(0, 63, null), Set.of());
