@@ -20,7 +20,7 @@ from ignitetasks.errors import ResultExpired, ResultTimeout
 from ignitetasks.hub import Epoch, Waiter
 from ignitetasks.message import Completion
 from ignitetasks.progress import Bar
-from ignitetasks.result import AsyncResult, open_completion
+from ignitetasks.result import AsyncResult, handle_class, open_completion
 from ignitetasks.waiting import patience, warn_if_nobody_listens
 
 R = TypeVar("R")
@@ -161,7 +161,7 @@ class ResultList(Sequence[AsyncResult[R]], Generic[R]):
         return f"<ResultList: {len(self)} tasks>"
 
     def _handle(self, index: int) -> AsyncResult[R]:
-        result: AsyncResult[R] = AsyncResult(
+        result: AsyncResult[R] = handle_class(self._source)(
             self.ids[index],
             None,
             self._task_name,

@@ -26,7 +26,7 @@ from ignitetasks.message import (
     encode_body,
 )
 from ignitetasks.options import Plan
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, handle_class
 from ignitetasks.serializers import Codecs, Data, compress
 
 #: Values beside the ledger outlive the longest wait of their task; the sweeper takes them with the record before.
@@ -152,7 +152,8 @@ def handle_of(
     template, task_id = prepared.template, prepared.item[0]
     # The node tells nobody about ends without a result, so such a handle has to ask.
     epoch = None if template.flags & IGNORE_RESULT else source.client.hub.epoch(session)
-    result: AsyncResult[Any] = AsyncResult(task_id, None, template.task, source, queue=template.queue, epoch=epoch)
+    kind = handle_class(source)
+    result: AsyncResult[Any] = kind(task_id, None, template.task, source, queue=template.queue, epoch=epoch)
     if exceptions:
         if exceptions[0][1] == CONFLICT:
             raise IdempotencyConflict(conflict_text(plan, task_id))

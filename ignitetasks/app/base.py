@@ -21,11 +21,6 @@ from ignitetasks.errors import ConfigurationError
 from ignitetasks.result import set_default_source
 from ignitetasks.transport.base import Transport
 
-#: Arguments of Celery's application whose parts do not exist here, and what to do instead.
-_NO_PARTS = {
-    "tasks": "use register_task",
-}
-
 
 class IgniteTasks(Periodic, Running, Dispatching):
     """An application: named tasks and the settings they are sent with.
@@ -35,6 +30,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         broker: Accepted from projects of Celery: ``memory://`` and ``ignite://host,host`` are understood, any other
             URL is named once in the log, since there is no broker.
         backend: Accepted, and named once in the log: results are kept with their tasks.
+        tasks: Tasks it has from the start, by name; a `TaskRegistry` becomes its own.
         include: Modules a worker imports.
         changes: Settings under Celery's names, as for ``app.conf``.
         config_source: As for `config_from_object`.
@@ -60,6 +56,7 @@ class IgniteTasks(Periodic, Running, Dispatching):
         *,
         broker: str | None = None,
         backend: Any = None,
+        tasks: Mapping[str, Any] | None = None,
         include: Sequence[str] | None = None,
         changes: Mapping[str, Any] | None = None,
         config_source: Any = None,
@@ -75,9 +72,6 @@ class IgniteTasks(Periodic, Running, Dispatching):
         name = "app" if given_name is None else given_name
         if not naming.is_name(name):
             raise ConfigurationError(f"an app's name is a text that is not empty, not {name!r}")
-        for part, instead in _NO_PARTS.items():
-            if overrides.pop(part, None) is not None:
-                raise ConfigurationError(f"an app takes no {part}=: {instead}")
         self._choose({part: kind for part in PARTS if (kind := overrides.pop(part, None)) is not None})
         own = {key: value for key, value in overrides.items() if key in Settings.__dataclass_fields__}
         named = {key: value for key, value in overrides.items() if key not in own}
@@ -92,6 +86,8 @@ class IgniteTasks(Periodic, Running, Dispatching):
         self.strict_typing = strict_typing
         if task_cls is not None:
             self.task_cls = task_cls
+        if tasks is not None:
+            self._take(tasks)
         given = {"broker_url": broker, "result_backend": backend, "include": include, **(changes or {}), **named}
         given = {key: value for key, value in given.items() if value is not None}
         if given:

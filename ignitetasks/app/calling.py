@@ -20,7 +20,7 @@ from ignitetasks.errors import ArgumentError, InvalidOption, RequestError
 from ignitetasks.ids import Key
 from ignitetasks.options import Plan
 from ignitetasks.publishing import wanted
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, handle_class
 from ignitetasks.results import ResultList
 from ignitetasks.serializers import compress
 
@@ -93,10 +93,19 @@ class Calls(Attributes, Composing[P, R]):
             self._arity.check(self.name, args, kwargs)
         app = self._app or self.app
         if wanted():
-            return publishing.send(app, self.name, plan, args, kwargs)
-        return sending.send_one(
-            app, plan, args, kwargs, sending.encode(app.client.codecs, self.name, plan, args, kwargs)
-        )
+            sent = publishing.send(app, self.name, plan, args, kwargs)
+        else:
+            body = sending.encode(app.client.codecs, self.name, plan, args, kwargs)
+            sent = sending.send_one(app, plan, args, kwargs, body)
+        return sent if getattr(self.AsyncResult, "__func__", None) is _ASYNC_RESULT else self._own_handle(sent)
+
+    def _own_handle(self, sent: AsyncResult[R]) -> AsyncResult[R]:
+        """Returns a handle as a class of a project's own makes it."""
+        made = self.AsyncResult(sent.id)
+        if isinstance(made, AsyncResult):
+            for name in ("created", "ignored", "_queue", "_epoch"):
+                setattr(made, name, getattr(sent, name))
+        return made
 
     def apply_async(
         self,
@@ -336,9 +345,10 @@ class Calls(Attributes, Composing[P, R]):
     def AsyncResult(self, task_id: str, **options: Any) -> AsyncResult[R]:  # Celery's name
         """Returns the handle of a task by its id; ``options`` are arguments of `AsyncResult`."""
         options = {"task_name": self.name, "app": self.app, **options}
-        return AsyncResult(task_id, **options)
+        return handle_class(options["app"])(task_id, **options)
 
 
 #: What `delay` may do without; made here, where the class is complete.
 _APPLY_ASYNC = Calls.apply_async
+_ASYNC_RESULT = Calls.AsyncResult
 _SHADOW_NAME = Calls.shadow_name

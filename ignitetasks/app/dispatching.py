@@ -298,17 +298,17 @@ class Dispatching(Registering):
 
     subtask = signature
 
-    def AsyncResult(
-        self, id: str, backend: Any = None, task_name: str | None = None, app: Any = None, parent: Any = None
-    ) -> AsyncResult[Any]:  # Celery's name
-        """Returns the handle of a task by its id; see `AsyncResult`."""
-        return AsyncResult(id, backend, task_name, app or self, parent)
+    @functools.cached_property
+    def AsyncResult(self) -> type[AsyncResult[Any]]:
+        """The class of the handles of this app's tasks: ``app.AsyncResult(id)`` is one; it may be derived from."""
+        return type("AsyncResult", (AsyncResult,), {"bound_to": self, "__slots__": ()})
 
     @functools.cached_property
     def GroupResult(self) -> type[GroupResult[Any]]:
         """The class of handles of groups; its ``restore`` reads a saved one by this app's client."""
         return type("GroupResult", (GroupResult,), {"bound_to": self})
 
-    def ResultSet(self, results: Any, app: Any = None, **options: Any) -> ResultSet[Any]:  # Celery's name
-        """Returns a set of handles; see `ResultSet`."""
-        return ResultSet(results, app or self, **options)
+    @functools.cached_property
+    def ResultSet(self) -> type[ResultSet[Any]]:
+        """The class of sets of handles: ``app.ResultSet(handles)`` is one."""
+        return type("ResultSet", (ResultSet,), {"bound_to": self})

@@ -40,6 +40,8 @@ class Registering(Configured):
 
     #: Class of the app's tasks where no other is named; a class, or its dotted name.
     task_cls: Any = TaskClass
+    #: Class of the map of the app's tasks; a class, or its dotted name.
+    registry_cls: Any = TaskRegistry
     #: False where nobody chose the name: then it says nothing about another app of the same name.
     _is_named = True
 
@@ -48,7 +50,7 @@ class Registering(Configured):
         self.name = name
         self.main = naming.main_name() or name
         self.strict_typing = self.autofinalize = True
-        self._tasks = TaskRegistry(builtin_tasks(self, TaskClass))
+        self._tasks: TaskRegistry = self._registry(builtin_tasks(self, TaskClass))
         self._annotations: list[Any] | None = None
 
     @property
@@ -107,16 +109,38 @@ class Registering(Configured):
 
     @property
     def Task(self) -> Any:  # Celery's name
-        """The base class for task classes of this app."""
-        kind = self._base_class(None)
-        return type(kind.__name__, (kind,), {"_app": self, "__module__": kind.__module__})
+        """The class of this app's tasks, and the base for task classes of its own."""
+        kind = self._base_class(self.task_cls)
+        made = self.__dict__.get("_task_class")
+        if made is None or made.__base__ is not kind:
+            made = type(kind.__name__, (kind,), {"_app": self, "__module__": kind.__module__, "__doc__": kind.__doc__})
+            self.__dict__["_task_class"] = made
+        return made
 
     @Task.setter
     def Task(self, kind: Any) -> None:
         self.task_cls = kind
 
+    def _registry(self, tasks: Mapping[str, Any]) -> TaskRegistry:
+        made: TaskRegistry = loaders.symbol_by_name(self.registry_cls)(tasks)
+        return made
+
+    def _take(self, tasks: Any) -> None:
+        """Takes the tasks that the app is made with: a map, or a registry, which is then the app's own."""
+        if not isinstance(tasks, Mapping):
+            raise ConfigurationError(f"tasks= is a map of names to tasks, or a TaskRegistry, not {tasks!r}")
+        mine: TaskRegistry = tasks if isinstance(tasks, TaskRegistry) else self._registry(tasks)
+        for name, task in list(mine.items()):
+            if not isinstance(task, TaskClass):
+                raise ConfigurationError(f"tasks= has {task!r} under {name!r}, which is no task")
+            if task._app is None:
+                object.__setattr__(task, "name", task.name or name)
+                task.adopt(self)
+        mine.update({name: task for name, task in self._tasks.items() if name not in mine})
+        self._tasks = mine
+
     def _base_class(self, base: Any) -> Any:
-        kind = loaders.symbol_by_name(base or self.task_cls)
+        kind = loaders.symbol_by_name(base) if base else self.Task
         if not (isinstance(kind, type) and issubclass(kind, TaskClass)):
             raise ConfigurationError(f"a task's base is a class based on ignitetasks.Task, not {kind!r}")
         return kind

@@ -14,7 +14,7 @@ from typing import Any
 from ignitetasks.canvas.flow import TIES, as_list
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.steps import Call, Flow, starting
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, handle_class
 
 
 class _Question:
@@ -50,7 +50,7 @@ def answered(
     if question is None or question.task is not task or question.answer is not None:
         return None
     question.answer = (args, kwargs, options)
-    return AsyncResult(question.id, None, task.name, task.app)
+    return handle_class(task.app)(question.id, None, task.name, task.app)
 
 
 def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:

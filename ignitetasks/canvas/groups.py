@@ -16,7 +16,7 @@ from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.signature import Signature, item, maybe_signature
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.ids import new_id
-from ignitetasks.result import GroupResult
+from ignitetasks.result import GroupResult, group_class
 from ignitetasks.serializers import is_packing
 
 _ENCODERS = frozenset({"json", "msgpack"})
@@ -87,7 +87,7 @@ class group(Signature[Any]):
         for index, one in enumerate(self._flat()):
             place = {} if one.subtask_type else {"group_id": group_id, "group_index": index}
             done.append(one.apply((*(args or ()), *self.args), kwargs or {}, **{**own, **place}))
-        return GroupResult(group_id, done, app=self.app)
+        return group_class(self.app)(group_id, done, app=self.app)
 
     def _flat(self) -> Iterator[Any]:
         for one in map(maybe_signature, self.tasks):

@@ -13,7 +13,7 @@ from ignitetasks.canvas.flow import kind_of
 from ignitetasks.canvas.steps import GATHER, Call, Fan, Flow, calls_of
 from ignitetasks.client import ResultSource
 from ignitetasks.ids import locator, new_ids_near
-from ignitetasks.result import AsyncResult, GroupResult
+from ignitetasks.result import AsyncResult, group_class, handle_class
 
 
 def name_flow(flow: Flow, place: int) -> None:
@@ -101,18 +101,19 @@ def handle_of(flow: Sequence[Any], source: ResultSource, parent: Any = None) -> 
         parent: The handle of what comes before the flow.
     """
     made = parent
+    one, many = handle_class(source), group_class(source)
     for index, step in enumerate(flow):
         if isinstance(step, Fan):
             members = [
-                AsyncResult(member[0].id, None, member[0].task, source)
+                one(member[0].id, None, member[0].task, source)
                 if len(member) == 1 and isinstance(member[0], Call)
                 else handle_of(member, source)
                 for member in step.members
             ]
-            made = GroupResult(step.id, members, parent=made, app=source)
+            made = many(step.id, members, parent=made, app=source)
         elif step.task != GATHER or index + 1 == len(flow):
             # What only gathers between two groups is no step of the user's.
-            made = AsyncResult(step.id, None, step.task, source, made)
+            made = one(step.id, None, step.task, source, made)
         else:
             continue
         if isinstance(made.parent, AsyncResult):

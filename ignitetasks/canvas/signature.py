@@ -17,7 +17,7 @@ from ignitetasks.canvas.flow import BASES, as_list, kind_of
 from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.stamping import StampingVisitor, merge_stamps
 from ignitetasks.errors import ConfigurationError, NotRegistered
-from ignitetasks.result import AsyncResult, EagerResult, default_source
+from ignitetasks.result import AsyncResult, EagerResult, default_source, handle_class
 
 R = TypeVar("R")
 S = TypeVar("S", bound="Signature[Any]")
@@ -399,7 +399,7 @@ class Signature(dict[str, Any], Generic[R]):
 
     def AsyncResult(self, task_id: str) -> AsyncResult[Any]:  # Celery's name
         """Returns the handle of a task by its id."""
-        return AsyncResult(task_id, app=self.app)
+        return handle_class(self.app)(task_id, app=self.app)
 
     id: Any = item("options.task_id", "Task id, once it is frozen.")
     parent_id: Any = item("options.parent_id", "Id of the task that sent it.")

@@ -14,7 +14,15 @@ from ignitetasks.apps.beat import Beat
 from ignitetasks.cli import celery_words, daemon
 from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
-from ignitetasks.cli.options import SERVICE, app_of, app_option, durability_option, instance_options, service_options
+from ignitetasks.cli.options import (
+    SERVICE,
+    app_of,
+    app_option,
+    durability_option,
+    instance_options,
+    service_options,
+    settings_arguments,
+)
 
 
 @click.command(cls=Command)
@@ -28,6 +36,7 @@ from ignitetasks.cli.options import SERVICE, app_of, app_option, durability_opti
 @no_effect("--executable", why=celery_words.FORKED)
 @durability_option
 @instance_options
+@settings_arguments
 @click.pass_context
 def beat(
     context: click.Context,
@@ -37,6 +46,7 @@ def beat(
     scheduler: str | None,
     loglevel: str | None,
     log_json: bool | None,
+    words: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Send periodic tasks until Ctrl-C or SIGTERM.
@@ -46,6 +56,7 @@ def beat(
     """
     service = daemon.Service(**{name: given.pop(name) for name in SERVICE})
     app = app_of(context, place, **given)
+    app.config_from_cmdline(words, namespace="beat")
     service = daemon.of_settings(service, app.conf, "beat")
     logfile = None
     if service.logfile and not service.background:

@@ -39,10 +39,23 @@ def load_app(place: str) -> IgniteTasks:
     if not name or name.endswith(".py") or "/" in name:
         suggestion = os.path.splitext(name.replace("/", "."))[0].strip(".") or "tasks"
         raise ConfigurationError(f"-A takes a module, not {place!r}: for example -A {suggestion}")
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    find_here()
     module, attribute = _find(name, attribute)
     return _named(module, attribute) if attribute else _only(module)
+
+
+def default_app() -> IgniteTasks:
+    """Returns the application of a command line that names settings alone: its tasks are in the modules of these."""
+    find_here()
+    app = IgniteTasks("default", set_as_current=False)
+    app.set_default()
+    return app
+
+
+def find_here() -> None:
+    """Puts the current folder on the path."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def _find(name: str, attribute: str) -> tuple[ModuleType, str]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ignitetasks.cli.loading import import_module, load_app
+from ignitetasks.cli.loading import default_app, import_module, load_app
 from ignitetasks.config import DURABILITIES, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -122,6 +122,11 @@ def app_option(command: F) -> F:
     return click.option("-A", "--app", "place", metavar="MODULE[:ATTRIBUTE]", help="Where the application is.")(command)
 
 
+def settings_arguments(command: F) -> F:
+    """Adds words ``NAME=VALUE`` behind the options: settings for this one program."""
+    return click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")(command)
+
+
 def names_option(*words: str, help: str) -> Callable[[F], F]:
     """Adds an option that takes names, separated by commas, once or several times."""
     return click.option(*words, metavar="NAME,...", help=help, callback=_names, multiple=True)
@@ -150,10 +155,13 @@ def app_of(context: click.Context, place: str | None, include: Iterable[str] = (
     """
     told = common(context)
     named = place or told.app
-    if named is None:
-        raise click.UsageError("name the application: -A MODULE[:ATTRIBUTE]")
-    app: Any = load_app(named)
+    if named is None and told.config is None:
+        raise click.UsageError(
+            "name the application: -A MODULE[:ATTRIBUTE], or, where there is none but settings: --config MODULE"
+        )
+    app: Any = load_app(named) if named is not None else default_app()
     if told.config is not None:
+        import_module(told.config)  # with the working directory on the path, and its own words where it is not there
         app.config_from_object(told.config)
     for name in include:
         import_module(name)

@@ -25,6 +25,7 @@ from ignitetasks.cli.options import (
     instance_options,
     names_option,
     service_options,
+    settings_arguments,
 )
 from ignitetasks.worker import asked, lifecycle
 
@@ -115,16 +116,19 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_quiet_options
 @durability_option
 @instance_options
+@settings_arguments
 @click.pass_context
-def worker(context: click.Context, /, place: str | None, **given: Any) -> int:
+def worker(context: click.Context, /, place: str | None, words: tuple[str, ...], **given: Any) -> int:
     """Run tasks of an application until Ctrl-C or SIGTERM.
 
     The node is started where none runs; tasks that run at Ctrl-C are ended first, those that have not started go back.
+    Words NAME=VALUE are settings for this worker alone, e.g. worker.send_task_events=1.
     """
     where = {name: given.pop(name) for name in ("cluster", "data_dir", "namespace", "durability")}
     service = daemon.Service(**{name: given.pop(name) for name in SERVICE})
     given["include"] = given["include"] or ()
     app = app_of(context, place, include=given.pop("include"))
+    app.config_from_cmdline(words, namespace="worker")
     app.configure(**where)
     service = daemon.of_settings(service, app.conf, "worker")
     if given["name"]:

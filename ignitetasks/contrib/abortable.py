@@ -11,12 +11,10 @@ the outside, revoke it with ``terminate=True``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from ignitetasks import states
 from ignitetasks.app.task import Task
-from ignitetasks.options import Plan
 from ignitetasks.result import AsyncResult
 from ignitetasks.store import Store
 from ignitetasks.transport.base import Transport
@@ -57,9 +55,6 @@ class AbortableAsyncResult(AsyncResult[R]):
 
 class AbortableTask(Task[P, R]):
     """A task that can be asked to stop: its handles have `abort`, and it has `is_aborted`."""
-
-    def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AbortableAsyncResult[R]:
-        return AbortableAsyncResult(super()._send(plan, args, kwargs).id, app=self.app)
 
     def AsyncResult(self, task_id: str, **options: Any) -> AbortableAsyncResult[R]:  # Celery's name
         """Returns the handle of a task by its id, with `abort`; ``options`` are arguments of `AsyncResult`."""

@@ -14,14 +14,25 @@ APP: tuple[Entry, ...] = (
     *rows(
         "call",
         "Application",
-        ("Celery", SAME, "Also under its own name, `IgniteTasks`. `broker=` and `backend=` are explained once."),
+        (
+            "Celery",
+            SAME,
+            "Also under its own name, `IgniteTasks`. `broker=` and `backend=` are explained once. Arguments behind the "
+            "first are given by name; `namespace=` names the instance here: that of settings is an argument of "
+            "`config_from_object`.",
+        ),
         ("Celery.task / shared_task / Celery.register_task", SAME, ""),
         ("Celery.tasks / Celery.gen_task_name / Celery.finalize / Celery.main", SAME, ""),
         ("Celery.conf", BETTER, "Lower-case names; an unknown name is refused with the one that was probably meant."),
         ("Celery.config_from_object / Celery.config_from_envvar / Celery.add_defaults", SAME, ""),
         ("Celery.autodiscover_tasks", SAME, ""),
         ("Celery.send_task / Celery.signature", SAME, ""),
-        ("Celery.AsyncResult / Celery.GroupResult / Celery.ResultSet", SAME, ""),
+        (
+            "Celery.AsyncResult / Celery.GroupResult / Celery.ResultSet",
+            SAME,
+            "Classes: to call, to derive from, and for isinstance.",
+        ),
+        ("Celery.config_from_cmdline", SAME, "Also words NAME=VALUE behind the options of `worker` and `beat`."),
         ("Celery.control / Celery.events", SAME, ""),
         (
             "Celery.log",

@@ -57,7 +57,7 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery --version", SAME, ""),
         ("celery -b / celery --broker", GONE, "There is no broker. Use `--cluster` or `--data-dir`, or leave it out."),
         ("celery --result-backend", GONE, "There is no separate result backend. Leave it out."),
-        ("celery --config", SAME, ""),
+        ("celery --config", SAME, "Also without `-A`: then the tasks are in the modules that the settings import."),
         ("celery --loader", GONE, "Load settings in the application: `app.config_from_object`."),
         ("celery --skip-checks", GONE, "Django's checks are not run by the command. Leave it out."),
     ),

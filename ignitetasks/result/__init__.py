@@ -11,9 +11,9 @@ from ignitetasks.result.guard import (
     denied_join_result,
     task_join_will_block,
 )
-from ignitetasks.result.handle import AsyncResult
+from ignitetasks.result.handle import AsyncResult, handle_class
 from ignitetasks.result.opening import default_source, open_completion, set_default_source
-from ignitetasks.result.sets import GroupResult, ResultSet, result_from_tuple
+from ignitetasks.result.sets import GroupResult, ResultSet, group_class, result_from_tuple
 
 __all__ = [
     "AsyncResult",
@@ -25,6 +25,8 @@ __all__ = [
     "assert_will_not_block",
     "default_source",
     "denied_join_result",
+    "group_class",
+    "handle_class",
     "open_completion",
     "result_from_tuple",
     "set_default_source",

@@ -77,6 +77,8 @@ class AsyncResult(Kin, Generic[R]):
 
     #: Raised when a timeout is over.
     TimeoutError = ResultTimeout
+    #: The app whose handles a subclass makes.
+    bound_to: Any = None
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class AsyncResult(Kin, Generic[R]):
         self.ignored = False
         self._queue = queue
         self.task_name = task_name
-        self._source = app
+        self._source = app if app is not None else self.bound_to
         self._backend = backend
         self._epoch = epoch
         self._place = place
@@ -377,3 +379,9 @@ class AsyncResult(Kin, Generic[R]):
 
 def _rebuilt(task_id: str, parent: Any) -> AsyncResult[Any]:
     return AsyncResult(task_id, parent=parent)
+
+
+def handle_class(source: Any) -> type[AsyncResult[Any]]:
+    """Returns the class of handles that an app has, or that of all."""
+    kind = getattr(source, "AsyncResult", None)
+    return kind if isinstance(kind, type) and issubclass(kind, AsyncResult) else AsyncResult

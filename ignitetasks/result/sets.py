@@ -12,13 +12,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 from ignitetasks import states, wire
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ChordError, ResultTimeout
-from ignitetasks.hub import Waiter
 from ignitetasks.ids import id_text
-from ignitetasks.message import Completion
+from ignitetasks.result.collecting import Collector
 from ignitetasks.result.eager import EagerResult
 from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
-from ignitetasks.result.handle import AsyncResult
+from ignitetasks.result.handle import AsyncResult, handle_class
 from ignitetasks.result.opening import default_source
 from ignitetasks.store import Store
 from ignitetasks.waiting import patience
@@ -26,23 +25,6 @@ from ignitetasks.waiting import patience
 R = TypeVar("R")
 
 _BUCKET = "group"
-_FAILED = frozenset({states.FAILURE_CODE, states.REVOKED_CODE, states.DEAD_CODE, states.REJECTED_CODE})
-
-
-class _Collector(Waiter):
-    """Takes the completions of some handles; has enough at the first failure where that is wanted."""
-
-    __slots__ = ("_first_failure", "found")
-
-    def __init__(self, count: int, first_failure: bool) -> None:
-        super().__init__(count, self._take)
-        self.found: list[Completion] = []
-        self._first_failure = first_failure
-
-    def _take(self, completion: Completion) -> None:
-        self.found.append(completion)
-        if self._first_failure and completion.state in _FAILED:
-            self.enough = self.left  # whoever waits has seen enough
 
 
 class ResultSet(Generic[R]):
@@ -59,12 +41,15 @@ class ResultSet(Generic[R]):
         parent: The handle of what came before, or None.
     """
 
+    #: The app whose class this is (``app.ResultSet``, ``app.GroupResult``), or None.
+    bound_to: ClassVar[Any] = None
+
     def __init__(
         self, results: Any, app: ResultSource | None = None, ready_barrier: Any = None, *, parent: Any = None, **_: Any
     ) -> None:
         self.results: MutableSequence[Any] = results if isinstance(results, list) else list(results or ())
         self.parent = parent
-        self._app = app
+        self._app = app or self.bound_to
 
     @property
     def app(self) -> Any:
@@ -157,7 +142,7 @@ class ResultSet(Generic[R]):
         if not by_id:
             return True
         hub = handles[0].source.client.hub
-        collector = _Collector(len(by_id), first_failure)
+        collector = Collector(len(by_id), first_failure)
         tokens = {one._epoch for ones in by_id.values() for one in ones}
         try:
             hub.register(collector, by_id, tokens.pop() if len(tokens) == 1 else None)
@@ -203,7 +188,7 @@ class ResultSet(Generic[R]):
         if disable_sync_subtasks:
             assert_will_not_block()
         leaves = list(self._leaves())
-        waiting = [one for one in leaves if type(one) is AsyncResult]
+        waiting = [one for one in leaves if isinstance(one, AsyncResult) and not isinstance(one, EagerResult)]
         longest = patience(timeout)
         # Never 0, which would only look.
         left = None if longest is None else max(longest, 0.001)
@@ -276,7 +261,7 @@ class ResultSet(Generic[R]):
 
     def _wait_for_one(self, waiting: list[AsyncResult[Any]], hub: Any, left: float | None) -> None:
         by_id = {one.id: one for one in waiting}
-        collector = _Collector(len(by_id), False)
+        collector = Collector(len(by_id), False)
         collector.enough = len(by_id) - 1
         try:
             hub.register(collector, by_id, None)
@@ -369,13 +354,10 @@ class GroupResult(ResultSet[R]):
         id: The group's id.
     """
 
-    #: The app whose class this is (``app.GroupResult``), or None.
-    bound_to: ClassVar[Any] = None
-
     def __init__(
         self, id: str | None = None, results: Any = None, parent: Any = None, app: ResultSource | None = None, **_: Any
     ) -> None:
-        super().__init__(results, app or self.bound_to, parent=parent)
+        super().__init__(results, app, parent=parent)
         self.id: str | None = id_text(id)
 
     @property
@@ -444,6 +426,11 @@ def result_from_tuple(data: Any, app: Any = None) -> Any:
     task_id, parent = head if isinstance(head, (list, tuple)) else (head, None)
     above = result_from_tuple(parent, app) if parent else None
     if members is not None:
-        kind = getattr(app, "GroupResult", GroupResult)
-        return kind(task_id, [result_from_tuple(one, app) for one in members], above, app=app)
-    return AsyncResult(task_id, app=app, parent=above)
+        return group_class(app)(task_id, [result_from_tuple(one, app) for one in members], above, app=app)
+    return handle_class(app)(task_id, app=app, parent=above)
+
+
+def group_class(source: Any) -> type[GroupResult[Any]]:
+    """Returns the class of handles of groups that an app has, or that of all."""
+    kind = getattr(source, "GroupResult", None)
+    return kind if isinstance(kind, type) and issubclass(kind, GroupResult) else GroupResult

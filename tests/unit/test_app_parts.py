@@ -9,12 +9,14 @@ import types
 
 import pytest
 
-from ignitetasks import IgniteTasks, _state, current_app, shared_task, signals
+from ignitetasks import IgniteTasks, Task, _state, current_app, group, shared_task, signals
 from ignitetasks.app.control import Control
 from ignitetasks.app.log import Logging
+from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.apps.worker import Worker
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.loaders.base import BaseLoader
+from ignitetasks.result import AsyncResult
 
 
 @pytest.fixture
@@ -304,3 +306,82 @@ def test_a_filter_is_given_the_task(app):
         return 1
 
     assert seen == [app.tasks["parts.filtered"]] == [filtered] and filtered() == 1
+
+
+def test_classes_of_handles_are_the_apps(app):
+    @app.task
+    def add(x, y):
+        return x + y
+
+    class Mine(app.AsyncResult):
+        pass
+
+    assert Mine("1").app is app
+    sent = [add.delay(1, 2), add.AsyncResult("x"), app.AsyncResult("x"), app.send_task("other"), *add.bulk([(1, 2)])]
+    assert all(isinstance(one, app.AsyncResult) and isinstance(one, AsyncResult) for one in sent)
+    assert not isinstance(AsyncResult("x"), app.AsyncResult)
+    both = group(add.s(1, 2), add.s(3, 4)).apply_async()
+    assert isinstance(both, app.GroupResult) and isinstance(both[0], app.AsyncResult)
+    assert isinstance((add.s(1, 2) | add.s(3)).apply_async(), app.AsyncResult)
+    assert isinstance(group(add.s(1, 2)).apply(), app.GroupResult)
+    assert isinstance(app.ResultSet([]), app.ResultSet) and app.ResultSet([]).app is app
+
+
+def test_a_tasks_own_class_of_handles_is_what_a_call_gives(app):
+    class Handle(AsyncResult):
+        pass
+
+    class Base(Task):
+        def AsyncResult(self, task_id, **options):
+            return Handle(task_id, app=self.app, **options)
+
+    @app.task(base=Base)
+    def own():
+        pass
+
+    first = own.apply_async(task_id="once")
+    again = own.apply_async(task_id="once")
+    assert type(first) is Handle and (first.created, again.created) == (True, False)
+
+
+def test_the_class_of_tasks_is_the_apps(app):
+    @app.task
+    def plain():
+        pass
+
+    assert app.Task is app.Task and isinstance(plain, app.Task) and app.Task.__base__ is Task
+
+    class Other(Task):
+        pass
+
+    app.Task = Other
+    assert issubclass(app.Task, Other) and isinstance(app.task(name="later")(lambda: None), Other)
+
+
+def test_an_app_is_made_with_tasks(app):
+    class Given(Task):
+        name = "given"
+
+        def run(self):
+            return 3
+
+    class Registry(TaskRegistry):
+        pass
+
+    mine = Registry({"given": Given()})
+    made = IgniteTasks("with-tasks", transport="memory", tasks=mine, set_as_current=False)
+    assert made.tasks is mine and mine["given"].app is made and "given" in mine.regular()
+    assert mine["given"].apply().get() == 3
+    made.task(name="added")(lambda: None)
+    assert "added" in mine
+    made.close()
+
+    class Celery(IgniteTasks):
+        registry_cls = Registry
+
+    plain = Celery("with-registry", transport="memory", tasks={"given": Given()}, set_as_current=False)
+    assert isinstance(plain.tasks, Registry) and "given" in plain.tasks
+    with pytest.raises(ConfigurationError, match="is no task"):
+        IgniteTasks("x", tasks={"a": print}, set_as_current=False)
+    with pytest.raises(ConfigurationError, match="is a map"):
+        IgniteTasks("x", tasks=[1], set_as_current=False)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from test_cli import modules  # noqa: F401  # a fixture
 
-from ignitetasks import signals
+from ignitetasks import _state, signals
 from ignitetasks.bin.celery import celery
 from ignitetasks.cli import main
 from ignitetasks.worker import lifecycle
@@ -78,3 +78,34 @@ def test_the_command_line_as_an_object_ends_with_its_exit_code(modules: Path) ->
     shown = runner.invoke(celery, ["--version"])
     assert shown.exit_code == 0 and shown.output.startswith("ignitetasks ")
     assert isinstance(celery, click.Group)
+
+
+def test_settings_alone_are_an_application(modules: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:  # noqa: F811
+    (modules / "alone_tasks.py").write_text(
+        "from ignitetasks import shared_task\n@shared_task(name='alone.add')\ndef add(x, y): return x + y\n"
+    )
+    (modules / "alone_settings.py").write_text("imports = ['alone_tasks']\nworker_prefetch_multiplier = 7\n")
+    seen: list[Any] = []
+
+    class Told(Exception):
+        pass
+
+    def begin(app: Any, name: str, options: Any) -> None:
+        seen.append(app)
+        raise Told
+
+    monkeypatch.setattr(lifecycle, "begin", begin)
+    words = ["--config", "alone_settings", "worker", "-c", "2", "worker.send_task_events=1", "hijack_root_logger=no"]
+    with _state.kept(), pytest.raises(Told):
+        celery(words, standalone_mode=False)
+    app = seen[0]
+    assert "alone.add" in app.tasks and app.conf.worker_prefetch_multiplier == 7
+    assert app.conf.worker_send_task_events is True and app.conf.worker_hijack_root_logger is False
+    with _state.kept():
+        assert main(["--config", "alone_settings", "worker", "nonsense"]) == 2
+        assert "name=value" in capsys.readouterr().err
+        assert main(["worker"]) == 2 and "--config MODULE" in capsys.readouterr().err
+        assert main(["--config", "no_such_settings", "worker"]) == 2
+        assert "no module no_such_settings" in capsys.readouterr().err
+        assert main(["--config", "alone_settings", "beat", "nonsense"]) == 2
+        assert "name=value" in capsys.readouterr().err

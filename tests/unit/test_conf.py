@@ -204,7 +204,7 @@ def test_celerys_arguments_are_accepted(caplog, monkeypatch):
     assert "There is no broker" in caplog.text and "pw" not in caplog.text
     assert IgniteTasks("mem", broker="memory://").settings.transport == "memory://"
     assert IgniteTasks("far", broker="ignite://a:1,b").settings.cluster == ("a:1", "b")
-    with pytest.raises(ConfigurationError, match="takes no tasks="):
+    with pytest.raises(ConfigurationError, match="is no task"):
         IgniteTasks("x", tasks={"a": print})
     assert IgniteTasks("x", loader="default").loader.app.name == "x"
     with pytest.raises(ConfigurationError, match="did you mean 'task_routes'"):
