@@ -21,7 +21,6 @@ import org.apache.ignite.failure.StopNodeOrHaltFailureHandler;
 import org.apache.ignite.internal.processors.cache.persistence.file.FileIOFactory;
 import org.apache.ignite.logger.java.JavaLogger;
 import org.apache.ignite.spi.communication.tcp.TcpCommunicationSpi;
-import org.apache.ignite.spi.discovery.isolated.IsolatedDiscoverySpi;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 import org.apache.ignite.spi.discovery.tcp.ipfinder.vm.TcpDiscoveryVmIpFinder;
 
@@ -74,7 +73,7 @@ final class NodeConfigs {
     thinClients(config, s);
     if (s.embedded()) {
       // One node that nobody can join: no discovery port, and none for its communication.
-      config.setDiscoverySpi(new IsolatedDiscoverySpi());
+      config.setDiscoverySpi(new LoneDiscovery());
     } else {
       config.setDiscoverySpi(discovery(s));
     }

@@ -19,7 +19,6 @@ import org.apache.ignite.cache.PartitionLossPolicy;
 import org.apache.ignite.configuration.CacheConfiguration;
 import org.apache.ignite.configuration.IgniteConfiguration;
 import org.apache.ignite.configuration.WALMode;
-import org.apache.ignite.spi.discovery.isolated.IsolatedDiscoverySpi;
 import org.ignitetasks.model.Locator;
 import org.ignitetasks.model.TasksException;
 import org.ignitetasks.model.TasksException.Code;
@@ -40,7 +39,7 @@ class NodeConfigsTest {
     assertNull(config.getConnectorConfiguration(), "REST");
     assertNull(config.getClientConnectorConfiguration(), "thin clients");
     assertFalse(config.isPeerClassLoadingEnabled());
-    assertTrue(config.getDiscoverySpi() instanceof IsolatedDiscoverySpi);
+    assertTrue(config.getDiscoverySpi() instanceof LoneDiscovery);
     assertEquals("127.0.0.1", config.getLocalHost());
     assertEquals("n1", config.getConsistentId());
   }
