@@ -45,7 +45,7 @@ class Command(click.Command):
 
 def _application(ctx: click.Context, args: Sequence[str]) -> Any:
     """Returns the application that the command line names; None where it names none, or one that cannot be loaded."""
-    place = _place(args) or common(ctx).app
+    place = _place(args) or common(ctx).place
     if place is None:
         return None
     try:

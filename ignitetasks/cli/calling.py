@@ -61,7 +61,7 @@ class _When(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 def _app(context: click.Context, place: str | None, where: Mapping[str, Any]) -> Any:
-    if place is not None or common(context).app is not None:
+    if place is not None or common(context).place is not None:
         return app_of(context, place, **where)
     app = IgniteTasks("cli")
     app.configure(**where)

@@ -96,7 +96,7 @@ def events(
     **where: Any,
 ) -> None:
     """Watch what tasks and workers do. Events must be on: `worker -E`, or `ignitetasks control enable_events`."""
-    if place is None and common(context).app is None:
+    if place is None and common(context).place is None:
         app: Any = IgniteTasks("cli")
         app.configure(**where)
     else:

@@ -26,6 +26,7 @@ from ignitetasks.cli import (
     migrate,
     multi,
     node,
+    plugins,
     remote,
     schedule,
     upgrade,
@@ -45,7 +46,18 @@ _BROKER = (
 
 
 class Program(celery_words.Group):
-    """The whole command line; called as a program, it ends the process with the exit code of `main`."""
+    """The whole command line; called as a program, it ends the process with the exit code of `main`.
+
+    Commands of other packages are there too, see `plugins`.
+    """
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns a command of this package's own, or of another package."""
+        return super().get_command(ctx, cmd_name) or plugins.command(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of all commands."""
+        return sorted({*super().list_commands(ctx), *plugins.names()})
 
     def main(
         self,
@@ -108,7 +120,7 @@ def cli(
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
     run = context.ensure_object(Common)
     context.default_map = _defaults(cli, app, quiet)
-    run.traceback, run.app, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain
+    run.traceback, run.place, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain
     if workdir is not None:
         os.chdir(workdir)
         sys.path.insert(0, os.getcwd())
@@ -180,9 +192,8 @@ def run_for(app: IgniteTasks, arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = cli.commands.get(words[0]) if words else None
-    if command is not None and any("-A" in one.opts for one in command.params) and "-A" not in words:
-        words[1:1] = ["-A", loading.GIVEN]
+    if "-A" not in words:
+        words = ["-A", loading.GIVEN, *words]
     loading.given.append(app)
     try:
         return main(words)

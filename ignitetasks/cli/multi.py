@@ -269,7 +269,7 @@ def multi(context: click.Context, /, action: str, words: tuple[str, ...]) -> int
     ignitetasks multi restart mail -A tasks --pidfile=/run/%n.pid --logfile=/var/log/%n.log
     ignitetasks multi stopwait mail --pidfile=/run/%n.pid
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
-    place: Any = common(context).app
+    place: Any = common(context).place
     if action == "expand":
         template, found = words[0], parse(words[1:])
         for node in nodes_of(found, place):

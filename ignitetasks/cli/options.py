@@ -83,9 +83,9 @@ def settings_of(**given: Any) -> Settings:
     """
     context = click.get_current_context(silent=True)
     told = common(context) if context is not None else Common()
-    if told.app is None:
+    if told.place is None:
         return Settings.from_env(**given)
-    app = load_app(told.app)
+    app = load_app(told.place)
     app.configure(**given)
     return app.settings
 
@@ -96,7 +96,7 @@ class Common:
 
     Attributes:
         traceback: Show where in the code an error came from.
-        app: Where the application is, as for ``-A``.
+        place: Where the application is, as for ``-A``.
         config: Module of settings to load into it.
         quiet: Say only what was asked for.
         plain: No colours.
@@ -104,11 +104,33 @@ class Common:
     """
 
     traceback: bool = False
-    app: str | None = None
+    place: str | None = None
     config: str | None = None
     quiet: bool = False
     plain: bool = False
     user_options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def app(self) -> Any:
+        """The application, loaded; for commands of other packages, which have no ``-A`` of their own.
+
+        Raises:
+            UsageError: None is named.
+            ConfigurationError: It cannot be loaded.
+        """
+        return application(self)
+
+    no_color = property(lambda self: self.plain, doc="No colours.")
+
+    def echo(self, message: Any = None, **style: Any) -> None:
+        """Prints a message; see `click.secho`."""
+        click.secho(message, **style)
+
+    secho = echo
+
+    def error(self, message: Any = None, **style: Any) -> None:
+        """Prints a message on standard error."""
+        click.secho(message, err=True, **style)
 
 
 def common(context: click.Context) -> Common:
@@ -153,8 +175,27 @@ def app_of(context: click.Context, place: str | None, include: Iterable[str] = (
         UsageError: No application is named.
         ConfigurationError: It cannot be loaded.
     """
-    told = common(context)
-    named = place or told.app
+    app = application(common(context), place)
+    for name in include:
+        import_module(name)
+    app.prepare()
+    if any(value is not None for value in where.values()):
+        app.configure(**where)
+    return app
+
+
+def application(told: Common, place: str | None = None) -> Any:
+    """Loads the application that a command line means.
+
+    Args:
+        told: What was said before the command's name.
+        place: What ``-A`` of the command says.
+
+    Raises:
+        UsageError: None is named.
+        ConfigurationError: It cannot be loaded.
+    """
+    named = place or told.place
     if named is None and told.config is None:
         raise click.UsageError(
             "name the application: -A MODULE[:ATTRIBUTE], or, where there is none but settings: --config MODULE"
@@ -163,9 +204,4 @@ def app_of(context: click.Context, place: str | None, include: Iterable[str] = (
     if told.config is not None:
         import_module(told.config)  # with the working directory on the path, and its own words where it is not there
         app.config_from_object(told.config)
-    for name in include:
-        import_module(name)
-    app.prepare()
-    if any(value is not None for value in where.values()):
-        app.configure(**where)
     return app

@@ -128,7 +128,7 @@ def _run(
 
 
 def _application(context: click.Context, place: str | None, where: Mapping[str, Any]) -> Any:
-    if place is None and common(context).app is None:
+    if place is None and common(context).place is None:
         # Built-in commands need nobody's code.
         app = IgniteTasks("cli")
         app.configure(**where)

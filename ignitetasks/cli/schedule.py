@@ -46,7 +46,7 @@ def _definition(command: F) -> F:
 
 def _app(context: click.Context, place: str | None, where: dict[str, Any]) -> IgniteTasks:
     """Returns the application that is named, or one that stands for none."""
-    if place is None and common(context).app is None:
+    if place is None and common(context).place is None:
         return IgniteTasks("ignitetasks", settings=settings_of(**where), set_as_current=False)
     app: IgniteTasks = app_of(context, place, **where)
     return app

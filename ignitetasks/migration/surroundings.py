@@ -268,6 +268,12 @@ MODULES: tuple[Entry, ...] = (
             "Inner parts of Celery. Use the standard library.",
         ),
         ("celery.bin.celery", SAME, "The group of commands, of click, and `main`."),
+        (
+            "celery.bin.base",
+            SAME,
+            "`CeleryCommand`, `CeleryOption`, `CommaSeparatedList`, `LogLevel`, `CLIContext`. Commands of packages are "
+            "found by entry points of the group `ignitetasks.commands`.",
+        ),
         ("celery.bin", GONE, "The command line is click's: `ignitetasks.cli`. Call `app.worker_main` or a process."),
         ("celery.apps.multi", GONE, "Use `ignitetasks multi`, systemd or supervisor."),
         ("celery.fixups", GONE, "The Django part is in `ignitetasks.contrib.django`."),

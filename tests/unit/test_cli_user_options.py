@@ -13,6 +13,7 @@ from test_cli import modules  # noqa: F401  # a fixture
 from ignitetasks import _state, signals
 from ignitetasks.bin.celery import celery
 from ignitetasks.cli import main
+from ignitetasks.cli.loading import load_app
 from ignitetasks.worker import lifecycle
 
 SOURCE = """
@@ -109,3 +110,44 @@ def test_settings_alone_are_an_application(modules: Path, monkeypatch: pytest.Mo
         assert "no module no_such_settings" in capsys.readouterr().err
         assert main(["--config", "alone_settings", "beat", "nonsense"]) == 2
         assert "name=value" in capsys.readouterr().err
+
+
+PLUGIN = """
+import click
+from ignitetasks.bin.base import CeleryCommand, CeleryOption, handle_preload_options
+@click.command(cls=CeleryCommand)
+@click.option("--port", default=8888, type=int, help="Where it listens.")
+@click.option("--quiet-one", cls=CeleryOption, is_flag=True, default_value_from_context="quiet", help_group="G")
+@click.pass_context
+@handle_preload_options
+def flowers(ctx, port, quiet_one):
+    \"""Show flowers.\"""
+    ctx.obj.echo(f"{ctx.obj.app.name} {port} {quiet_one}")
+"""
+
+
+@pytest.fixture
+def plugins(modules: Path) -> Path:  # noqa: F811
+    """An installed package with two commands, one of them broken."""
+    (modules / "flowerpot.py").write_text(PLUGIN)
+    info = modules / "flowerpot-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flowerpot\nVersion: 1\n")
+    points = "flowers = flowerpot:flowers\nbroken = flowerpot:nothing\nworker = flowerpot:flowers\n"
+    (info / "entry_points.txt").write_text(f"[ignitetasks.commands]\n{points}")
+    return modules
+
+
+def test_commands_of_other_packages(
+    plugins: Path, told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.syspath_prepend(str(plugins))
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Show flowers." in shown and "(cannot be loaded)" in shown and "Run tasks of an application" in shown
+    assert main(["-A", "mineapp", "-q", "flowers", "--port", "5", "--template", "other"]) == 0
+    assert capsys.readouterr().out == "mine 5 True\n"
+    assert told == [("mine", {"port": 5, "quiet_one": True, "template": "other"})]
+    assert main(["broken", "--x"]) == 1 and "'broken' of flowerpot:nothing cannot be loaded" in capsys.readouterr().err
+    assert main(["flowers"]) == 2 and "name the application" in capsys.readouterr().err
+    assert load_app("mineapp").start(["flowers"]) == 0 and capsys.readouterr().out == "mine 8888 False\n"
