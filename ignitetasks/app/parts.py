@@ -20,6 +20,7 @@ from ignitetasks.app.events import Events
 from ignitetasks.app.log import Logging
 from ignitetasks.app.queues import AMQP
 from ignitetasks.backends.base import Backend
+from ignitetasks.bootsteps import StepsOf
 from ignitetasks.loaders.app import AppLoader
 from ignitetasks.loaders.base import BaseLoader
 
@@ -106,6 +107,11 @@ class Parts:
     def user_options(self) -> defaultdict[str, set[Any]]:
         """Options of click that commands have beside their own, by the command's name; ``preload`` for all commands."""
         return defaultdict(set)
+
+    @functools.cached_property
+    def steps(self) -> StepsOf:
+        """Steps that workers have, classes under ``worker`` and ``consumer``; see `ignitetasks.bootsteps`."""
+        return StepsOf()
 
     @functools.cached_property
     def log(self) -> Logging:

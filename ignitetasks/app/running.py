@@ -30,7 +30,6 @@ _INSTEAD = {
         _NO_BROKER,
     ),
     "setup_security": "pickles are signed with the instance's own key",
-    "steps": "the worker has no exchangeable parts; use signals or control commands",
 }
 
 

@@ -241,9 +241,25 @@ MODULES: tuple[Entry, ...] = (
             "There is one store of results. Keep what your backend added in a task, a signal or an Ignite cache.",
         ),
         (
-            "celery.bootsteps / celery.worker.consumer / celery.worker.strategy / celery.worker.components",
+            "celery.bootsteps",
+            SAME,
+            "`Step` and `StartStopStep`, with `worker.timer`, `worker.pool`, `worker.app`, `worker.hostname`. There is "
+            "no `Blueprint`, and nothing for a `ConsumerStep` to read.",
+        ),
+        (
+            "celery.bootsteps.ConsumerStep",
             GONE,
-            _NO_INNER,
+            "Read a broker's messages in a program of your own, which sends tasks.",
+        ),
+        (
+            "celery.worker.components",
+            SAME,
+            "`Timer`, `Pool`, `Beat` and `Consumer`, for `requires`; there is no `Hub`.",
+        ),
+        (
+            "celery.worker.consumer / celery.worker.strategy",
+            GONE,
+            "The worker has no exchangeable inner parts. Use steps, signals or custom control commands.",
         ),
         ("celery.security", GONE, "Bodies are not signed with certificates; pickles are signed with `signing_key`."),
         (

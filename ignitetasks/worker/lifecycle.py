@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ignitetasks import _state, signals
+from ignitetasks.worker.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def begin(app: Any, name: str, options: Mapping[str, Any]) -> None:
         options: What the worker was asked to be.
     """
     _state.set_default_app(app)
+    app.steps.options = {**options, "hostname": name}
     starting = Starting(app, name, dict(options))
     signals.celeryd_init.send(sender=name, instance=starting, conf=app.conf, options=dict(options))
 
@@ -74,12 +76,22 @@ def prepare(app: Any, name: str, options: Mapping[str, Any], *, begun: bool = Fa
 
 
 def started(worker: Any) -> None:
-    """Tell that a worker begins to work; in its own process."""
+    """Tell that a worker begins to work; in its own process. Its steps are made.
+
+    Raises:
+        ConfigurationError: A step cannot be.
+    """
     signals.worker_init.send(sender=worker)
+    chosen = getattr(worker.app, "steps", None)
+    if chosen is not None and any(chosen.values()):
+        worker.steps = Steps(worker, chosen, chosen.options)
 
 
 def became_ready(worker: Any) -> None:
     """Tell that a worker takes tasks."""
+    steps = getattr(worker, "steps", None)
+    if steps is not None:
+        steps.start()
     signals.worker_ready.send(sender=worker)
 
 
@@ -96,6 +108,9 @@ def stopping(name: str, sig: str, how: str) -> None:
 
 def ended(worker: Any) -> None:
     """Tell that a worker has stopped."""
+    steps = getattr(worker, "steps", None)
+    if steps is not None:
+        steps.stop(worker.stopped_cold)
     loader = getattr(worker.app, "loader", None)
     if loader is not None:
         loader.shutdown_worker()

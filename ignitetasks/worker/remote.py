@@ -6,6 +6,7 @@ here runs in the supervisor's own thread. This file must not read the lane, fork
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +20,12 @@ from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
 from ignitetasks.worker.autoscale import Autoscaler
 from ignitetasks.worker.children import Children, tell_frame
 from ignitetasks.worker.commands import make_panel
+from ignitetasks.worker.consumer import Consumer, Pool
 from ignitetasks.worker.model import PREFORK, WorkerApp, WorkerPlan
 from ignitetasks.worker.panel import Holdings, InHand, encode
 from ignitetasks.worker.slots import IDLE, Slots
+from ignitetasks.worker.steps import Steps
+from ignitetasks.worker.timer import Timer
 from ignitetasks.worker.workerevents import WorkerEvents
 
 #: Seconds between two looks of the autoscaler while tasks run.
@@ -264,6 +268,10 @@ class Controlled:
 
     _app: WorkerApp
     _remote: Remote
+    #: The steps of the application, once they are made.
+    steps: Steps | None = None
+    #: Whether it was told to stop at once.
+    stopped_cold = False
 
     @property
     def app(self) -> WorkerApp:
@@ -274,6 +282,24 @@ class Controlled:
     def hostname(self) -> str:
         """The worker's name."""
         return self._plan.name
+
+    @functools.cached_property
+    def timer(self) -> Timer:
+        """Calls functions at their time, in the worker's own loop."""
+        return Timer(self._look)
+
+    @functools.cached_property
+    def consumer(self) -> Consumer:
+        """The worker, as custom control commands see it."""
+        return Consumer(self._app, self._remote)
+
+    @property
+    def pool(self) -> Pool:
+        """What runs tasks."""
+        return self.consumer.pool
+
+    def _look(self) -> None:
+        """Makes the loop look at the timer."""
 
     @property
     def _plan(self) -> WorkerPlan:

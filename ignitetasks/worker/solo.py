@@ -30,6 +30,8 @@ from ignitetasks.worker.workerevents import FREQ
 _RECONNECT_SECONDS: Final = 0.1
 _RECONNECT_MAX_SECONDS: Final = 5.0
 _FAREWELL_SECONDS: Final = 5.0
+#: Between two looks at the timer, which other threads may have added to, in seconds.
+_LOOK_SECONDS: Final = 1.0
 _logger = log.get_logger("worker")
 
 
@@ -77,6 +79,7 @@ class SoloWorker(Controlled):
         try:
             self._work()
         except WorkerShutdown:
+            self.stopped_cold = True
             lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
             _logger.warning("cold shutdown", worker=self._plan.name)
         finally:
@@ -192,12 +195,20 @@ class SoloWorker(Controlled):
         try:
             while True:
                 events = self._remote.events
-                select.select([connection.fileno()], [], [], FREQ if events.beats else None)
+                select.select([connection.fileno()], [], [], self._pause())
                 events.tick()
+                self.timer.run()
                 for kind, payload in connection.pending():
                     self._take(kind, payload)
         except (frames.LaneError, OSError, ValueError):  # ValueError: closed by the other thread
             self._drained.set()
+
+    def _pause(self) -> float | None:
+        """Returns how long to wait for the node's next word: the timer and heartbeats are looked after in between."""
+        call = self.timer.next()
+        if call is None:
+            return FREQ if self._remote.events.beats else _LOOK_SECONDS if getattr(self._app, "steps", None) else None
+        return min(max(call - time.monotonic(), 0.0), _LOOK_SECONDS)
 
     def _take(self, kind: int, payload: frames.Payload) -> None:
         if kind == frames.DRAINED:

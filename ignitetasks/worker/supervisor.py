@@ -127,6 +127,8 @@ class Supervisor(Controlled):
         """Make the loop look at everything at once; safe from any thread."""
         os.eventfd_write(self._notify, 1)
 
+    _look = wake
+
     # -- what remote control asks for ---------------------------------------------------------------------------
 
     def send(self, kind: int, payload: Any) -> None:
@@ -232,6 +234,7 @@ class Supervisor(Controlled):
             if self._endpoint is not None:
                 self._endpoint.keep(self._forget_in_child)
             self._bury()
+            self.timer.run()
             killing.enforce_limits(self._children, self._remote.killed)
             if not self._draining:
                 self._remote.tick()
@@ -243,6 +246,8 @@ class Supervisor(Controlled):
         """Return how long the loop may sleep, in seconds."""
         now = time.monotonic()
         due = [now + _IDLE_SECONDS]
+        if (next_call := self.timer.next()) is not None:
+            due.append(next_call)
         for member in self._children:
             deadline = self.slots.running(member.index).deadline
             if deadline is not None and member.doomed is None:
@@ -384,7 +389,7 @@ class Supervisor(Controlled):
         """Kill everything; the reports make the node return the tasks at once."""
         _logger.warning("cold shutdown", worker=self._plan.name, children=len(self._children))
         lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
-        self._draining = True
+        self._draining = self.stopped_cold = True
         self._kill_all(family.SHUTDOWN)
         self._exit_code = 0
 
