@@ -81,14 +81,14 @@ def pack_ids(ids: Sequence[str]) -> list[Any]:
     """Shortens a list of ids: those counted on from one another become the first one and how many they are."""
     packed: list[Any] = []
     run: list[Any] = []
-    following = ""
+    expected = ""
     for task_id in ids:
-        if run and task_id == following:
+        if run and task_id == expected:
             run[1] += 1
         else:
             run = [task_id, 1]
             packed.append(run)
-        following = _next(task_id)
+        expected = following(task_id)
     return packed
 
 
@@ -119,7 +119,8 @@ def index_of(task_id: str, canvas: Mapping[str, Any]) -> int | None:
     return number_of(task_id) - place[0] if isinstance(place, (list, tuple)) else place
 
 
-def _next(task_id: str) -> str:
+def following(task_id: str) -> str:
+    """Returns the id that comes after another one when they are counted on; none for one that was chosen otherwise."""
     if len(task_id) != 36:
         return ""
     try:

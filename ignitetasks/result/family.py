@@ -7,7 +7,7 @@ from typing import Any
 
 from ignitetasks import envelope, states
 from ignitetasks.errors import ChordError
-from ignitetasks.message import decode_result
+from ignitetasks.message import CONTINUES, IGNORE_RESULT, decode_result
 
 #: A handle looks at no more of those before it than this.
 _MOST = 1000
@@ -53,11 +53,27 @@ def children_of(handle: Any, make: Callable[..., Any]) -> list[Any]:
     """
     found = list(handle.led_to)
     client = handle.source.client
-    trail = client.transport.call("info", [envelope.trail_of(handle.id)])[0]
+    following = envelope.following(handle.id)
+    asked = [envelope.trail_of(handle.id), handle.id, following or handle.id]
+    trail, record, step = client.transport.call("info", asked)
     if isinstance(trail, dict) and trail.get("result") is not None:
-        known = {
-            one.id for several in found for one in (several._leaves() if hasattr(several, "_leaves") else [several])
-        }
+        known = _ids(found)
         ids = envelope.unpack_ids(decode_result(client.codecs, str(trail["id"]), trail["result"]))
         found += [make(one, handle.source) for one in ids if one not in known]
+    # The steps of a chain have ids that are counted on; nothing else says on record what comes after one.
+    if _is_step(record, step) and following not in _ids(found):
+        found.append(make(following, handle.source))
     return found
+
+
+def _is_step(record: Any, step: Any) -> bool:
+    """Tells whether one record is of the step behind that of another one, which keeps its children."""
+    if not (isinstance(record, dict) and isinstance(step, dict)):
+        return False
+    flags = int(record.get("flags") or 0)
+    follows = step.get("parent_id") == record["id"] and not step.get("group_id")
+    return follows and bool(flags & CONTINUES) and not flags & IGNORE_RESULT
+
+
+def _ids(handles: list[Any]) -> set[str]:
+    return {one.id for several in handles for one in (several._leaves() if hasattr(several, "_leaves") else [several])}

@@ -8,7 +8,7 @@ import time
 import pytest
 from support.canvas_tasks import memory_app
 
-from ignitetasks.canvas import chord, group
+from ignitetasks.canvas import chain, chord, group
 from ignitetasks.result import AsyncResult
 
 LIMIT = 20
@@ -54,6 +54,16 @@ def test_callbacks_are_children_for_everybody_who_knows_the_id(t, links, values)
     children = AsyncResult(sent.id, app=t.app).children
     assert [one.get(timeout=LIMIT) for one in children] == values
     assert len(sent.children) == (1 if isinstance(links(t), dict) else 2), "none is told twice"
+
+
+def test_the_steps_of_a_chain_are_children_of_those_before(t):
+    sent = chain(t.add.s(1, 2), t.add.s(3), t.add.s(4)).apply_async()
+    assert sent.get(timeout=LIMIT) == 10
+    first = AsyncResult(sent.parent.parent.id, app=t.app)
+    assert [one.id for one in first.children] == [sent.parent.id]
+    assert [one.id for one in first.children[0].children] == [sent.id] and sent.children == []
+    assert [value for _, value in first.collect()] == [3, 6, 10] and first.get_leaf() == 10
+    assert [one.id for one in sent.parent.children] == [sent.id], "none is told twice"
 
 
 def test_a_task_that_keeps_no_result_keeps_no_children(t):
