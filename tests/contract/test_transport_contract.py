@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ignitetasks import errors, frames, states
+from ignitetasks.control import status
 from ignitetasks.message import CHECK_EXISTS, CONFLICT, EARLY_ACK, EXISTS, IGNORE_RESULT, TRACK_STARTED, Group
 
 MARK, OTHER = b"m" * 16, b"o" * 16
@@ -27,6 +28,20 @@ def test_a_submitted_task_is_delivered_and_its_result_told(bench):
     assert bench.value(task_id) == 42
     info = bench.info(task_id)
     assert (info["state"], info["worker"], info["attempt"]) == (states.SUCCESS_CODE, puppet.name, 0)
+
+
+def test_a_worker_is_credited_with_what_it_has_ended(bench):
+    retried, failed, ignored, rejected = bench.submit(*(bench.new_id() for _ in range(4)))
+    puppet = bench.puppet()
+    again = [0, None, None, -1, "ValueError", -1, 0]
+    puppet.end(puppet.take(), frames.RETRY, error=ValueError("again"), extra=again)
+    puppet.end(puppet.take(), frames.FAILURE, error=ValueError("no"))
+    puppet.end(puppet.take(), frames.IGNORE)
+    puppet.end(puppet.take(), frames.REJECT, error=ValueError("no"), extra=False)
+    puppet.run()
+    bench.wait(retried, failed, ignored, rejected)
+    worker = next(one for one in status(bench.transport).workers if one.name == puppet.name)
+    assert (worker.done, worker.failed, worker.lost) == (4, 1, 0)
 
 
 def test_the_session_that_submitted_is_told_by_poll(bench):

@@ -335,7 +335,7 @@ final class Completer {
     Entry entry = step.entry();
     WorkerSlots worker = home.state.worker(entry.epoch);
     if (worker != null) {
-      tally(worker, step.outcome());
+      tally(worker, step);
     }
     if (step.writes()) {
       entry.unsure = false;
@@ -388,12 +388,15 @@ final class Completer {
     return current && home.joined(record, home.nowMillis());
   }
 
-  private static void tally(WorkerSlots worker, int kind) {
-    switch (kind) {
-      case Outcome.SUCCESS, Outcome.IGNORE -> worker.done++;
-      case Outcome.FAILURE, Outcome.CUT, Outcome.RETRY, Outcome.REJECT -> worker.failed++;
-      case Outcome.LOST -> worker.lost++;
-      default -> {}
+  /** Counts what a worker has ended, whatever the end; a retry is none. */
+  private static void tally(WorkerSlots worker, Step step) {
+    if (step.outcome() == Outcome.LOST) {
+      worker.lost++;
+    } else if (step.next() == Outcomes.Next.END && step.outcome() >= 0) {
+      worker.done++;
+      if (step.outcome() == Outcome.FAILURE || step.outcome() == Outcome.CUT) {
+        worker.failed++;
+      }
     }
   }
 
