@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from ignitetasks.hub import Epoch, ResultHub, Waiter
@@ -56,8 +57,10 @@ class _Pump:
 
     def __init__(self, hub: ResultHub) -> None:
         self._hub = hub
-        self._changed = threading.Condition()
+        # Not re-entrant: whatever is collected as garbage in the middle of a change must not see half of it.
+        self._changed = threading.Condition(threading.Lock())
         self._futures: set[_Future] = set()
+        self._leaving: deque[_Future] = deque()
         self._running = False
         # Stands in for all coroutines in the hub: it has enough when none is left.
         self._waiter = Waiter(0, lambda _completion: None)
@@ -71,14 +74,28 @@ class _Pump:
                 self._running = True
                 threading.Thread(target=self._run, name="ignitetasks-results", daemon=True).start()
             self._changed.notify()
+        self._see_off()
 
     def done(self, future: _Future) -> None:
         """Lets go of a coroutine whose completion is there or not wanted any more."""
-        with self._changed:
-            self._futures.discard(future)
-            self._waiter.left = len(self._futures)
-            if not self._futures:
-                self._waiter.wake.set()
+        # Never waits for a lock, nor wakes anybody, which takes one too: coroutines that are collected as garbage
+        # call this, in the middle of what holds it. A thread that polls for nobody looks up by itself.
+        self._leaving.append(future)
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """Forgets those who have left; whoever holds the lock does it when it lets go."""
+        while self._leaving and self._changed.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._changed.release()
+
+    def _let_go(self) -> None:
+        """Forgets those who have left; with the lock."""
+        while self._leaving:
+            self._futures.discard(self._leaving.popleft())
+        self._waiter.left = len(self._futures)
 
     def _run(self) -> None:
         while self._has_work():
@@ -89,16 +106,20 @@ class _Pump:
 
     def _has_work(self) -> bool:
         with self._changed:
+            self._let_go()
             if not self._futures:
                 self._changed.wait(_IDLE_SECONDS)
+                self._let_go()
             # Decided under the lock, so that `add` either sees a running thread or starts one.
-            self._running = bool(self._futures)
-            return self._running
+            self._running = running = bool(self._futures)
+        self._see_off()
+        return running
 
     def _fail_all(self, error: Exception) -> None:
         with self._changed:
             futures, self._futures = self._futures, set()
             self._waiter.left = 0
+        self._see_off()
         for future in futures:
             future.fail(error)
 

@@ -19,7 +19,7 @@ from ignitetasks.canvas.reusing import promise_later, stand_ins
 from ignitetasks.canvas.steps import Call, Flow, calls_of, close, first_call, put_in_front
 from ignitetasks.errors import IdempotencyConflict, RequestError
 from ignitetasks.ids import id_text, locator, new_id, queue_locator
-from ignitetasks.message import CONFLICT, IGNORE_RESULT, BlobRef, Group
+from ignitetasks.message import CHECK_EXISTS, CONFLICT, IGNORE_RESULT, BlobRef, Group
 from ignitetasks.result import AsyncResult, GroupResult, allow_join_result
 from ignitetasks.sending import BLOB_TTL_MS, note_child
 from ignitetasks.serializers import Data
@@ -268,6 +268,8 @@ def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[st
     client = app.client
     epochs = set()
     existing: set[str] = set()
+    # Other ids are ours alone: one that is there already comes from an earlier try of this very submit.
+    chosen = {item[0] for group in groups if group.template.flags & CHECK_EXISTS for item in group.items}
     chunks = list(split(groups, client.settings.inline_limit))
     for chunk in chunks:
         answer = client.transport.submit(chunk, 0, None)
@@ -278,15 +280,16 @@ def _submit(app: Sender, groups: Sequence[Group], handle: Any, submitted: set[st
                 raise IdempotencyConflict(_USED.format(ids[index]))
             existing.add(ids[index])
         metrics.submitted.inc(sum(len(group.items) for group in chunk) - len(answer.exceptions))
-    if existing and len(chunks) == 1 and end in submitted and end not in existing:
+    foreign = existing & chosen
+    if foreign and len(chunks) == 1 and end in submitted and end not in existing:
         # What is there already goes on with its own flow; the end of this one would wait for ever.
         client.transport.call("revoke", [end], False, "SIGTERM")
-        raise IdempotencyConflict(_USED.format(min(existing)))
+        raise IdempotencyConflict(_USED.format(min(foreign)))
     epoch = epochs.pop() if len(epochs) == 1 else None
     quiet = any(group.template.flags & IGNORE_RESULT for group in groups)
     for one in _handles(handle):
         if one.id in existing:
-            one.created = False
+            one.created = one.id not in chosen
         elif epoch is not None and not quiet and one.id in submitted:
             one._epoch = epoch
 

@@ -18,9 +18,11 @@ from ignitetasks import control, jvm
 from ignitetasks.cli import render
 from ignitetasks.cli.options import durability_option, instance_options, settings_of
 from ignitetasks.config import ENV_PREFIX, Settings, state_home
-from ignitetasks.errors import NodeError
+from ignitetasks.errors import IgniteTasksError, NodeError
 
 _STOP_SECONDS = 30.0
+# One that hangs is to be stopped all the same.
+_QUESTION_SECONDS = 2.0
 
 
 @click.group()
@@ -49,10 +51,21 @@ def start(**given: str | None) -> None:
 def stop(**where: str | None) -> None:
     """Stop the node of a data directory. Nothing acknowledged is lost."""
     settings = settings_of(**where)
+    workers = _workers(settings)
     stopped = jvm.stop(settings, _STOP_SECONDS)
     click.echo("stopped" if stopped else f"no node is running for {settings.instance_dir}")
-    if stopped:
-        click.echo("a worker that still runs starts it again", err=True)
+    if stopped and workers:
+        click.echo(f"a worker that still runs starts it again: {', '.join(workers)}", err=True)
+
+
+def _workers(settings: Settings) -> list[str]:
+    """Returns the names of the workers that run on a node; none where it cannot be asked."""
+    try:
+        with closing(control.connect(settings, start=False)) as transport:
+            answer = transport.call("status", timeout=_QUESTION_SECONDS)
+        return sorted(str(one["name"]) for one in answer.get("workers", ()))
+    except IgniteTasksError:
+        return []
 
 
 @node.command()

@@ -19,6 +19,7 @@ from ignitetasks.errors import NodeError
 from ignitetasks.jvm import archive
 from ignitetasks.jvm.command import java_command, write_config
 from ignitetasks.jvm.connection import Connection, find_instance
+from ignitetasks.jvm.interrupts import Interrupts
 from ignitetasks.jvm.java import Java, environment, find_java
 from ignitetasks.jvm.spec import NodeSpec
 
@@ -203,16 +204,18 @@ def _attempt(
 ) -> tuple[NodeProcess, Connection]:
     command = java_command(spec, java, shared)
     write_config(spec, version)
-    node = _spawn(spec, command, foreground)
-    try:
-        spec.pid_file.write_text(f"{node.pid}\n")
-        return node, node.wait_ready(deadline, leave_at)
-    except BaseException as error:  # also Ctrl-C: a JVM nobody waits for would hold the data directory
-        if isinstance(error, NodeError) and error.code == STILL_STARTING:
-            node.release()
-        else:
-            node.kill()
-        raise
+    with Interrupts() as interrupts:
+        node = _spawn(spec, command, foreground)
+        try:
+            spec.pid_file.write_text(f"{node.pid}\n")
+            interrupts.let_in()
+            return node, node.wait_ready(deadline, leave_at)
+        except BaseException as error:  # also Ctrl-C: a JVM nobody waits for would hold the data directory
+            if isinstance(error, NodeError) and error.code == STILL_STARTING:
+                node.release()
+            else:
+                node.kill()
+            raise
 
 
 def _spawn(spec: NodeSpec, command: list[str], foreground: bool) -> NodeProcess:

@@ -6,7 +6,7 @@ import pytest
 
 from ignitetasks import errors, frames, message, states
 from ignitetasks.failure import Failure
-from ignitetasks.message import Group
+from ignitetasks.message import CHECK_EXISTS, EXISTS, Group
 
 CONTINUES = 32
 PROMISED = -1
@@ -87,6 +87,16 @@ def test_a_join_grows(bench):
     assert puppet.run(spawn=spawn) == grower
     assert puppet.run() == more
     assert puppet.run() == body
+
+
+def test_a_promise_that_is_submitted_again_is_there_already(bench):
+    promised = bench.new_id()
+    groups = [Group(bench.template(join_size=PROMISED, flags=CHECK_EXISTS), [(promised, b"", b"mark")])]
+    assert bench.transport.submit(groups).created == 1
+    again = bench.transport.submit(groups, attempt=1)
+    assert [tuple(one)[:2] for one in again.exceptions] == [(0, EXISTS)]
+    bench.submit(promised)
+    assert bench.puppet().run() == promised
 
 
 def test_a_promised_task_is_fulfilled_by_a_later_submit(bench):

@@ -366,6 +366,17 @@ def test_ten_thousand_go_in_a_handful_of_submits(t, monkeypatch):
     sent.parent.forget()
 
 
+def test_a_chain_whose_submit_was_cut_and_repeated_is_sent_once(t, monkeypatch):
+    transport = t.app.client.transport
+    submit = transport.submit
+    # As a node that was killed after it had written, and before it answered.
+    monkeypatch.setattr(transport, "submit", lambda *args, **kw: submit(*args, **kw) and submit(*args, **kw))
+    end = (t.add.s(1, 2) | t.add.s(3)).apply_async(countdown=0.2)
+    monkeypatch.undo()
+    assert end.created and end.parent.created
+    assert end.get(timeout=LIMIT) == 6
+
+
 def test_children_are_what_a_task_led_to(t):
     end = (t.add.s(1, 2) | t.add.s(3)).apply_async()
     assert end.get(timeout=LIMIT) == 6

@@ -34,7 +34,7 @@ class Answers:
         self.answers = answers
         self.asked: list[tuple[Any, ...]] = []
 
-    def call(self, op: str, *args: Any) -> Any:
+    def call(self, op: str, *args: Any, timeout: float | None = None) -> Any:
         self.asked.append((op, *args))
         answer = self.answers[op]
         return next(answer) if isinstance(answer, Iterator) else answer
@@ -266,6 +266,19 @@ def test_node_start_and_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ca
     monkeypatch.setattr(jvm, "stop", lambda settings, seconds: False)
     assert main(["node", "stop", *where]) == 0
     assert capsys.readouterr().out == f"no node is running for {tmp_path}\n"
+
+
+def test_node_stop_speaks_of_those_workers_that_run(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    monkeypatch.setattr(jvm, "stop", lambda settings, seconds: True)
+    stop = ["node", "stop", "--data-dir", str(tmp_path)]
+    answers.answers["status"] = {"workers": []}
+    assert main(stop) == 0
+    assert capsys.readouterr() == ("stopped\n", "")
+    answers.answers["status"] = {"workers": [{"name": "w2"}, {"name": "w1"}]}
+    assert main(stop) == 0
+    assert capsys.readouterr() == ("stopped\n", "a worker that still runs starts it again: w1, w2\n")
 
 
 def test_a_failed_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:

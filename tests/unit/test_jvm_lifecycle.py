@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -423,6 +424,50 @@ def test_a_node_whose_starter_left_no_trace_of_it_is_waited_for(machine: Machine
     connection = ensure_instance(machine.spec, "0.1.0")
     assert connection.port == 4711
     assert machine.pids() == [connection.pid]
+
+
+_STARTER = """
+import os, pickle, signal, sys
+from ignitetasks.jvm import launch
+from ignitetasks.jvm.lifecycle import ensure_instance
+number, moment = int(sys.argv[2]), sys.argv[3]
+step = getattr(launch, moment)
+def interrupted(*given):
+    # As early and as late as it can come: the JVM runs, and nobody has its process id yet.
+    done = step(*given)
+    os.kill(os.getpid(), number)
+    return done
+setattr(launch, moment, interrupted)
+ensure_instance(pickle.loads(bytes.fromhex(sys.argv[1])), "0.1.0")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["_popen", "_spawn", "find_instance"])
+def test_a_starter_that_is_told_to_end_leaves_no_jvm_behind(machine: Machine, number: int, moment: str) -> None:
+    machine.mode("hang")
+    spec = pickle.dumps(machine.spec).hex()
+    root = str(Path(__file__).parents[2])
+    ended = subprocess.run(
+        [sys.executable, "-c", _STARTER, spec, str(int(number)), moment],
+        cwd=root, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == -number
+    assert ended.stderr.rstrip().endswith("KeyboardInterrupt" if number == signal.SIGINT else "")
+    assert machine.pids() == []
+
+
+def test_a_starters_own_handler_is_asked_and_comes_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, handler := lambda number, _frame: told.append(number))
+    try:
+        popen = launch._popen
+        monkeypatch.setattr(launch, "_popen", lambda *given: (popen(*given), os.kill(os.getpid(), signal.SIGTERM))[0])
+        assert ensure_instance(machine.spec, "0.1.0").port == 4711
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [signal.SIGTERM]
 
 
 def test_an_owned_node_ends_with_its_lifeline(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ class Home:
         task_id, data, mark = item
         body = bytes(data)
         known = self.records.get(task_id)
-        if known is not None and known.join_size != PROMISED:
+        if known is not None and (known.join_size != PROMISED or template.join_size == PROMISED):
             return known
         if known is None:
             known = self._new(template, task_id, body, mark)

@@ -107,8 +107,9 @@ final class Inserter {
         if (!distinct) {
           there.put(record.id, record);
         }
-      } else if (known.promised() && known.replacedFence == 0) {
+      } else if (known.promised() && known.replacedFence == 0 && !record.promised()) {
         // One that ran and was replaced is for spawns alone: this may be its own submit, repeated.
+        // So is a promise that is there already.
         plan.promised.add(i);
         there.put(record.id, record);
       } else {

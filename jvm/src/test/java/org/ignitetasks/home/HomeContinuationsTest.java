@@ -20,6 +20,7 @@ import org.ignitetasks.model.TasksException;
 import org.ignitetasks.protocol.Completion;
 import org.ignitetasks.protocol.Delivery;
 import org.ignitetasks.protocol.Outcome;
+import org.ignitetasks.protocol.SubmitAnswer;
 import org.ignitetasks.protocol.WorkerInfo;
 import org.junit.jupiter.api.Test;
 
@@ -195,6 +196,26 @@ class HomeContinuationsTest extends HomeTestBase {
     assertEquals(List.of("p"), runAll(1));
     assertEquals(List.of("p"), told());
     checkMemory();
+  }
+
+  @Test
+  void aPromiseThatIsSubmittedAgainIsThereAlready() {
+    known();
+    List<TaskRecord> flow = List.of(Make.record("first"), promise("end"));
+    assertEquals(2, home.submit(copies(flow), CLIENT, false).created());
+    SubmitAnswer again = home.submit(copies(flow), CLIENT, true);
+    assertEquals(0, again.created(), "the submit of a chain, cut before its answer");
+    assertEquals(
+        List.of(SubmitAnswer.EXISTS, SubmitAnswer.EXISTS),
+        again.exceptions().stream().map(SubmitAnswer.Exception::code).toList());
+    assertTrue(info("end").promised());
+    assertEquals(1, home.submit(List.of(Make.record("end")), CLIENT, false).created());
+    assertEquals(List.of("end", "first"), runAll(1).stream().sorted().toList());
+    checkMemory();
+  }
+
+  private static List<TaskRecord> copies(List<TaskRecord> records) {
+    return records.stream().map(TaskRecord::copy).toList();
   }
 
   @Test
