@@ -19,6 +19,7 @@ __all__ = [
     "current_task",
     "get_current_app",
     "get_current_task",
+    "get_current_worker_task",
     "set_default_app",
 ]
 
@@ -133,6 +134,11 @@ def get_current_app() -> Any:
 def get_current_task() -> Any:
     """Returns the task that runs here, or None."""
     return makers.task()
+
+
+def get_current_worker_task() -> Any:
+    """Returns the task that a worker runs here, or None; one that another calls directly does not count."""
+    return get_current_app().current_worker_task
 
 
 def connect_on_app_finalize(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -48,6 +48,14 @@ class IgniteTasksWarning(UserWarning):
     """Root of the warnings of this package."""
 
 
+class CDeprecationWarning(DeprecationWarning):
+    """Celery warns of what will go by this; here only filters of warnings name it."""
+
+
+class CPendingDeprecationWarning(PendingDeprecationWarning):
+    """Celery warns of what will go later by this; here only filters of warnings name it."""
+
+
 class AlwaysEagerIgnored(IgniteTasksWarning):
     """``send_task`` sends by name and cannot run a task whose code is not here, whatever ``task_always_eager`` says."""
 

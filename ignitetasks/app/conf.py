@@ -14,6 +14,7 @@ from typing import Any
 
 from ignitetasks import deferred, log
 from ignitetasks.app.defaults import DEFAULTS, INERT, OWN, RULES
+from ignitetasks.app.reading import start_of
 from ignitetasks.config import Settings
 from ignitetasks.encodings import name_of
 from ignitetasks.errors import ConfigurationError
@@ -234,7 +235,7 @@ class Conf(MutableMapping[str, Any]):
             source: A module or an object.
             namespace: What the names begin with there, as in `read_object`.
         """
-        start = _start_of(namespace)
+        start = start_of(namespace)
 
         def find(name: str) -> Any:
             for spelled in (start + name, start + name.upper()):
@@ -261,6 +262,11 @@ class Conf(MutableMapping[str, Any]):
         self._waiting.clear()  # first: a change reads settings itself
         for change in waiting:
             change()
+
+    def finalize(self) -> Conf:
+        """Reads the configuration object now, if it was not; returns itself."""
+        self._load()
+        return self
 
     def once_read(self, change: Callable[[], None]) -> None:
         """Has a change made once settings are read for the next time, after the configuration object.
@@ -289,12 +295,6 @@ class Conf(MutableMapping[str, Any]):
 
 def _nowhere(name: str) -> Any:
     raise KeyError(name)
-
-
-def _start_of(namespace: str | None) -> str:
-    if not namespace:
-        return ""
-    return namespace if namespace.endswith("_") else f"{namespace}_"
 
 
 def _from_url(url: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -415,33 +415,6 @@ def from_text(name: str, text: str) -> Any:
         except ValueError:
             continue
     return None if text.lower() == "none" else text
-
-
-def read_object(source: Any, namespace: str | None, keep: Callable[[str], bool]) -> dict[str, Any]:
-    """Returns the settings of a module, an object or a map.
-
-    Args:
-        source: Where they are.
-        namespace: Only names that start with it and an underscore are meant, and are taken without.
-        keep: Tells of a name whether it is one of ours.
-    """
-    items: Iterable[tuple[str, Any]] = source.items() if isinstance(source, Mapping) else _attributes(source)
-    found: dict[str, Any] = {}
-    for name, value in items:
-        if namespace:
-            start = _start_of(namespace)
-            if name.startswith(start):
-                found[name.removeprefix(start).lower()] = value
-        elif not name.startswith("_") and (keep(name) or isinstance(source, Mapping)):
-            found[name] = value
-    return found
-
-
-def _attributes(source: Any) -> Iterator[tuple[str, Any]]:
-    for name in dir(source):
-        value = getattr(source, name, _nowhere)
-        if value is not _nowhere:  # names may be listed that are not there: Django's overridden settings do so
-            yield name, value
 
 
 def is_setting(name: str) -> bool:

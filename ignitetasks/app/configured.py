@@ -19,6 +19,7 @@ from ignitetasks import loaders, signals
 from ignitetasks.app import conf as configuration
 from ignitetasks.app.conf import Conf
 from ignitetasks.app.parts import Parts
+from ignitetasks.app.reading import read_object
 from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils.dispatch import Signal
@@ -119,7 +120,7 @@ class Configured(Parts):
                     raise
                 return {}, where
             self._conf.look_in(source, namespace)
-            return self.prepare_config(configuration.read_object(source, namespace, configuration.is_setting)), where
+            return self.prepare_config(read_object(source, namespace, configuration.is_setting)), where
 
         self._conf.use_source(read)
         if force:

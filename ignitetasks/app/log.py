@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -15,6 +16,7 @@ from ignitetasks import signals
 from ignitetasks.app import logsetup
 from ignitetasks.app.taskformat import TaskFormatter
 from ignitetasks.utils.log import REDIRECTED_LOGGER, mlevel, redirect_stdouts_to_logger
+from ignitetasks.utils.term import colored
 
 __all__ = ["Logging", "TaskFormatter"]
 
@@ -105,6 +107,26 @@ class Logging:
         """
         level = mlevel(loglevel)
         return logsetup.set_up_tasks(self.app, _handler(logfile), level, format, propagate, level)
+
+    def supports_color(self, colorize: bool | None = None, logfile: Any = None) -> bool:
+        """Tells whether lines may have colours: on a terminal, unless somebody says otherwise.
+
+        Args:
+            colorize: What is wanted; None leaves it to the terminal.
+            logfile: A file, or its path, that is written to in its place.
+        """
+        if colorize is not None:
+            return colorize and not logfile
+        return not logfile and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+    def colored(self, logfile: Any = None, enabled: bool | None = None) -> colored:
+        """Returns what puts texts into colours, where these are shown.
+
+        Args:
+            logfile: As for `supports_color`.
+            enabled: As for `supports_color`.
+        """
+        return colored(enabled=self.supports_color(enabled, logfile))
 
     def get_default_logger(self, name: str = "ignitetasks", **_: Any) -> logging.Logger:
         """Returns the logger above all of this package's."""

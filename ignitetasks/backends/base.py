@@ -227,3 +227,11 @@ class Backend:
 
     def process_cleanup(self) -> None:
         """Does nothing: there is nothing to release after a task."""
+
+
+class DisabledBackend(Backend):
+    """What Celery has where no result backend is set; no application here has one, since results are always kept."""
+
+
+#: Celery's other name for it.
+BaseBackend = Backend

@@ -37,8 +37,9 @@ APP: tuple[Entry, ...] = (
         (
             "Celery.log",
             SAME,
-            "`setup`, `setup_logging_subsystem`, `setup_task_loggers`, `redirect_stdouts`, `get_default_logger`; lines "
-            "have no colour, so there is no `colored`, and handlers are set up by the logging signals alone.",
+            "`setup`, `setup_logging_subsystem`, `setup_task_loggers`, `redirect_stdouts`, `get_default_logger`, "
+            "`colored`, `supports_color`; a worker's own lines have no colour, and handlers are set up by the logging "
+            "signals alone.",
         ),
         ("Celery.backend", SAME, "A view of the results: get_result, get_state, store_result and their like."),
         ("Celery.amqp", BETTER, "`amqp.queues` shows the queues; nothing of it speaks AMQP."),

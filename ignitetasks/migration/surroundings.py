@@ -209,7 +209,8 @@ MODULES: tuple[Entry, ...] = (
             SAME,
             "The documented names.",
         ),
-        ("celery.utils.nodenames / celery.utils.text", SAME, "The documented names."),
+        ("celery.utils.nodenames / celery.utils.text / celery.utils.imports", SAME, "The documented names."),
+        ("celery.utils.term / celery.utils.iso8601", SAME, "`colored`, and `parse_iso8601`."),
         ("celery.events / celery.events.receiver / celery.events.state / celery.events.dispatcher", SAME, ""),
         ("celery.worker.control", SAME, "The documented names."),
         (
@@ -234,7 +235,11 @@ MODULES: tuple[Entry, ...] = (
             "How an application finds its modules is not exchangeable. Use `imports`, `include`, "
             "autodiscover_tasks and the signal import_modules.",
         ),
-        ("celery.backends.base", BETTER, "A view of the results; there is one store, so nothing derives from it."),
+        (
+            "celery.backends.base",
+            BETTER,
+            "A view of the results; nothing derives from it, and none is a `DisabledBackend`.",
+        ),
         (
             "celery.backends",
             GONE,
@@ -278,8 +283,8 @@ MODULES: tuple[Entry, ...] = (
         ),
         (
             "celery.utils.collections / celery.utils.graph / celery.utils.saferepr / celery.utils.timer2 / "
-            "celery.utils.threads / celery.utils.term / celery.utils.sysinfo / celery.utils.iso8601 / "
-            "celery.utils.annotations / celery.utils.deprecated / celery.utils.objects",
+            "celery.utils.threads / celery.utils.sysinfo / celery.utils.annotations / "
+            "celery.utils.deprecated / celery.utils.objects",
             GONE,
             "Inner parts of Celery. Use the standard library.",
         ),

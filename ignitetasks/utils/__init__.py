@@ -11,9 +11,23 @@ from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
+from ignitetasks.utils.functional import memoize, noop
+from ignitetasks.utils.imports import gen_task_name, import_from_cwd, instantiate
 from ignitetasks.utils.nodenames import nodename, nodesplit
 
-__all__ = ["cached_property", "chunks", "gen_unique_id", "nodename", "nodesplit", "uuid"]
+__all__ = [
+    "cached_property",
+    "chunks",
+    "gen_task_name",
+    "gen_unique_id",
+    "import_from_cwd",
+    "instantiate",
+    "memoize",
+    "nodename",
+    "nodesplit",
+    "noop",
+    "uuid",
+]
 
 T = TypeVar("T")
 

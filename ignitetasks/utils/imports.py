@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["cwd_in_path", "import_from_cwd", "instantiate", "qualname", "symbol_by_name"]
+__all__ = [
+    "cwd_in_path",
+    "find_module",
+    "gen_task_name",
+    "import_from_cwd",
+    "instantiate",
+    "qualname",
+    "symbol_by_name",
+]
 
 
 def qualname(obj: Any) -> str:
@@ -73,7 +82,30 @@ def cwd_in_path() -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def import_from_cwd(module: str) -> ModuleType:
-    """Imports a module, also from the working directory."""
+def import_from_cwd(
+    module: str, imp: Callable[..., ModuleType] | None = None, package: str | None = None
+) -> ModuleType:
+    """Imports a module, also from the working directory.
+
+    Args:
+        module: Its name.
+        imp: What imports it in place of Python's own.
+        package: Where a name that begins with a dot is looked for.
+    """
     with cwd_in_path():
-        return importlib.import_module(module)
+        return (imp or importlib.import_module)(module, package=package)
+
+
+def find_module(module: str, path: Any = None, imp: Any = None) -> Any:
+    """Returns where a module is, also one of the working directory, or None."""
+    with cwd_in_path():
+        try:
+            return importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            return None
+
+
+def gen_task_name(app: Any, name: str, module_name: str) -> str:
+    """Returns the name of a task by the names of its function and module."""
+    found: str = app.gen_task_name(name, module_name)
+    return found

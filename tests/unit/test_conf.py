@@ -286,3 +286,8 @@ def test_an_attribute_error_inside_the_app_says_what_was_missing():
     app.config_from_object({"task_time_limit": 7})
     with pytest.raises(AttributeError, match="nothing_there"):
         _ = app.eager
+
+
+def test_finalize_reads_now(app, module):
+    app.config_from_object(module(task_default_queue="now"))
+    assert app.conf.finalize() is app.conf and app.conf._source["task_default_queue"] == "now"

@@ -35,7 +35,7 @@ LAYERS = [
     ["transport"],
     ["loaders"],
     ["store", "rates", "stamps", "bootsteps"],
-    ["schedules", "app.defaults", "app.conf", "app.queues", "app.routes", "app.annotations"],
+    ["schedules", "app.defaults", "app.reading", "app.conf", "app.queues", "app.routes", "app.annotations"],
     ["periodic"],
     ["waiters", "perprocess"],
     ["agenda"],

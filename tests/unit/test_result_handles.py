@@ -6,11 +6,12 @@ import copy
 import pickle
 import weakref
 from types import SimpleNamespace
-from unittest.mock import Mock, patch
+from unittest.mock import Mock, PropertyMock, patch
 
 import pytest
 from support.canvas_tasks import memory_app
 
+from ignitetasks import IgniteTasks
 from ignitetasks.contrib.abortable import AbortableAsyncResult
 from ignitetasks.errors import InvalidOption
 from ignitetasks.result import AsyncResult, EagerResult, GroupResult, ResultSet
@@ -88,3 +89,17 @@ def test_a_handle_that_can_be_stopped_takes_them_too(t):
     assert handle.parent.id == "before" and not handle.is_aborted()
     handle.abort()
     assert handle.is_aborted()
+
+
+def test_a_state_that_a_test_has_put_in_is_believed(monkeypatch):
+    app = IgniteTasks("believed", transport="memory", set_as_current=False)
+    one = app.AsyncResult("x")
+    with patch.object(AsyncResult, "state", "SUCCESS"):
+        assert one.ready() and one.successful() and not one.failed()
+    with patch.object(AsyncResult, "state", new_callable=PropertyMock, return_value="FAILURE"):
+        assert one.ready() and one.failed() and not one.successful()
+    monkeypatch.setattr(AsyncResult, "state", property(lambda self: "STARTED"))
+    assert not one.ready()
+    monkeypatch.undo()
+    assert not one.ready() and not AbortableAsyncResult("x", app=app).ready()
+    app.close()

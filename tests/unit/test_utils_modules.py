@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ignitetasks import IgniteTasks
 from ignitetasks.app import amqp
 from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.registry import TaskRegistry as Older
-from ignitetasks.utils import functional, log, nodenames, text, time
+from ignitetasks.utils import functional, gen_task_name, import_from_cwd, log, nodenames, text, time
+from ignitetasks.utils.imports import find_module
+from ignitetasks.utils.iso8601 import parse_iso8601
+from ignitetasks.utils.term import colored
 
 
 def test_older_module_names_mean_the_same() -> None:
@@ -116,3 +121,29 @@ def test_a_coloured_line_has_the_colour_of_its_level() -> None:
     record.levelno, record.levelname = logging.INFO, "INFO"
     assert log.ColorFormatter("%(message)s").format(record) == "wrong"
     assert log.task_logger.parent is log.base_logger
+
+
+def test_colours_are_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    c = colored(enabled=True)
+    assert str(c.red("x")) == "\x1b[1;31mx\x1b[0m" and str(c.bold("a", c.igreen("b"), "c")).endswith("\x1b[1mc\x1b[0m")
+    assert c.red("hello ", c.blue("world")).no_color() == "hello world" and len(c.red("four")) == 4
+    assert str(colored(enabled=False).red("x", colored().bold("y"))) == "xy"
+    assert str(c.names["ERROR"]("x")) == str(c.red("x")) and c.red("a") + "b" == "\x1b[1;31ma\x1b[0mb"
+    assert str(c.reset("x")) == "\x1b[0mx\x1b[0m" and repr(c.red("x")) == "'x'"
+    with pytest.raises(AttributeError, match="'pink'"):
+        _ = c.pink
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert str(colored().red("x")) == "x"
+    app = IgniteTasks("colours", transport="memory", set_as_current=False)
+    assert str(app.log.colored(enabled=True).red("x")) == str(c.red("x"))
+    assert str(app.log.colored(logfile="x.log", enabled=True).red("x")) == "x" and not app.log.supports_color()
+
+
+def test_modules_and_moments_by_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "found_here.py").write_text("x = 1")
+    assert find_module("found_here").name == "found_here" and find_module("found_nowhere.at.all") is None
+    assert import_from_cwd("found_here", lambda name, package: (name, package)) == ("found_here", None)
+    app = IgniteTasks("names", transport="memory", set_as_current=False)
+    assert gen_task_name(app, "add", "shop.tasks") == "shop.tasks.add"
+    assert parse_iso8601("2026-03-01T12:00:00+01:00").utcoffset() == timedelta(hours=1)
