@@ -167,10 +167,16 @@ final class Topology {
    * again meanwhile, where its caches have to be opened anew.
    */
   private void comeBack() {
-    Joining.awaitActive(ignite);
-    Joining.makeCaches(ignite, settings);
-    router.reconnected();
+    // First: it may be cut off again meanwhile, and what is opened here is then not the last.
     reconnected = false;
+    try {
+      Joining.awaitActive(ignite);
+      Joining.makeCaches(ignite, settings);
+      router.reconnected();
+    } catch (RuntimeException e) {
+      reconnected = true;
+      throw e;
+    }
     gateway.mayHaveMissed();
     LOG.info("back in the cluster");
   }

@@ -1,6 +1,7 @@
 package org.ignitetasks.protocol;
 
 import java.util.List;
+import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.lang.IgniteCallable;
 import org.apache.ignite.resources.IgniteInstanceResource;
@@ -16,6 +17,9 @@ final class HomeJob implements IgniteCallable<Object> {
   static final String LOCAL_KEY = "ignitetasks.home";
 
   private static final long serialVersionUID = 1L;
+
+  private static final SeldomLog FAILURES =
+      new SeldomLog(Logger.getLogger("ignitetasks.home"), 5_000_000_000L, System::nanoTime);
 
   private final String call;
   private final Object[] args;
@@ -33,7 +37,16 @@ final class HomeJob implements IgniteCallable<Object> {
     if (home == null) {
       throw new TasksException(TasksException.Code.NOT_HOME, "this node is not a home (yet)");
     }
-    return perform(home);
+    try {
+      return perform(home);
+    } catch (TasksException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      // The caller only learns that this node failed, and asks again: the cause is known here
+      // alone.
+      FAILURES.say("the home did not do the call " + call, e);
+      throw e;
+    }
   }
 
   private Object perform(HomeApi home) {

@@ -3,6 +3,7 @@ package org.ignitetasks.protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteClientDisconnectedException;
 import org.apache.ignite.IgniteException;
@@ -34,6 +35,9 @@ final class RemoteHome implements HomeApi {
   static final long ANSWER_MILLIS = 60_000;
 
   private static final long AS_LONG_AS_IT_TAKES = Long.MAX_VALUE;
+
+  private static final SeldomLog FAILURES =
+      new SeldomLog(Logger.getLogger("ignitetasks.calls"), 5_000_000_000L, System::nanoTime);
 
   private final Ignite ignite;
   private final ClusterNode node;
@@ -84,6 +88,10 @@ final class RemoteHome implements HomeApi {
             ClusterTopologyException.class,
             ClusterGroupEmptyException.class,
             IgniteClientDisconnectedException.class);
+    if (!topology) {
+      // Whoever asks tries again, and hears a sentence in the end: what it was is known here alone.
+      FAILURES.say("a data node failed a call", e);
+    }
     return new TasksException(
         TasksException.Code.UNAVAILABLE,
         topology ? "a data node went away: try again" : "a data node failed the call: try again",
