@@ -17,8 +17,8 @@ from ignitetasks import control
 from ignitetasks.cli import render
 from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
-from ignitetasks.cli.options import instance_options, names_option, settings_of
-from ignitetasks.cli.remote import UNAVAILABLE
+from ignitetasks.cli.options import UNAVAILABLE, instance_options, names_option, reached, settings_of
+from ignitetasks.config import Settings
 from ignitetasks.errors import RequestError
 
 _JSON = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,9 +29,13 @@ _JSON = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON."
 @names_option("-d", "--destination", help="Of the workers only these; exit code 69 when none of them is there.")
 @no_effect("-t", "--timeout", why="the node knows its workers, so nobody is waited for")
 @instance_options
-def status(as_json: bool, destination: list[str] | None, **where: str | None) -> int:
-    """Show node, queues, workers and tasks at a glance."""
-    settings = settings_of(**where)
+@click.pass_context
+def status(context: click.Context, /, as_json: bool, destination: list[str] | None, **where: str | None) -> int:
+    """Show node, queues, workers and tasks at a glance; exit code 69 when no node answers."""
+    return reached(context, lambda: _status(as_json, destination, settings_of(**where)))
+
+
+def _status(as_json: bool, destination: list[str] | None, settings: Settings) -> int:
     # A cluster is looked at through a client JVM of our own, which holds no data: starting that changes nothing.
     with closing(control.connect(settings, start=not settings.embedded)) as transport:
         answer = control.status(transport)

@@ -1,6 +1,7 @@
 """The command group, and how errors end: one sentence on standard error and an exit code.
 
-0 is success, 1 an error while running, 2 a wrong command line or setting, 130 Ctrl-C. No traceback unless asked for.
+0 is success, 1 an error while running, 2 a wrong command line or setting, 69 that nobody answered what asks workers or
+the node, 130 Ctrl-C. No traceback unless asked for.
 Must not contain a command's work: see the other files of this package.
 """
 
@@ -81,7 +82,11 @@ class Program(celery_words.Group):
         return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(VERSION, message="ignitetasks %(version)s")
 @click.option("-A", "--app", metavar="MODULE[:ATTRIBUTE]", envvar="IGNITETASKS_APP", help="Where the application is.")
 @click.option("--config", metavar="MODULE", help="Module of settings for the application.")
@@ -118,6 +123,9 @@ def cli(
     Then:           ignitetasks worker -A tasks -c 4
     And anywhere:   add.delay(2, 3).get(timeout=10)
     """  # noqa: D301 \b is click's mark for text that is not to be wrapped
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        return
     run = context.ensure_object(Common)
     context.default_map = _defaults(cli, app, quiet)
     run.traceback, run.place, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain

@@ -29,6 +29,8 @@ _ACTIONS = (
 )  # fmt: skip
 #: Options of multi itself, not of its workers.
 _OWN_FLAGS = ("--nosplash", "--quiet", "-q", "--verbose", "--no-color")
+#: Options that stand before the word ``worker``.
+_BEFORE = ("--workdir", "--config", "--broker", "-b", "--result-backend", "--loader", "--skip-checks", "-C")
 
 
 @dataclass
@@ -37,13 +39,15 @@ class Node:
 
     Attributes:
         name: Its name.
-        words: Its command line behind ``ignitetasks worker``.
+        words: Its command line behind ``ignitetasks``.
         pidfile: Where its process number is.
+        python: What runs it.
     """
 
     name: str
     words: list[str]
     pidfile: str
+    python: str = sys.executable
 
     @property
     def pid(self) -> int:
@@ -63,6 +67,7 @@ class Words:
         prefix: What numbered workers are called.
         suffix: Host part of names that have none.
         signum: Signal of `kill` and `stop`, or None.
+        settings: What stands behind ``--``: settings of all workers.
     """
 
     names: list[str] = field(default_factory=list)
@@ -71,6 +76,7 @@ class Words:
     prefix: str = "celery"
     suffix: str = ""
     signum: int | None = None
+    settings: list[str] = field(default_factory=list)
 
 
 def parse(words: Sequence[str]) -> Words:
@@ -83,6 +89,9 @@ def parse(words: Sequence[str]) -> Words:
     rest = list(words)
     while rest:
         word = rest.pop(0)
+        if word == "--":
+            found.settings = rest
+            break
         if not word.startswith("-") or word == "-":
             found.names.append(word)
             continue
@@ -100,8 +109,8 @@ def _place(found: Words, option: str, value: str | None) -> None:
     name, colon, nodes = option.partition(":")
     if name == "--range-prefix":
         found.prefix = value or found.prefix
-    elif name in ("--suffix", "--hostname") and not colon:
-        found.suffix = (value or "").strip('"')
+    elif name in ("--suffix", "--hostname", "-n") and not colon:
+        found.suffix = daemon.expand((value or "").strip('"')).rpartition("@")[2]
     elif re.fullmatch(r"-[A-Z]{3,}|-\d+", name) and value is None:
         found.signum = _signal(name[1:])
     elif colon:
@@ -137,7 +146,7 @@ def nodes_of(words: Words, place: str | None) -> list[Node]:
         for which, (option, value) in words.chosen:
             if _means(which, number, name):
                 options[option] = value
-        nodes.append(_node(whole, options, place))
+        nodes.append(_node(whole, options, place, words.settings))
     return nodes
 
 
@@ -152,23 +161,26 @@ def _means(which: str, number: int, name: str) -> bool:
     return False
 
 
-def _node(name: str, options: dict[str, str | None], place: str | None) -> Node:
+def _node(name: str, options: dict[str, str | None], place: str | None, settings: Sequence[str]) -> Node:
     pidfile = options.pop("--pidfile", None) or options.pop("-p", None) or "%n.pid"
     logfile = options.pop("--logfile", None) or options.pop("-f", None) or "%n%I.log"
     pidfile, logfile = (os.path.abspath(daemon.expand(path, name)) for path in (pidfile, logfile))
     if place is not None and not {"-A", "--app"} & options.keys():
         options = {"-A": place, **options}
-    words = ["-n", name, "--detach", f"--pidfile={pidfile}", f"--logfile={logfile}"]
+    python = options.pop("--executable", None) or sys.executable
+    before: list[str] = []
+    words = ["worker", "-n", name, "--detach", f"--pidfile={pidfile}", f"--logfile={logfile}"]
     for option, value in options.items():
+        chosen = before if option in _BEFORE else words
         if option.startswith("--"):
-            words.append(option if value is None else f"{option}={value}")
+            chosen.append(option if value is None else f"{option}={value}")
         else:
-            words += [option] if value is None else [option, value]
-    return Node(name, words, pidfile)
+            chosen += [option] if value is None else [option, value]
+    return Node(name, [*before, *words, *settings], pidfile, python)
 
 
 def _command(node: Node) -> list[str]:
-    return [sys.executable, "-m", "ignitetasks", "worker", *node.words]
+    return [node.python, "-m", "ignitetasks", *node.words]
 
 
 def _start(nodes: Sequence[Node], _words: Words) -> int:

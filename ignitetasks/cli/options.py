@@ -13,8 +13,12 @@ import click
 
 from ignitetasks.cli.loading import default_app, import_module, load_app
 from ignitetasks.config import DURABILITIES, Settings
+from ignitetasks.errors import NodeError, NotConnected
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: Exit code when nobody answered, or the node cannot be reached.
+UNAVAILABLE = 69
 
 _LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
 #: Names of the options that say how a program runs as a service.
@@ -137,6 +141,22 @@ def common(context: click.Context) -> Common:
     """Returns what the command line was told for all commands."""
     found = context.find_object(Common)
     return found if found is not None else Common()
+
+
+def reached(context: click.Context, run: Callable[[], int]) -> int:
+    """Runs what asks the node; where that cannot be reached, says so and returns `UNAVAILABLE`.
+
+    Args:
+        context: The command's.
+        run: Returns the exit code.
+    """
+    try:
+        return run()
+    except (NodeError, NotConnected) as error:
+        if common(context).traceback:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        return UNAVAILABLE
 
 
 def app_option(command: F) -> F:

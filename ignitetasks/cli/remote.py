@@ -1,7 +1,7 @@
 """``ignitetasks inspect`` and ``ignitetasks control``: one remote control command, its arguments, and the answers.
 
-Commands of the application's own are known as soon as it is loaded. Exit code 69 when no worker answered. Must not
-know what a command does.
+Commands of the application's own are known as soon as it is loaded. Exit code 69 when no worker answered, or no node.
+Must not know what a command does.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from ignitetasks.app import IgniteTasks
 from ignitetasks.app.cluster import COMMANDS
 from ignitetasks.cli import render
 from ignitetasks.cli.appoptions import Command
-from ignitetasks.cli.options import app_of, app_option, common, instance_options, names_option
+from ignitetasks.cli.options import (
+    UNAVAILABLE,
+    app_of,
+    app_option,
+    common,
+    instance_options,
+    names_option,
+    reached,
+)
 from ignitetasks.worker.control import CommandInfo, Panel
-
-#: Exit code when nobody answered.
-UNAVAILABLE = 69
 
 _IDS = "[id1 [id2 [... [idN]]]]"
 
@@ -79,14 +84,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_options
 def inspect(context: click.Context, /, **given: Any) -> int:
     """Ask workers: `ignitetasks inspect --list` shows what."""
-    return _run(context, "inspect", **given)
+    return reached(context, lambda: _run(context, "inspect", **given))
 
 
 @click.command(cls=Command)
 @_options
 def control(context: click.Context, /, **given: Any) -> int:
     """Tell workers what to do: `ignitetasks control --list` shows what."""
-    return _run(context, "control", **given)
+    return reached(context, lambda: _run(context, "control", **given))
 
 
 def _run(

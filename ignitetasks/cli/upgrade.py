@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from ignitetasks import control
-from ignitetasks.cli.options import instance_options, settings_of
+from ignitetasks import control, loaders
+from ignitetasks.cli.options import common, instance_options, settings_of
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.migration.upgrade import rename_settings
 
@@ -53,12 +53,19 @@ def graph() -> None:
 
 
 @graph.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def bootsteps() -> int:
-    """Say why there is no such graph."""
-    raise ConfigurationError(
-        "a worker here has no bootsteps, so there is no graph of them; docs/architecture.md shows its parts, "
-        "signals and control commands are where yours go"
-    )
+@click.pass_context
+def bootsteps(context: click.Context) -> int:
+    """Draw the steps that an application adds to its workers (`-A`), and what they require."""
+    chosen = common(context).app.steps
+    click.echo("digraph bootsteps {\n  rankdir=LR;")
+    for part, steps in sorted(chosen.items()):
+        for step in sorted(map(loaders.symbol_by_name, steps), key=lambda one: str(one.__name__)):
+            click.echo(f'  "{step.__name__}" [shape=box, label="{step.__name__}\\n{part}"];')
+            for required in (step.requires,) if isinstance(step.requires, str) else step.requires:
+                name = required.__name__ if isinstance(required, type) else str(required).replace(":", ".")
+                click.echo(f'  "{name.rpartition(".")[2]}" -> "{step.__name__}";')
+    click.echo("}")
+    return 0
 
 
 @graph.command()

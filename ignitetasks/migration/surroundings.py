@@ -137,8 +137,8 @@ COMMANDS: tuple[Entry, ...] = (
         (
             "celery status",
             BETTER,
-            "Node, queues, workers and tasks. It ends with 0 while the node answers, also without a worker; `-d NAME` "
-            "ends with 69 when no worker of these names is there, `inspect ping` when none answers.",
+            "Node, queues, workers and tasks. It ends with 0 while the node answers, also without a worker, else with "
+            "69; `-d NAME` ends with 69 when no worker of these names is there, `inspect ping` when none answers.",
         ),
         ("celery status -d / celery status --destination / celery status -j / celery status --json", SAME, ""),
         (
@@ -178,7 +178,7 @@ COMMANDS: tuple[Entry, ...] = (
         (
             "celery graph",
             BETTER,
-            "`graph workers` draws workers and queues; there are no bootsteps to draw.",
+            "`graph workers` draws workers and queues, `graph bootsteps` the steps that an application adds.",
         ),
         ("celery logtool", SAME, "Tasks that succeed are counted where they are logged: `worker -l info`."),
         ("celery upgrade", SAME, "For a whole project: `ignitetasks migrate check PATH`."),

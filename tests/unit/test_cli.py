@@ -127,7 +127,7 @@ def test_a_wrong_line_is_a_usage_error(line: str, capsys: pytest.CaptureFixture[
 
 
 def test_status_without_a_node_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--data-dir", str(tmp_path / "none")]) == 1
+    assert main(["status", "--data-dir", str(tmp_path / "none")]) == 69
     words = capsys.readouterr().err
     assert words.startswith(f"Error: no node is running for {tmp_path / 'none'}: start one with")
     assert "Traceback" not in words

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from test_cli import modules  # noqa: F401  # a fixture
 
-from ignitetasks import IgniteTasks
+from ignitetasks import IgniteTasks, control
 from ignitetasks.app.control import Control
 from ignitetasks.cli import daemon, main, multi
 from ignitetasks.cli.events import line, picture
-from ignitetasks.cli.remote import UNAVAILABLE
-from ignitetasks.errors import ConfigurationError
+from ignitetasks.cli.options import UNAVAILABLE
+from ignitetasks.errors import ConfigurationError, NotConnected
 from ignitetasks.events.state import State
 from ignitetasks.worker import main as worker_main
 
@@ -57,6 +57,18 @@ class TestRemote:
         assert json.loads(capsys.readouterr().out) == {"a": [1, 2], "b": {"ok": {"x": None}}}
         assert main(["-q", "inspect", "active"]) == 0
         assert "online" not in capsys.readouterr().out
+
+    def test_the_node_cannot_be_reached(self, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+        def fail(*_: Any, **__: Any) -> Any:
+            raise NotConnected("nobody is there")
+
+        monkeypatch.setattr(Control, "broadcast", fail)
+        monkeypatch.setattr(control, "connect", fail)
+        for words in ("inspect ping", "control pool_grow", "status", "status -j"):
+            assert main(words.split()) == UNAVAILABLE
+            assert capsys.readouterr().err == "Error: nobody is there\n"
+        assert main(["--traceback", "inspect", "ping"]) == 1
+        assert "Traceback" in capsys.readouterr().err
 
     def test_nobody_answers(self, workers: Broadcasts, capsys: pytest.CaptureFixture[str]) -> None:
         workers.replies = []
@@ -295,6 +307,24 @@ class TestMulti:
         assert "-Q m1,m2" in first
         assert "-Q" not in second
         assert "--pidfile=/run/b.pid --logfile=/log/b.log -E" in second
+
+    def test_what_stands_before_the_worker_and_behind_its_options(self, capsys: Any) -> None:
+        one, two = self.show(
+            capsys,
+            "2",
+            "--workdir=/x",
+            "-C",
+            "--executable=/opt/py",
+            "-n",
+            "%h",
+            "-P",
+            "solo",
+            "--",
+            "worker.uid=3",
+            "a=b",
+        )
+        assert one.startswith(f"/opt/py -m ignitetasks --workdir=/x -C worker -n celery1@{HOST} --detach")
+        assert two.endswith("-P solo worker.uid=3 a=b") and "executable" not in two
 
     def test_the_application_may_stand_before(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["-A", "shop", "multi", "show", "w"]) == 0

@@ -7,6 +7,7 @@ import io
 import logging
 
 import pytest
+from test_cli import modules  # noqa: F401  # a fixture
 
 from ignitetasks import log
 from ignitetasks.app import tasklog
@@ -60,10 +61,27 @@ def test_the_command_keeps_a_copy(tmp_path, capsys):
 
 
 def test_what_has_no_meaning_says_so(capsys):
-    assert main(["graph", "bootsteps", "worker"]) == 2
-    assert "no bootsteps" in capsys.readouterr().err
     assert main(["logtool", "incomplete"]) == 2
     assert "inspect active" in capsys.readouterr().err
+
+
+STEPS = """
+from ignitetasks import IgniteTasks, bootsteps
+class First(bootsteps.StartStopStep):
+    requires = ("ignitetasks.worker.components:Timer",)
+class Second(bootsteps.StartStopStep):
+    requires = {First}
+app = IgniteTasks("drawn")
+app.steps["worker"].update([First, Second])
+"""
+
+
+def test_the_steps_of_an_application_are_drawn(modules, capsys):  # noqa: F811
+    (modules / "drawn_app.py").write_text(STEPS)
+    assert main(["-A", "drawn_app", "graph", "bootsteps", "worker"]) == 0
+    shown = capsys.readouterr().out
+    assert '"Timer" -> "First";' in shown and '"First" -> "Second";' in shown and "Second\\nworker" in shown
+    assert main(["graph", "bootsteps"]) == 2
 
 
 @pytest.fixture(params=[True, False], ids=["json", "text"])
