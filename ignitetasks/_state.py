@@ -32,7 +32,8 @@ _thread = _Thread()
 _default: Any = None
 _latest: Callable[[], Any] = lambda: None  # noqa: E731
 _apps: weakref.WeakSet[Any] = weakref.WeakSet()
-_on_finalize: list[Callable[[Any], Any]] = []
+#: What is called with every application when that is complete; tests empty it under this name.
+_on_app_finalizers: set[Callable[[Any], Any]] = set()
 _lock = threading.RLock()
 
 
@@ -104,8 +105,8 @@ def app_of_thread(app: Any) -> Iterator[Any]:
 @contextmanager
 def kept() -> Iterator[None]:
     """Brings back, after a ``with`` block, which applications there are and which is meant."""
-    global _default, _latest
-    before = (_thread.app, _default, _latest, list(_apps), list(_on_finalize))
+    global _default, _latest, _on_app_finalizers
+    before = (_thread.app, _default, _latest, list(_apps), set(_on_app_finalizers))
     try:
         yield
     finally:
@@ -113,7 +114,7 @@ def kept() -> Iterator[None]:
         with _lock:
             _apps.clear()
             _apps.update(apps)
-            _on_finalize[:] = waiting
+            _on_app_finalizers = waiting
 
 
 def get_current_app() -> Any:
@@ -144,7 +145,7 @@ def get_current_worker_task() -> Any:
 def connect_on_app_finalize(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Calls a function with every application when that is complete; at once for those that are."""
     with _lock:
-        _on_finalize.append(callback)
+        _on_app_finalizers.add(callback)
         ready = [app for app in _apps if getattr(app, "finalized", False)]
     for app in ready:
         callback(app)
@@ -153,7 +154,7 @@ def connect_on_app_finalize(callback: Callable[[Any], Any]) -> Callable[[Any], A
 
 def announce_finalized(app: Any) -> None:
     """Calls what waits for applications to be complete."""
-    for callback in list(_on_finalize):
+    for callback in list(_on_app_finalizers):
         callback(app)
 
 

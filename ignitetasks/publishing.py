@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ignitetasks import message, signals
+from ignitetasks.app.queues import Exchange, Queue
 
 #: Headers that a message has by itself; what receivers add to them are headers of the call.
 _OWN = frozenset(
@@ -76,7 +77,8 @@ def announce(
         "reply_to": "",
         **extra.get("properties", {}),
     }
-    signals.before_task_publish.send(sender=task, properties=properties, declare=[], retry_policy={}, **news)
+    declare = [Queue(template.queue, Exchange(), template.queue)]
+    signals.before_task_publish.send(sender=task, properties=properties, declare=declare, retry_policy={}, **news)
     custom = {key: value for key, value in headers.items() if key not in _OWN or key in own}
     changed = template._replace(options=message.encode_call_options(custom, extra))
     return Published(task, changed if changed != template else template, body[0], body[1], news)

@@ -72,9 +72,14 @@ def _members(tasks: Any) -> Any:
 
 
 class Builder:
-    """Makes the flow of one canvas; nothing of the canvas is changed."""
+    """Makes the flow of one canvas; nothing of the canvas is changed.
 
-    def __init__(self) -> None:
+    Args:
+        sent: Whether it is to be sent; a canvas that is only to have ids may leave out the names of its tasks.
+    """
+
+    def __init__(self, sent: bool = True) -> None:
+        self._sent = sent
         #: What is being looked at, outermost first: the place of an error, and how a circle is noticed.
         self._path: list[tuple[int, str]] = []
 
@@ -136,7 +141,7 @@ class Builder:
 
     def _call(self, sig: MutableMapping[str, Any], options: Mapping[str, Any] | None, place: str) -> Call:
         own = sig.get("options") or {}
-        if not isinstance(sig["task"], str) or not sig["task"]:
+        if self._sent and (not isinstance(sig["task"], str) or not sig["task"]):
             raise RequestError(f"{self._where(place)} has no task name but {sig['task']!r}")
         if not own and not options:
             return Call(

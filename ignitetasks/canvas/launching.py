@@ -38,7 +38,9 @@ def place_of(flow: Flow, app: Sender) -> int:
 def queue_of(flow: Flow, app: Sender) -> str:
     """Returns the queue of a flow's first task."""
     first = first_call(flow)
-    return app.settings.default_queue if first is None else Compiler(app, _no_blobs).plan(first)[0].template.queue
+    if first is None or not first.task:
+        return app.settings.default_queue
+    return Compiler(app, _no_blobs).plan(first)[0].template.queue
 
 
 def _no_blobs(name: str, data: Data) -> BlobRef:
@@ -105,7 +107,7 @@ def freeze(sig: Any, app: Sender, task_id: str | None = None) -> Any:
         app: Whose client the handle asks.
         task_id: Id of its end, where that has none.
     """
-    flow = Builder().build(sig)
+    flow = Builder(sent=False).build(sig)
     if not flow:
         return None
     if task_id and not flow[-1].id:

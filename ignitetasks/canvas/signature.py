@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Generic, TypeVar
 
+from ignitetasks import _state
 from ignitetasks.canvas import launching
 from ignitetasks.canvas.flow import BASES, as_list, kind_of
 from ignitetasks.canvas.ports import Sender
@@ -382,17 +383,10 @@ class Signature(dict[str, Any], Generic[R]):
 
     @property
     def app(self) -> Sender:
-        """Who sends it: the app it was made by, or the current one.
-
-        Raises:
-            ConfigurationError: There is no app at all.
-        """
-        app = self._own_app()
-        if app is None:
-            app = default_source()
-            if not hasattr(app, "send_task"):
-                raise ConfigurationError(f"the signature of {self.task} belongs to no app; make it with task.s(...)")
-        return app  # type: ignore[no-any-return]
+        """Who sends it: the app it was made by, or the current one."""
+        app: Any = self._own_app() or default_source()
+        found: Sender = app if hasattr(app, "send_task") else _state.get_current_app()
+        return found
 
     def _own_app(self) -> Any:
         return self._app or getattr(self._type, "app", None)

@@ -13,10 +13,26 @@ from ignitetasks.migration.entry import Entry, Kind
 from ignitetasks.migration.finding import Level
 
 _UNDOCUMENTED = "is not part of what Celery documents, and not here; find the documented way to what it is used for."
-_KOMBU_HOME = {
-    "Queue": "ignitetasks.app.queues",
-    "register": "ignitetasks.serializers",
-    "unregister": "ignitetasks.serializers",
+#: Names of packages beside Celery that are here under the same name.
+_HOMES = {
+    "kombu": {
+        "Exchange": "ignitetasks.app.queues",
+        "Queue": "ignitetasks.app.queues",
+        "register": "ignitetasks.serializers",
+        "unregister": "ignitetasks.serializers",
+        "DecodeError": "ignitetasks.exceptions",
+        "EncodeError": "ignitetasks.exceptions",
+        "OperationalError": "ignitetasks.exceptions",
+        "SerializationError": "ignitetasks.exceptions",
+        "uuid": "ignitetasks.utils",
+    },
+    "billiard": {
+        "ExceptionInfo": "ignitetasks.failure",
+        "SoftTimeLimitExceeded": "ignitetasks.exceptions",
+        "Terminated": "ignitetasks.exceptions",
+        "TimeLimitExceeded": "ignitetasks.exceptions",
+        "WorkerLostError": "ignitetasks.exceptions",
+    },
 }
 
 
@@ -97,10 +113,10 @@ def package_entry(module: str) -> Entry | None:
     return parent_entry("package", module)
 
 
-def kombu_text(name: str, text: str) -> str:
-    """Returns what to do about one name of kombu's."""
-    home = _KOMBU_HOME.get(name)
-    return f"Import {name} from {home}." if home and hasattr(_module_named(home), name) else text
+def beside_text(package: Entry, name: str) -> str:
+    """Returns what to do about one name of a package beside Celery."""
+    home = _HOMES.get(package.name, {}).get(name)
+    return f"Import {name} from {home}." if home and hasattr(_module_named(home), name) else package.text
 
 
 def parent_entry(kind: Kind, name: str) -> Entry | None:

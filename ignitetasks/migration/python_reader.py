@@ -96,7 +96,7 @@ class PythonReader(ast.NodeVisitor):
             return
         self._bound.setdefault(dotted, dotted)
         last = dotted.rpartition(".")[2]
-        text = names.kombu_text(last, entry.text) if entry.name == "kombu" else entry.text
+        text = names.beside_text(entry, last)
         self._add(node, "hand" if text != entry.text else "gone", f"import of {dotted}", text)
 
     # -- uses

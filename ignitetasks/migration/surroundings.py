@@ -310,12 +310,18 @@ PACKAGES: tuple[Entry, ...] = (
         (
             "kombu",
             GONE,
-            "There is no broker. `Queue` is in `ignitetasks.app.queues`; a serializer is a setting, `register` of one "
+            "There is no broker. `Queue` and `Exchange` are in `ignitetasks.app.queues`, `OperationalError` is in "
+            "`ignitetasks.exceptions`; a serializer is a setting, `register` of one "
             "of your own is in `ignitetasks.serializers`; in place of a `Broadcast` queue tell every worker with a "
             "control command of your own (`control_command`, `app.control.broadcast`); for anything else talk to your "
             "message broker with a client of its own.",
         ),
-        ("billiard", GONE, "Use `multiprocessing` of the standard library."),
+        (
+            "billiard",
+            GONE,
+            "Use `multiprocessing` of the standard library. `ExceptionInfo` is in `ignitetasks.failure`, "
+            "`WorkerLostError` in `ignitetasks.exceptions`.",
+        ),
         ("amqp / vine", GONE, "There is no AMQP connection."),
         (
             "flower",

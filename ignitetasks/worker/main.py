@@ -50,6 +50,7 @@ def make_plan(
     prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
+    heartbeats: bool = False,
 ) -> WorkerPlan:
     """Check what was asked and fill in the defaults.
 
@@ -68,6 +69,7 @@ def make_plan(
         prefetch_multiplier: Most deliveries for each slot, the running one included; 0 or None for no bound of yours.
         autoscale: Largest and smallest size of a prefork pool that follows its work.
         events: Send events from the start.
+        heartbeats: Send those of the worker itself.
 
     Returns:
         The plan.
@@ -111,6 +113,7 @@ def make_plan(
         prefetch=_prefetch(prefetch_multiplier),
         autoscale=autoscale,
         events=events,
+        heartbeats=heartbeats,
     )
 
 

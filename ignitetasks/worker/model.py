@@ -148,6 +148,7 @@ class WorkerPlan:
         prefetch: Most deliveries for each slot, the running one included; 0 for as many as run in no time.
         autoscale: Largest and smallest size of the pool, which then follows its work; None for one size.
         events: Send events from the start, whatever the cluster's switch says.
+        heartbeats: Tell of the worker itself from the start, also without the events of tasks.
     """
 
     name: str
@@ -163,6 +164,7 @@ class WorkerPlan:
     prefetch: int = 0
     autoscale: tuple[int, int] | None = None
     events: bool = False
+    heartbeats: bool = False
 
     @property
     def processes(self) -> int:

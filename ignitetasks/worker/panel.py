@@ -124,7 +124,7 @@ class Worker(Protocol):
         """Switches task events; returns whether that was a change."""
 
     def heartbeat(self) -> None:
-        """Sends a heartbeat event now, where events are sent."""
+        """Sends a heartbeat event now, whether events are on or not."""
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         """Sends an event of the worker's own, where events are sent."""

@@ -83,7 +83,7 @@ class Remote:
         self.plan = plan
         self.started = time.monotonic()
         self.limits: dict[str, tuple[int, int]] = {}
-        self.events = WorkerEvents(plan.name, slots, hands.send, plan.events)
+        self.events = WorkerEvents(plan.name, slots, hands.send, plan.events, plan.heartbeats)
         self._slots = slots
         self._hands = hands
         self._panel = make_panel(self)
@@ -215,7 +215,7 @@ class Remote:
 
     def heartbeat(self) -> None:
         """See `panel.Worker.heartbeat`."""
-        self.events.heartbeat()
+        self.events.heartbeat(asked=True)
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         """See `panel.Worker.event`."""

@@ -30,13 +30,17 @@ class WorkerEvents:
         slots: The shared memory, for how much runs.
         send: Sends a frame to the node.
         enabled: Whether events are on.
+        beating: Whether the worker tells of itself also while they are not.
 
     Attributes:
-        enabled: Whether events are on; while they are not, nothing is sent.
+        enabled: Whether events are on; while they are not, nothing is sent but a heartbeat that is asked for.
     """
 
-    def __init__(self, hostname: str, slots: Slots, send: Callable[[int, Any], None], enabled: bool) -> None:
+    def __init__(
+        self, hostname: str, slots: Slots, send: Callable[[int, Any], None], enabled: bool, beating: bool = False
+    ) -> None:
         self.enabled = enabled
+        self._beating = beating
         self._slots = slots
         self._send = send
         self._beaten = 0.0
@@ -55,8 +59,10 @@ class WorkerEvents:
             type: Its type.
             **fields: Its own fields.
         """
-        if not self.enabled:
-            return
+        if self.enabled:
+            self._tell(type, fields)
+
+    def _tell(self, type: str, fields: Mapping[str, Any]) -> None:
         now = time.time()
         event = {"type": type, "timestamp": now, "clock": int(now * 1000), **self._common, **fields}
         self._send(frames.EVENTS, [pack(event)])
@@ -65,9 +71,13 @@ class WorkerEvents:
         """Tell that the worker is there."""
         self._beat("worker-online")
 
-    def heartbeat(self) -> None:
-        """Tell that the worker is still there."""
-        self._beat("worker-heartbeat")
+    def heartbeat(self, asked: bool = False) -> None:
+        """Tell that the worker is still there.
+
+        Args:
+            asked: Whether somebody asked for it: then it is told whether events are on or not.
+        """
+        self._beat("worker-heartbeat", asked)
 
     def offline(self) -> None:
         """Tell that the worker goes."""
@@ -76,25 +86,30 @@ class WorkerEvents:
     @property
     def beats(self) -> bool:
         """Whether anybody hears of this worker's heart: the feed, or receivers of ``heartbeat_sent``."""
-        return self.enabled or bool(signals.heartbeat_sent.receivers)
+        return self._tells or bool(signals.heartbeat_sent.receivers)
+
+    @property
+    def _tells(self) -> bool:
+        return self.enabled or self._beating
 
     def tick(self) -> None:
         """Send a heartbeat when it is due."""
         if self.beats and time.monotonic() - self._beaten >= FREQ:
             self.heartbeat()
 
-    def _beat(self, type: str) -> None:
-        if not self.beats:
+    def _beat(self, type: str, asked: bool = False) -> None:
+        if not (asked or self.beats):
             return
         self._beaten = time.monotonic()
         if type == "worker-heartbeat":
             signals.heartbeat_sent.send(sender=self)
-        if not self.enabled:
+        if not (asked or self._tells):
             return
         slots = self._slots
         active = sum(slots.running(index).seq != IDLE for index in range(slots.count))
         processed = sum(slots.counts(index)[0] for index in range(slots.count))
-        self.send(type, active=active, processed=processed, loadavg=list(os.getloadavg()), **self._software)
+        load = list(os.getloadavg())
+        self._tell(type, {"active": active, "processed": processed, "loadavg": load, **self._software})
 
     def of(self, rows: Sequence[Sequence[Any]], index: int, seq: int, type: str, fields: Mapping[str, Any]) -> None:
         """Send an event of a task that is known by its child and number.

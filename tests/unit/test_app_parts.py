@@ -385,3 +385,14 @@ def test_an_app_is_made_with_tasks(app):
         IgniteTasks("x", tasks={"a": print}, set_as_current=False)
     with pytest.raises(ConfigurationError, match="is a map"):
         IgniteTasks("x", tasks=[1], set_as_current=False)
+
+
+def test_a_suite_may_forget_its_shared_tasks():
+    @shared_task(name="parts.forgotten")
+    def forgotten():
+        """Is of no app that is made afterwards."""
+
+    with _state.kept():
+        _state._on_app_finalizers = set()
+        assert "parts.forgotten" not in IgniteTasks("parts.later", set_as_current=False).tasks
+    assert "parts.forgotten" in IgniteTasks("parts.last", set_as_current=False).tasks

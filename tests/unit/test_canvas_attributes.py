@@ -6,6 +6,7 @@ import pytest
 from support.canvas_tasks import memory_app
 
 from ignitetasks.canvas import Signature, chain, chord, group
+from ignitetasks.errors import RequestError
 from ignitetasks.result import GroupResult, ResultSet
 
 
@@ -77,3 +78,12 @@ def test_an_id_is_a_text_and_can_be_set(t):
     assert made.id == "other" and not made.exists()
     with pytest.raises(ValueError, match="a task id is a text that is not empty, not None"):
         t.app.AsyncResult(None)
+
+
+def test_a_signature_that_nobody_has_named_can_be_given_an_id_but_not_sent():
+    nameless = Signature(task_id="mine")
+    assert nameless.freeze().id == nameless.id
+    both = chain(Signature(), Signature())
+    assert both.freeze().id == both.tasks[-1].id
+    with pytest.raises(RequestError, match="has no task name"):
+        both.apply_async()

@@ -191,3 +191,18 @@ def test_a_group_that_is_a_body_raises_what_the_header_raised(t):
     sent = chain(group(t.add.si(1, 2), t.fail.si()), group(t.total.s(), t.total.s())).apply_async()
     with pytest.raises(KeyError, match="as asked"):
         sent.get(timeout=LIMIT)
+
+
+def test_who_hears_of_a_call_is_told_its_queue_as_an_object(t):
+    told = []
+
+    def look(declare, **_):
+        told.extend((one.name, one.exchange.type, one.routing_key) for one in declare)
+
+    signals.before_task_publish.connect(look)
+    try:
+        t.add.apply_async((1, 2), queue="declared")
+        chain(t.add.s(1, 2).set(queue="first"), t.add.s(3)).apply_async()
+    finally:
+        signals.before_task_publish.disconnect(look)
+    assert told == [(name, "direct", name) for name in ("declared", "first")]

@@ -295,3 +295,23 @@ def test_apply_shows_first_and_writes_when_told(tmp_path, capsys):
     assert file.read_text() == "from celery import Celery\n"
     assert main(["migrate", "apply", str(tmp_path), "--write"]) == 0
     assert file.read_text() == "from ignitetasks import Celery\n"
+
+
+def test_names_of_packages_beside_celery_that_are_here(project):
+    found = project(
+        tasks_dot_py="""\
+        from kombu import Exchange, Queue
+        from kombu.exceptions import OperationalError
+        from billiard.einfo import ExceptionInfo
+        from billiard.exceptions import WorkerLostError
+        from billiard import current_process
+        """
+    )
+    assert of(found, "hand") == [
+        (1, "import of kombu.Exchange"),
+        (1, "import of kombu.Queue"),
+        (2, "import of kombu.exceptions.OperationalError"),
+        (3, "import of billiard.einfo.ExceptionInfo"),
+        (4, "import of billiard.exceptions.WorkerLostError"),
+    ]
+    assert of(found, "gone") == [(5, "import of billiard.current_process")]

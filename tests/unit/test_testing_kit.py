@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ignitetasks import Celery, current_app, shared_task, signals
-from ignitetasks.contrib.testing.app import TestApp, Trap, setup_default_app
+from ignitetasks.contrib.testing.app import DEFAULT_TEST_CONFIG, TestApp, Trap, setup_default_app
 from ignitetasks.contrib.testing.tasks import ping
 from ignitetasks.contrib.testing.worker import (
     start_worker,
@@ -298,3 +299,45 @@ def test_the_trap_names_what_was_used():
     with pytest.raises(RuntimeError, match="'tasks'"):
         print(Trap().tasks)
     assert isinstance(Celery("plain", set_as_current=False), Celery)
+
+
+def _heard(app, within, **worker):
+    """Returns the types of events that a reader of its own hears while a worker runs."""
+    heard = []
+    receiver = app.events.Receiver(app.connection(), handlers={"*": lambda event: heard.append(event["type"])})
+    with start_worker(app, **worker):
+        reader = threading.Thread(target=receiver.capture, kwargs={"wakeup": within == "asked"}, daemon=True)
+        reader.start()
+        deadline = time.monotonic() + 20
+        while within not in ("asked", *heard) or not heard:
+            assert time.monotonic() < deadline, heard
+            app.send_task("ignitetasks.ping").get(timeout=10)
+            time.sleep(0.05)
+        receiver.should_stop = True
+        reader.join(10)
+    return set(heard)
+
+
+@pytest.mark.parametrize("told", [{"conf": True}, {"task_events": True}, {"send_events": True}])
+def test_a_worker_sends_events_where_it_is_told_to(told):
+    app = TestApp()
+    app.conf.worker_send_task_events = bool(told.pop("conf", False))
+    assert "task-received" in _heard(app, "task-received", **told)
+
+
+def test_a_worker_that_is_to_have_a_heartbeat_tells_of_itself_alone():
+    assert _heard(TestApp(), "worker-heartbeat", without_heartbeat=False) == {"worker-heartbeat"}
+
+
+def test_a_worker_answers_a_reader_that_wakes_it_although_events_are_off():
+    assert _heard(TestApp(), "asked") == {"worker-heartbeat"}
+
+
+def test_the_settings_of_tests_bring_any_app_into_memory():
+    app = Celery("kit.settings", set_as_current=False)
+    app.conf.update(DEFAULT_TEST_CONFIG)
+    app.task(name="kit.settings.add")(lambda a, b: a + b)
+    assert app.settings.memory is not None
+    with start_worker(app):
+        assert app.send_task("kit.settings.add", (1, 2)).get(timeout=10) == 3
+    assert TestApp().settings.memory != TestApp().settings.memory

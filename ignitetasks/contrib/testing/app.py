@@ -21,6 +21,7 @@ __all__ = ["DEFAULT_TEST_CONFIG", "TestApp", "Trap", "UnitLogging", "set_trap", 
 
 #: Settings of a test's app where nobody says otherwise.
 DEFAULT_TEST_CONFIG: Mapping[str, Any] = {
+    "broker_url": "memory://",
     "worker_hijack_root_logger": False,
     "worker_log_color": False,
     "accept_content": ["json"],
@@ -82,8 +83,8 @@ def TestApp(  # Celery's name
         **kwargs: Further arguments of `IgniteTasks`.
     """
     given = {**DEFAULT_TEST_CONFIG, **(config or {})}
-    configured = given.pop("broker_url", None)
-    url = broker or configured
+    given.pop("broker_url")
+    url = broker or (config or {}).get("broker_url")
     urls = {"broker_url": url, "result_backend": given.pop("result_backend", backend)}
     if str(url).startswith(_OURS):
         kwargs["broker"] = url

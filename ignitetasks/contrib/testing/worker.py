@@ -18,6 +18,7 @@ from ignitetasks.errors import ConfigurationError
 from ignitetasks.log import ROOT
 from ignitetasks.utils.dispatch import Signal
 from ignitetasks.utils.nodenames import anon_nodename
+from ignitetasks.worker.asked import setting
 from ignitetasks.worker.inprocess import InProcessWorker
 from ignitetasks.worker.main import make_plan
 
@@ -41,8 +42,7 @@ test_worker_stopped = Signal(name="test_worker_stopped", providing_args={"worker
 _WITHOUT_MEANING = frozenset(
     {
         "beat", "disable_rate_limits", "heartbeat_interval", "no_color", "optimization", "prefetch_multiplier",
-        "ready_callback", "schedule_filename", "scheduler", "send_events", "statedb", "task_events",
-        "without_gossip", "without_heartbeat", "without_mingle",
+        "ready_callback", "schedule_filename", "scheduler", "statedb", "without_gossip", "without_mingle",
     }
 )  # fmt: skip
 _POOLS = {"processes": "prefork"}
@@ -86,7 +86,7 @@ class TestWorkController:
                 concurrency=1 if pool == "solo" else concurrency,
                 pool=pool,
                 name=hostname or _free_name(),
-                **known,
+                **_events(app, known),
             )
         except TypeError as error:
             raise ConfigurationError(f"a worker in a test has no such option: {error}") from None
@@ -122,6 +122,18 @@ def _free_name() -> str:
     while (name := anon_nodename(prefix="gen" if number == 1 else f"gen{number}.")) in _running:
         number += 1
     return name
+
+
+def _events(app: IgniteTasks, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns a worker's options with those of its events under the names of a plan."""
+    asked = [options.pop(name) for name in ("task_events", "send_events", "events") if name in options]
+    told = [one for one in asked if one is not None]
+    beats = not options.pop("without_heartbeat", True)
+    return {
+        **options,
+        "events": any(told) if told else bool(setting(app, "worker_send_task_events")),
+        "heartbeats": beats,
+    }
 
 
 def _names(queues: str | Sequence[str] | None) -> list[str]:
