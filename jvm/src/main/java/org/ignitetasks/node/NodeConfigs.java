@@ -57,6 +57,7 @@ final class NodeConfigs {
             .setMetricsLogFrequency(0)
             .setClientMode(!s.hasData())
             .setCommunicationSpi(s.embedded() ? new NoCommunicationSpi() : communication(s))
+            .setLoadBalancingSpi(new NamedNode())
             // A client that is cut off without a word loses its place as soon as its leases end;
             // one that
             // dies is seen at once, see DeadClients.
