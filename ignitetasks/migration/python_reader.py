@@ -15,7 +15,8 @@ from ignitetasks.migration.finding import Finding, Level
 from ignitetasks.migration.settings_reader import mapping_settings, setting_finding
 
 _APP_CALLS = ("Celery",)
-_CUSTOM_PARTS = ("amqp", "backend", "broker", "events", "log", "control", "loader", "fixups", "result_backend")
+#: Arguments of Celery's application that have no meaning here, and the settings that say why.
+_NO_PARTS = {"broker": "broker_url", "backend": "result_backend", "result_backend": "result_backend"}
 _PRIVATE = {"_cache", "_get_task_meta", "_set_cache", "_maybe_set_cache", "_tasks", "_conf", "_pending"}
 _PUBLIC = {"_get_task_meta": "`app.backend.get_task_meta(result.id)` gives the same map."}
 _CLIENTS = {"client", "connection", "collection", "ResultSession", "mc"}
@@ -119,14 +120,12 @@ class PythonReader(ast.NodeVisitor):
 
     def _made_app(self, node: ast.Call) -> None:
         for keyword in node.keywords:
-            if keyword.arg not in _CUSTOM_PARTS:
-                continue
-            if keyword.arg in ("broker", "backend"):
-                entry = find("setting", "broker_url" if keyword.arg == "broker" else "result_backend")
-                text = entry.text if entry else ""
-            else:
-                text = "The application has no exchangeable inner parts. Leave it out."
-            self._add(keyword.value, "gone", f"Celery({keyword.arg}=)", text)
+            entry = find("setting", _NO_PARTS.get(keyword.arg or "", ""))
+            if entry is not None:
+                self._add(keyword.value, "gone", f"Celery({keyword.arg}=)", entry.text)
+            elif keyword.arg == "namespace":
+                text = "It names the instance here; that of settings is an argument of config_from_object."
+                self._add(keyword.value, "hand", "Celery(namespace=)", text)
 
     def _options(self, node: ast.Call, where: str) -> None:
         for keyword in node.keywords:

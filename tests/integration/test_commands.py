@@ -55,7 +55,7 @@ def test_a_graph_of_workers_and_their_queues(command, queue):
 
 def test_status_without_a_node_says_so_and_starts_none(processes, tmp_path):
     ended = processes.run("status", "--data-dir", str(tmp_path / "nothing"))
-    assert ended.returncode == 1
+    assert ended.returncode == 69
     assert ended.stdout == ""
     assert "no node is running for" in ended.stderr and "ignitetasks node start" in ended.stderr
     assert not (tmp_path / "nothing").exists()

@@ -187,6 +187,17 @@ def test_steps_are_here_but_those_that_read_a_broker(project):
     ]
 
 
+def test_parts_of_an_application_are_here_but_those_of_a_broker(project):
+    found = project(
+        tasks_dot_py="""\
+        from celery import Celery
+        app = Celery("a", broker="redis://", backend="rpc://", control="mine:Control", tasks={}, namespace="A")
+        """
+    )
+    assert of(found, "gone") == [(2, "Celery(backend=)"), (2, "Celery(broker=)")]
+    assert of(found, "hand") == [(2, "Celery(namespace=)")]
+
+
 def test_a_file_without_celery_is_left_in_peace(project):
     found = project(
         models_dot_py="""\
