@@ -103,7 +103,8 @@ def test_thousands_of_short_tasks(start):
     one = start()
     seqs = [seq for _ in range(40) for seq in one.peer.run(*["noop"] * 100)]
     one.peer.wait_for(*seqs)
-    assert sorted(outcome[0] for batch in one.peer.batches for outcome in batch) == seqs
+    # Those behind one that took too long on a busy machine come back together.
+    assert sorted(one.peer.outcomes) == seqs
     assert max(map(len, one.peer.batches)) <= 100
 
 
