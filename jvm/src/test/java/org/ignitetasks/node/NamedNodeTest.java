@@ -1,5 +1,6 @@
 package org.ignitetasks.node;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,7 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.List;
+import org.apache.ignite.Ignite;
 import org.apache.ignite.cluster.ClusterNode;
+import org.apache.ignite.events.DiscoveryEvent;
+import org.apache.ignite.events.EventType;
+import org.apache.ignite.internal.IgniteEx;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +41,20 @@ class NamedNodeTest {
       assertSame(one, spi.getBalancedNode(null, List.of(one), null));
       ClusterNode chosen = spi.getBalancedNode(null, List.of(one, other), null);
       assertTrue(chosen == one || chosen == other);
+    }
+  }
+
+  @Test
+  void aNodeThatHearsOfItsReturnLateCallsThoseThatJoinedMeanwhile() {
+    try (Ignite ignite = TestNodes.embedded(dir, "late-return")) {
+      ClusterNode local = ignite.cluster().localNode();
+      DiscoveryEvent late =
+          new DiscoveryEvent(local, "", EventType.EVT_CLIENT_NODE_RECONNECTED, local);
+      // The nodes of that time: the one that is called now was not among them.
+      late.topologySnapshot(1, List.of());
+      ((IgniteEx) ignite).context().event().record(late);
+      assertEquals(
+          7, ignite.compute(ignite.cluster().forLocal()).withNoFailover().callAsync(() -> 7).get());
     }
   }
 }
