@@ -85,7 +85,9 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def test_a_batch_is_answered_in_order_and_together(start):
+def test_a_batch_is_answered_in_order_and_together(start, monkeypatch):
+    # A busy machine makes any task slow.
+    monkeypatch.setattr("ignitetasks.worker.child.SLOW_SECONDS", PATIENCE)
     one = start()
     one.peer.wait_for(*one.peer.run("noop"))  # from now on known to be short
     seqs = one.peer.run(*[("add", (n, n)) for n in range(50)])
