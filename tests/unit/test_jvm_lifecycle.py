@@ -431,6 +431,8 @@ import os, pickle, signal, sys
 from ignitetasks.jvm import launch
 from ignitetasks.jvm.lifecycle import ensure_instance
 number, moment = int(sys.argv[2]), sys.argv[3]
+# As in a terminal: what runs in the background ignores some.
+signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 step = getattr(launch, moment)
 def interrupted(*given):
     # As early and as late as it can come: the JVM runs, and nobody has its process id yet.
