@@ -91,7 +91,7 @@ def test_a_join_grows(bench):
 
 def test_a_promise_that_is_submitted_again_is_there_already(bench):
     promised = bench.new_id()
-    groups = [Group(bench.template(join_size=PROMISED, flags=CHECK_EXISTS), [(promised, b"", b"mark")])]
+    groups = [Group(bench.template(join_size=PROMISED, flags=CHECK_EXISTS), [(promised, b"", b"m" * 16)])]
     assert bench.transport.submit(groups).created == 1
     again = bench.transport.submit(groups, attempt=1)
     assert [tuple(one)[:2] for one in again.exceptions] == [(0, EXISTS)]
