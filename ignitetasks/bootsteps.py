@@ -17,7 +17,7 @@ They run in the worker's own process, not where tasks run. This file must not ru
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ignitetasks import loaders
@@ -92,6 +92,13 @@ class Step:
 
     def __repr__(self) -> str:
         return f"<step: {self.alias}>"
+
+
+def requirements(kind: type[Step]) -> Iterator[tuple[Any, str]]:
+    """Yields what a step requires, as it says it, and the name of that."""
+    wanted = (kind.requires,) if isinstance(kind.requires, str) else kind.requires
+    for one in wanted:
+        yield one, one.__name__ if isinstance(one, type) else str(one).replace(":", ".").rpartition(".")[2]
 
 
 class StartStopStep(Step):

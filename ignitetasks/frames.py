@@ -67,6 +67,9 @@ REVOKED: Final = 8
 #: The task's id goes to another call, which the spawn of the same outcome brings or promises.
 REPLACED: Final = 10
 
+#: Reason of a GIVE_BACK that stands for all later deliveries, too: a slow task keeps them waiting.
+SLOW: Final = "slow"
+
 #: Flag of an outcome whose payload names a blob instead of holding the value.
 OUTCOME_REF: Final = 1
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from ignitetasks import control, loaders
+from ignitetasks.bootsteps import requirements
 from ignitetasks.cli.options import common, instance_options, settings_of
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.migration.upgrade import rename_settings
@@ -61,9 +62,8 @@ def bootsteps(context: click.Context) -> int:
     for part, steps in sorted(chosen.items()):
         for step in sorted(map(loaders.symbol_by_name, steps), key=lambda one: str(one.__name__)):
             click.echo(f'  "{step.__name__}" [shape=box, label="{step.__name__}\\n{part}"];')
-            for required in (step.requires,) if isinstance(step.requires, str) else step.requires:
-                name = required.__name__ if isinstance(required, type) else str(required).replace(":", ".")
-                click.echo(f'  "{name.rpartition(".")[2]}" -> "{step.__name__}";')
+            for _, name in requirements(step):
+                click.echo(f'  "{name}" -> "{step.__name__}";')
     click.echo("}")
     return 0
 

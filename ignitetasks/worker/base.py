@@ -141,7 +141,7 @@ class ChildBase:
         if returned:
             self._void = True
             # The lowest number stands for itself and all after it.
-            self.outbox.give_back(returned[-1:], "slow")
+            self.outbox.give_back(returned[-1:], frames.SLOW)
 
     def _empty_queue(self) -> list[int]:
         """Take everything out; returns the numbers, the last first."""

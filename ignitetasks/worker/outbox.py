@@ -79,7 +79,7 @@ class Outbox:
 
         Args:
             sequence_numbers: Their numbers.
-            reason: ``drain``, ``recycle`` or ``not_registered``; ``slow`` stands for all later ones, too.
+            reason: ``drain``, ``recycle``, ``not_registered`` or `frames.SLOW`.
 
         Raises:
             LaneClosed: The node is gone.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ignitetasks import loaders, log
-from ignitetasks.bootsteps import Step
+from ignitetasks.bootsteps import Step, requirements
 from ignitetasks.errors import ConfigurationError
 
 _logger = log.get_logger("worker")
@@ -37,7 +37,6 @@ class Steps:
     """
 
     def __init__(self, worker: Any, chosen: Mapping[str, Iterable[Any]], options: Mapping[str, Any]) -> None:
-        self._worker = worker
         self._steps = [
             (step, parent, kind)
             for kind in ("worker", "consumer")
@@ -118,9 +117,7 @@ def _ordered(kinds: list[type[Step]]) -> list[type[Step]]:
 
 
 def _required(kind: type[Step], kinds: list[type[Step]]) -> Iterator[type[Step]]:
-    wanted = (kind.requires,) if isinstance(kind.requires, str) else kind.requires
-    for one in wanted:
-        name = one.__name__ if isinstance(one, type) else str(one).replace(":", ".").rpartition(".")[2]
+    for one, name in requirements(kind):
         if name in _GONE:
             raise ConfigurationError(f"the step {kind.__name__} requires {name}: {_GONE[name]}")
         if isinstance(one, type):

@@ -247,7 +247,7 @@ class Workers:
     def _each(self, child: Child, answers: list[list[Any]]) -> Iterator[list[Any]]:
         """Yields the answers; one that gives back what a slow task keeps waiting, for each delivery it means."""
         for answer in answers:
-            if answer[1] != frames.GIVE_BACK or answer[5] != "slow":
+            if answer[1] != frames.GIVE_BACK or answer[5] != frames.SLOW:
                 yield answer
                 continue
             self.home.post(child.peer, frames.TAKEN_BACK, {})

@@ -86,6 +86,18 @@ final class RowCache {
     final TreeMap<String, byte[]> alone = new TreeMap<>();
     final TreeMap<String, byte[]> packs = new TreeMap<>();
     final TreeSet<String> gone = new TreeSet<>();
+    private final boolean again;
+
+    Changes(boolean again) {
+      this.again = again;
+    }
+
+    /** A row stays in its pack; an earlier try may have left it alone, too. */
+    void stays(String key) {
+      if (again) {
+        gone.add(key);
+      }
+    }
 
     void alone(String key, byte[] row) {
       if (row == null) {
@@ -114,7 +126,7 @@ final class RowCache {
   }
 
   private void store(Map<String, byte[]> rows, Set<String> absent, boolean again) {
-    Changes changes = new Changes();
+    Changes changes = new Changes(again);
     Map<String, Map<String, byte[]>> blocks = new HashMap<>();
     rows.forEach(
         (key, row) -> {
@@ -126,18 +138,11 @@ final class RowCache {
           }
         });
     Map<String, byte[]> packs = Caches.read(cache, new TreeSet<>(blocks.keySet()));
-    blocks.forEach(
-        (packKey, block) -> {
-          Set<String> stay = change(packKey, packs.get(packKey), block, absent, changes);
-          if (again) {
-            changes.gone.addAll(stay);
-          }
-        });
+    blocks.forEach((packKey, block) -> change(packKey, packs.get(packKey), block, absent, changes));
     commit.write(() -> perform(changes));
   }
 
-  /** Returns the rows that are in the pack and stay there. */
-  private Set<String> change(
+  private void change(
       String packKey,
       byte[] stored,
       Map<String, byte[]> block,
@@ -145,7 +150,6 @@ final class RowCache {
       Changes changes) {
     RowPack pack = stored == null ? new RowPack() : RowPack.decode(packKey, stored);
     Set<String> joining = joining(pack, block, absent);
-    Set<String> stay = new HashSet<>();
     boolean changed = false;
     for (Map.Entry<String, byte[]> entry : block.entrySet()) {
       int place = RowPack.place(entry.getKey());
@@ -154,7 +158,7 @@ final class RowCache {
         pack.set(place, entry.getValue());
         changed = true;
         if (inside) {
-          stay.add(entry.getKey());
+          changes.stays(entry.getKey());
         }
       } else {
         changes.alone(entry.getKey(), entry.getValue());
@@ -169,7 +173,6 @@ final class RowCache {
     } else if (changed) {
       changes.packs.put(packKey, pack.encode());
     }
-    return stay;
   }
 
   /** Returns which rows that are not in the pack it is to take. */

@@ -1,7 +1,6 @@
 package org.ignitetasks.protocol;
 
 import java.util.List;
-import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.lang.IgniteCallable;
 import org.apache.ignite.resources.IgniteInstanceResource;
@@ -18,8 +17,7 @@ final class HomeJob implements IgniteCallable<Object> {
 
   private static final long serialVersionUID = 1L;
 
-  private static final SeldomLog FAILURES =
-      new SeldomLog(Logger.getLogger("ignitetasks.home"), 5_000_000_000L, System::nanoTime);
+  private static final SeldomLog FAILURES = new SeldomLog("ignitetasks.home");
 
   private final String call;
   private final Object[] args;

@@ -45,7 +45,7 @@ public final class HomeRouter implements HomeApi {
   /**
    * @param ledger name of the cache whose primaries are the homes
    * @param repeats how long one call is repeated
-   * @param lone nobody can ever join this node: its home is asked without a look at the cluster
+   * @param lone nobody can ever join this node: who is there is known without a look at the cluster
    */
   public HomeRouter(Ignite ignite, String ledger, Repeats repeats, boolean lone) {
     this.lone = lone;
@@ -82,11 +82,11 @@ public final class HomeRouter implements HomeApi {
   }
 
   private Collection<ClusterNode> servers() {
-    return ignite.cluster().forServers().nodes();
+    return lone ? List.of(localNode) : ignite.cluster().forServers().nodes();
   }
 
   private boolean alone() {
-    return local != null && (lone || servers().size() == 1);
+    return local != null && servers().size() == 1;
   }
 
   /** Calls each home with the items that are its own, until all are done or the deadline passes. */
@@ -251,10 +251,6 @@ public final class HomeRouter implements HomeApi {
   public void credits(long epoch, int free) {
     WorkerInfo worker = workers.get(epoch);
     if (worker == null) {
-      return;
-    }
-    if (lone && local != null) {
-      localCredits(worker, free);
       return;
     }
     for (ClusterNode node : servers()) {

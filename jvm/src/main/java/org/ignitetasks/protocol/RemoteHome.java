@@ -3,7 +3,6 @@ package org.ignitetasks.protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteClientDisconnectedException;
 import org.apache.ignite.IgniteException;
@@ -36,8 +35,7 @@ final class RemoteHome implements HomeApi {
 
   private static final long AS_LONG_AS_IT_TAKES = Long.MAX_VALUE;
 
-  private static final SeldomLog FAILURES =
-      new SeldomLog(Logger.getLogger("ignitetasks.calls"), 5_000_000_000L, System::nanoTime);
+  private static final SeldomLog FAILURES = new SeldomLog("ignitetasks.calls");
 
   private final Ignite ignite;
   private final ClusterNode node;

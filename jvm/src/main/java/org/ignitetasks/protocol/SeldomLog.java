@@ -9,10 +9,17 @@ import java.util.logging.Logger;
 final class SeldomLog {
   private record Said(long atNanos, int kept) {}
 
+  private static final long REST_NANOS = 5_000_000_000L;
+
   private final Logger log;
   private final long restNanos;
   private final LongSupplier nanos;
   private final AtomicReference<Said> last = new AtomicReference<>();
+
+  /** Says one in five seconds, under this name. */
+  SeldomLog(String name) {
+    this(Logger.getLogger(name), REST_NANOS, System::nanoTime);
+  }
 
   /**
    * @param restNanos how long nothing more is said after a warning

@@ -139,8 +139,7 @@ final class ChildState {
       Held next = all.next();
       if (next.seq >= from) {
         all.remove();
-        expectedMicros -= next.expectedMicros;
-        bytes -= next.bytes;
+        discount(next);
         next.seq = 0;
         next.sent = false;
         back.add(next);
@@ -162,14 +161,18 @@ final class ChildState {
   Held remove(long seq, long now) {
     Held gone = held.remove(seq);
     if (gone != null) {
-      expectedMicros -= gone.expectedMicros;
-      bytes -= gone.bytes;
+      discount(gone);
       progressNanos = now;
       if (!gone.sent) {
         outbox.remove(gone);
       }
     }
     return gone;
+  }
+
+  private void discount(Held gone) {
+    expectedMicros -= gone.expectedMicros;
+    bytes -= gone.bytes;
   }
 
   /** Learns that the child is stuck in its oldest delivery; returns that one, or null. */

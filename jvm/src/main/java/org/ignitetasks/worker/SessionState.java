@@ -32,6 +32,9 @@ final class SessionState {
   /** Between two words of one task to its home: what is said in between, the last counts. */
   private static final long SPEAK_NANOS = 100_000_000;
 
+  /** Why a child gives back one delivery and all after it. */
+  private static final String SLOW = "slow";
+
   private static final int MAX_NAMES = 2_000;
 
   private final RunTimes times;
@@ -115,7 +118,7 @@ final class SessionState {
   List<Outcome> answer(ChildState child, List<LaneMessages.Answer> answers, long now) {
     List<Outcome> outcomes = new ArrayList<>(answers.size());
     for (LaneMessages.Answer answer : answers) {
-      if (answer.kind() == Outcome.GIVE_BACK && "slow".equals(answer.reason())) {
+      if (answer.kind() == Outcome.GIVE_BACK && SLOW.equals(answer.reason())) {
         outcomes.addAll(takeBack(child, answer.seq()));
         continue;
       }
@@ -153,7 +156,7 @@ final class SessionState {
     List<Held> waiting = new ArrayList<>(inbox);
     for (Held delivery : child.takeBack(from)) {
       owners.remove(delivery.key);
-      metrics.gaveBack("slow");
+      metrics.gaveBack(SLOW);
       if (delivery.killSignal == null) {
         waiting.add(delivery);
       } else {
