@@ -30,8 +30,6 @@ from ignitetasks.worker.workerevents import FREQ
 _RECONNECT_SECONDS: Final = 0.1
 _RECONNECT_MAX_SECONDS: Final = 5.0
 _FAREWELL_SECONDS: Final = 5.0
-#: Between two looks at the timer, which other threads may have added to, in seconds.
-_LOOK_SECONDS: Final = 1.0
 _logger = log.get_logger("worker")
 
 
@@ -63,6 +61,8 @@ class SoloWorker(Controlled):
         # Read by the loop between two tasks, written by the thread that serves the node.
         self._control, pipe = os.pipe2(os.O_CLOEXEC)
         self._pipe = pipe
+        # Wakes the thread that serves the node: calls may be added to the timer from any thread.
+        self._notify = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._remote = SoloRemote(app, plan, self._slots, self, pipe)
 
     def run(self) -> int:
@@ -87,9 +87,9 @@ class SoloWorker(Controlled):
                 signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
             self._drop()
             self._find_node.stop()
-            os.close(self._control)
-            os.close(self._pipe)
             lifecycle.ended(self)
+            for descriptor in (self._control, self._pipe, self._notify):
+                os.close(descriptor)
         return 0
 
     def stop(self) -> None:
@@ -195,7 +195,8 @@ class SoloWorker(Controlled):
         try:
             while True:
                 events = self._remote.events
-                select.select([connection.fileno()], [], [], self._pause())
+                if self._notify in select.select([connection.fileno(), self._notify], [], [], self._pause())[0]:
+                    os.eventfd_read(self._notify)
                 events.tick()
                 self.timer.run()
                 for kind, payload in connection.pending():
@@ -205,10 +206,15 @@ class SoloWorker(Controlled):
 
     def _pause(self) -> float | None:
         """Returns how long to wait for the node's next word: the timer and heartbeats are looked after in between."""
-        call = self.timer.next()
-        if call is None:
-            return FREQ if self._remote.events.beats else _LOOK_SECONDS if getattr(self._app, "steps", None) else None
-        return min(max(call - time.monotonic(), 0.0), _LOOK_SECONDS)
+        pause = FREQ if self._remote.events.beats else None
+        if (call := self.timer.next()) is None:
+            return pause
+        due = max(call - time.monotonic(), 0.0)
+        return due if pause is None else min(due, pause)
+
+    def _look(self) -> None:
+        """See `Controlled._look`."""
+        os.eventfd_write(self._notify, 1)
 
     def _take(self, kind: int, payload: frames.Payload) -> None:
         if kind == frames.DRAINED:

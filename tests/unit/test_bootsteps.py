@@ -134,6 +134,19 @@ def test_what_cannot_be_a_step_is_said():
     assert repr(Hub(None)) == "<step: Hub>"
 
 
+def test_another_thread_wakes_the_timer_of_an_idle_worker(app):
+    called, kept = threading.Event(), []
+
+    class Keeps(bootsteps.StartStopStep):
+        def start(self, worker):
+            kept.append(worker.timer)
+
+    app.steps["worker"].add(Keeps)
+    with start_worker(app, pool="solo", perform_ping_check=False):
+        kept[0].call_after(0, called.set)
+        assert called.wait(30)
+
+
 def test_the_timer_calls_in_order_of_time(caplog):
     timer, told = Timer(), []
     timer.call_at(datetime.now(timezone.utc) - timedelta(seconds=2), told.append, (1,))
