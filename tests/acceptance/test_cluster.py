@@ -6,56 +6,19 @@ One cluster serves all tests of this file, in order: starting five JVMs takes lo
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from drill import SOAK_SECONDS, Drill, kill_all
+from drill import SOAK_SECONDS, kill_all
 from history import load, longest_call
-from support import Processes, until
+from support import until
+
+DATA_NODES = 2
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + SOAK_SECONDS)]
 
 _STALL_SECONDS = 2.0
 _SUBMITS = 60
-
-
-@pytest.fixture(scope="module")
-def folder():
-    made = Path(tempfile.mkdtemp(prefix="igt-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def started(folder):
-    all_of_them = Processes(folder / "processes")
-    yield all_of_them
-    all_of_them.stop_all()
-
-
-@pytest.fixture(scope="module")
-def cluster(folder, started):
-    one = Cluster(folder, started, size=2)
-    try:
-        one.start(*one.names)
-        yield one
-    finally:
-        started.stop_all()
-        one.close()
-
-
-@pytest.fixture(scope="module")
-def drill(folder, started, cluster):
-    one = Drill(folder, started, cluster.settings("client"), cluster.env)
-    for name in ("w1", "w2"):
-        one.start_worker(name, concurrency=1)
-    one.wait_for_workers("w1", "w2")
-    yield one
-    one.close()
 
 
 def _home_of(cluster, name):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 import rates_app as rates
-from cluster import Cluster
-from support import ExecutionLog, Processes, start_worker, until
+from support import ExecutionLog, start_worker, until
 
 from ignitetasks.ids import queue_locator
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+DATA_NODES = 2
 HERE = Path(__file__).resolve().parent
 PATIENCE = 60
 CONNECTION = ("cluster", "heap_mb", "region_max_mb", "idle_exit_seconds", "instance")
@@ -22,42 +20,22 @@ QUEUES = [f"q{number}" for number in range(12)]
 
 
 @pytest.fixture
-def folder():
-    made = Path(tempfile.mkdtemp(prefix="igt-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+def app():
+    yield rates.app
+    rates.app.close()
 
 
-@pytest.fixture
-def processes(folder):
-    started = Processes(folder / "processes")
-    yield started
-    started.stop_all()
-
-
-@pytest.fixture
-def cluster(folder, processes):
-    one = Cluster(folder, processes, size=2)
-    try:
-        one.start(*one.names)
-        yield one
-    finally:
-        rates.app.close()
-        processes.stop_all()
-        one.close()
-
-
-def test_two_homes_share_one_rate(folder, processes, cluster):
+def test_two_homes_share_one_rate(app, folder, started, cluster):
     log = ExecutionLog(folder / "log")
     seen = cluster.settings("client")
-    rates.app.configure(**{name: getattr(seen, name) for name in CONNECTION})
+    app.configure(**{name: getattr(seen, name) for name in CONNECTION})
     env = {**cluster.env, "RATES_LOG": str(log.path)}
 
     def status():
-        return rates.app.client.transport.call("status")
+        return app.client.transport.call("status")
 
     for name in ("w1", "w2"):
-        start_worker(processes, status, "rates_app", name=name, queues=QUEUES, concurrency=2, env=env, path=[HERE])
+        start_worker(started, status, "rates_app", name=name, queues=QUEUES, concurrency=2, env=env, path=[HERE])
     assert len({queue_locator(queue) for queue in QUEUES}) > 6, "queues of many partitions"
     # Both have homes, so both draw from the one bucket.
     until(lambda: all(re.search(r"home of [1-9]", node.text()) for node in cluster.nodes.values()), "two homes")

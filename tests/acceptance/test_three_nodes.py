@@ -7,56 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from drill import Drill
-from support import Processes, until
+from support import until
+
+DATA_NODES = 3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 #: Longer than a node or a worker may be silent before the others go on without it.
 _PAUSE_SECONDS = 13.0
-
-
-@pytest.fixture(scope="module")
-def folder():
-    made = Path(tempfile.mkdtemp(prefix="igt-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def started(folder):
-    all_of_them = Processes(folder / "processes")
-    yield all_of_them
-    all_of_them.stop_all()
-
-
-@pytest.fixture(scope="module")
-def cluster(folder, started):
-    one = Cluster(folder, started, size=3)
-    try:
-        one.start(*one.names)
-        yield one
-    finally:
-        started.stop_all()
-        one.close()
-
-
-@pytest.fixture(scope="module")
-def drill(folder, started, cluster):
-    one = Drill(folder, started, cluster.settings("client"), cluster.env)
-    for name in ("w1", "w2"):
-        one.start_worker(name, concurrency=1)
-    one.wait_for_workers("w1", "w2")
-    yield one
-    one.close()
 
 
 def _is_home(cluster, name):

@@ -40,6 +40,22 @@ class WorkerNodeTest extends LaneTestBase {
     home.awaitKinds(Outcome.SUCCESS, "teach-" + task + child);
   }
 
+  /** Returns a child with one slot that has so many short tasks at once. */
+  private Peer childHolding(String prefix, int count) throws IOException {
+    Peer child = child(epoch, 0, 1);
+    teach(child, "noop", 15);
+    home.queue(epoch, records(prefix, count, "noop"));
+    child.awaitRuns(count);
+    return child;
+  }
+
+  /** Returns a child with one slot for which there are so many tasks of a name nobody knows yet. */
+  private Peer childWith(String prefix, int count) throws IOException {
+    Peer child = child(epoch, 0, 1);
+    home.queue(epoch, records(prefix, count, "new"));
+    return child;
+  }
+
   @Test
   void joinTellsWhoIsThere() {
     assertEquals(1, home.joined.size());
@@ -141,10 +157,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void givenBackAndNotRegistered() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("g", 4, "noop"));
-    child.awaitRuns(4);
+    Peer child = childHolding("g", 4);
     child.done(Outcome.GIVE_BACK, 0, "not_registered", 3L);
     home.awaitKinds(Outcome.NOT_REGISTERED, "g1");
     child.done(Outcome.GIVE_BACK, 0, "slow", 4L);
@@ -157,10 +170,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void whatASlowTaskKeepsWaitingIsRunInItsOrderAllTheSame() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("o", 4, "noop"));
-    child.awaitRuns(4);
+    Peer child = childHolding("o", 4);
     Peer.Run slow = child.run();
     child.runs.clear();
     // On its way to the child, which has just given back what came before: it drops it.
@@ -183,10 +193,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void whatASlowTaskKeepsWaitingGoesToAnotherChild() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("a", 3, "noop"));
-    child.awaitRuns(3);
+    Peer child = childHolding("a", 3);
     Peer other = child(epoch, 1, 1);
     child.done(Outcome.GIVE_BACK, 0, "slow", child.runs.peek().seq() + 1);
     for (String id : List.of("a1", "a2")) {
@@ -199,8 +206,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void aChildMaySayThatATaskIsRevoked() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("s", 1, "new"));
+    Peer child = childWith("s", 1);
     child.run();
     child.done(Outcome.REVOKED, 0, null, 1L);
     home.awaitKinds(Outcome.REVOKED, "s0");
@@ -208,8 +214,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void unknownAndRepeatedNumbersAreIgnored() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("r", 1, "new"));
+    Peer child = childWith("r", 1);
     Peer.Run run = child.run();
     child.done(Outcome.SUCCESS, 5, null, 99L, run.seq(), run.seq());
     child.done(Outcome.FAILURE, 5, "X", run.seq());
@@ -220,8 +225,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void startedPassesThroughAndTheTaskGoesOn() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("st", 1, "new"));
+    Peer child = childWith("st", 1);
     Peer.Run run = child.run();
     child.done(Outcome.STARTED, 0, null, run.seq());
     home.await("started", () -> home.outcomes.size() == 1);
@@ -256,8 +260,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void completionsAreKeptUntilAHomeTakesThem() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("k", 1, "new"));
+    Peer child = childWith("k", 1);
     home.failure = new TasksException(Code.UNAVAILABLE, "no home");
     child.success(5, child.run());
     home.queue(epoch, records("k1", 1, "new"));
@@ -289,10 +292,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void drainGivesBackAndWaitsForWhatRuns() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("n", 3, "noop"));
-    child.awaitRuns(3);
+    Peer child = childHolding("n", 3);
     supervisor.send(FrameKind.DRAIN, LaneMessages.empty());
     child.expect(FrameKind.STOP);
     node.push(epoch, List.of(new Delivery(record("late", "noop"), 99)));
@@ -316,10 +316,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void byeGivesBackTheRestWithoutPenalty() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("y", 3, "noop"));
-    child.awaitRuns(3);
+    Peer child = childHolding("y", 3);
     child.success(15, child.runs.poll());
     child.send(FrameKind.BYE, new byte[0]);
     assertNull(child.next());
@@ -329,8 +326,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void killDropsWhatWaitsAndAsksTheSupervisorForWhatRuns() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("x", 1, "new"));
+    Peer child = childWith("x", 1);
     Peer.Run run = child.run();
     node.push(epoch, List.of(new Delivery(record("inbox", "new"), 50)));
     node.kill(epoch, "inbox", 50, "SIGKILL");
@@ -349,10 +345,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void killOfWhatTheChildHasNotStartedIsRepeatedAndNeverComesBack() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("z", 2, "noop"));
-    child.awaitRuns(2);
+    Peer child = childHolding("z", 2);
     long fence = node.running().stream().filter(r -> r.id().equals("z1")).findFirst().get().fence();
     node.kill(epoch, "z1", fence, "SIGTERM");
     supervisor.expect(FrameKind.KILL);
@@ -363,10 +356,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void anEndOfTheSupervisorEndsAllLeases() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    teach(child, "noop", 15);
-    home.queue(epoch, records("e", 2, "noop"));
-    child.awaitRuns(2);
+    Peer child = childHolding("e", 2);
     supervisor.close();
     assertNull(child.next());
     home.await("left", () -> home.left.contains(epoch));
@@ -380,8 +370,7 @@ class WorkerNodeTest extends LaneTestBase {
 
   @Test
   void theEndOfThisNodeGivesBackWithoutPenalty() throws IOException {
-    Peer child = child(epoch, 0, 1);
-    home.queue(epoch, records("f", 1, "new"));
+    Peer child = childWith("f", 1);
     child.run();
     node.close();
     assertEquals(Outcome.GIVE_BACK, home.kind("f0"));
