@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from ignitetasks import log
 from ignitetasks.errors import NodeError
 from ignitetasks.jvm import archive
 from ignitetasks.jvm.command import java_command, write_config
@@ -29,7 +30,12 @@ _TAIL_LINES = 15
 _KILL_AFTER_SECONDS = 5.0
 #: Code of the error that leaves a JVM alone which is not ready yet.
 STILL_STARTING = "STILL_STARTING"
+#: Code of the error of a JVM that somebody killed while it started: the system that had no memory left, or an operator.
+KILLED = "KILLED"
+_MOST_KILLED = 5
 _ERROR_LINE = re.compile(r"^ERROR ([A-Z][A-Z_]*) (.+)$", re.MULTILINE)
+
+_log = log.get_logger("node")
 
 
 class NodeProcess:
@@ -154,9 +160,8 @@ class NodeProcess:
             code, sentence = found[-1]
             return NodeError(sentence.strip(), code)
         how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"
-        return NodeError(
-            f"the node of {self.spec.instance_dir} {how} before it was ready.{self._tail()}", "ENDED_EARLY"
-        )
+        code = KILLED if exit_code == -signal.SIGKILL else "ENDED_EARLY"
+        return NodeError(f"the node of {self.spec.instance_dir} {how} before it was ready.{self._tail()}", code)
 
 
 def launch(
@@ -164,7 +169,9 @@ def launch(
 ) -> tuple[NodeProcess, Connection]:
     """Starts a JVM and waits until it is ready. The caller holds the instance's lock.
 
-    A start that fails without the node's own word on it, with a class-data archive, is tried once more without.
+    A start that fails without the node's own word on it, with a class-data archive, is tried once more without; one
+    that somebody kills is tried again as a node is that is killed while it runs, a few times: whatever runs out of
+    memory here may be killed for ever.
 
     Args:
         spec: What to start.
@@ -182,13 +189,20 @@ def launch(
     """
     java = find_java(spec.java, spec.cache_dir)
     shared = archive.usable_archive(spec, java)
-    try:
-        started = _attempt(spec, version, java, shared, deadline, foreground, leave_at)
-    except NodeError as error:
-        if shared is None or error.code != "ENDED_EARLY":
-            raise
-        archive.discard(shared)
-        started = _attempt(spec, version, java, None, deadline, foreground, leave_at)
+    killed = 0
+    while True:
+        try:
+            started = _attempt(spec, version, java, shared, deadline, foreground, leave_at)
+            break
+        except NodeError as error:
+            if error.code == KILLED and killed < _MOST_KILLED:
+                killed += 1
+                _log.warning("node killed while starting", again=killed)
+            elif error.code == "ENDED_EARLY" and shared is not None:
+                archive.discard(shared)
+                shared = None
+            else:
+                raise
     archive.make_in_background(spec, java)
     return started
 

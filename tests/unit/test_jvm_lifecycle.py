@@ -57,7 +57,7 @@ if mode == "error":
     print("noise", file=sys.stderr)
     print("ERROR DATA_DIR_LOCKED another node uses " + here + ": stop it", file=sys.stderr, flush=True)
     sys.exit(1)
-if mode == "killed":
+if mode == "killed" or mode == "killed-twice" and len(open({starts!r}).readlines()) < 3:
     os.kill(os.getpid(), signal.SIGKILL)
 if mode == "bad-archive" and archived:
     sys.exit(134)
@@ -304,8 +304,16 @@ def test_exit_code_0_without_ready_is_an_error_at_once(machine: Machine) -> None
 
 def test_death_by_signal_is_named(machine: Machine) -> None:
     machine.mode("killed")
-    with pytest.raises(NodeError, match="was killed by signal 9"):
+    with pytest.raises(NodeError, match="was killed by signal 9") as caught:
         ensure_instance(machine.spec, "0.1.0")
+    assert caught.value.code == "KILLED"
+    assert len(machine.starts()) < 10, "not for ever"
+
+
+def test_one_that_is_killed_while_it_starts_is_started_again(machine: Machine) -> None:
+    machine.mode("killed-twice")
+    assert ensure_instance(machine.spec, "0.1.0").pid == machine.pids()[0]
+    assert len(machine.starts()) == 3
 
 
 def test_the_nodes_own_error_line_is_the_message(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
