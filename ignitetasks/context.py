@@ -69,6 +69,7 @@ class Request:
         rest: Returns what follows it in its chain; None where nothing does.
         report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
         given_up: The error that a `retry` without a repeat left has raised; nothing repeats it.
+        handler: What is told of this run, where the task has a request class of its own.
         told_end: State and value it has told of its own end, which holds if it raises ``Ignore``.
     """
 
@@ -118,6 +119,7 @@ class Request:
     owner: Any = field(default=None, compare=False)
     report: Any = field(default=None, compare=False)
     given_up: BaseException | None = field(default=None, compare=False)
+    handler: Any = field(default=None, compare=False)
     told_end: tuple[str, Any] | None = field(default=None, compare=False)
 
     def __getattr__(self, name: str) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ignitetasks import options as call_options
+from ignitetasks.app.hooks import PLAIN_REQUEST
 from ignitetasks.errors import InvalidOption
 from ignitetasks.message import TaskOptions
 
@@ -77,6 +78,7 @@ class Attributes:
         trail: True remembers the tasks it sends as its children.
         send_events: True lets events tell of it, where events are enabled.
         resultrepr_maxsize: Longest text of a result in logs and events.
+        Request: Class of what a worker tells of its runs, or its text ``module:Class``; see ``worker/request.py``.
     """
 
     abstract: bool = True
@@ -104,6 +106,7 @@ class Attributes:
     acks_on_failure_or_timeout: bool = True
     acks_on_failure: bool = True
     acks_on_timeout: bool = True
+    Request: Any = PLAIN_REQUEST
 
     # From the app's settings where nobody gives them; see `__getattr__`.
     acks_late: Any

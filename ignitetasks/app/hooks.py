@@ -8,8 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ignitetasks import loaders
+
 #: Their names; ``on_replace`` belongs to ``composing``, since the task itself calls it.
 HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
+
+
+#: What every task names as its ``Request`` at first.
+PLAIN_REQUEST = "ignitetasks.worker.request:Request"
+
+
+def request_class(task: Any) -> Any:
+    """Returns the class of its own that a task names as its ``Request``, or None where it names none.
+
+    Raises:
+        ConfigurationError: It names nothing that can be imported.
+    """
+    named = getattr(task, "Request", PLAIN_REQUEST)
+    kind = None if named == PLAIN_REQUEST else loaders.symbol_by_name(named)
+    plain = f"{getattr(kind, '__module__', '')}:{getattr(kind, '__qualname__', '')}" == PLAIN_REQUEST
+    return None if plain else kind
 
 
 class Hooks:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ignitetasks import context, log, signals, states
+from ignitetasks.app.hooks import request_class
 from ignitetasks.app.trace import Watch, overridden
 from ignitetasks.context import Request
 from ignitetasks.errors import NotRegistered
@@ -32,7 +33,7 @@ def wants_to_hear(tasks: Mapping[str, Any]) -> bool:
     """
     if signals.task_failure.receivers or signals.task_revoked.receivers:
         return True
-    return any(overridden(task) & _HOOKS for task in tasks.values())
+    return any(overridden(task) & _HOOKS or request_class(task) is not None for task in tasks.values())
 
 
 def tell_end(app: Any, request: Request, state: int, failure: Failure | None, hostname: str | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ignitetasks import context, log, signals, states
 from ignitetasks.app import tasklog
-from ignitetasks.app.hooks import HOOKS, Hooks
+from ignitetasks.app.hooks import HOOKS, Hooks, request_class
 from ignitetasks.context import Request
 from ignitetasks.errors import Ignore, Retry
 from ignitetasks.failure import ExceptionInfo
@@ -101,17 +101,19 @@ class Watch:
         hooks: Names of the hooks its class has of its own.
     """
 
-    __slots__ = ("_eager", "hooks", "task")
+    __slots__ = ("_eager", "_handlers", "hooks", "task")
 
     def __init__(self, task: Any, eager: bool = False) -> None:
         self.task = task
         self.hooks = overridden(task)
         self._eager = eager
+        # A request class is the worker's: nothing of it is called where no worker runs the task.
+        self._handlers = None if eager else request_class(task)
 
     @property
     def wanted(self) -> bool:
         """Whether anything of this task wants to know of each run, apart from signals."""
-        return bool(self.hooks)
+        return bool(self.hooks) or self._handlers is not None
 
     def started(self, request: Request) -> float:
         """Tells that a run begins; returns when, on the monotonic clock.
@@ -122,6 +124,9 @@ class Watch:
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
         if not self._eager:
             tasklog.received(request, LOG_RECEIVED)
+        if self._handlers is not None:
+            request.handler = self._handlers(request, task=task)
+            request.handler.execute_using_pool(None)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
         began = monotonic()
@@ -141,14 +146,23 @@ class Watch:
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.SUCCESS, value, task_id, args, kwargs, None)
         self._over(request, states.SUCCESS, value)
+        if request.handler is not None:
+            self._call(request, request.handler.ended, False, value, runtime)
 
     def failed(self, request: Request, error: BaseException) -> None:
         """Tells that a run failed."""
-        self.lost(request, error)
+        self._fail(request, error)
         self._over(request, states.FAILURE, error)
+        self._tell_handler(request, ExceptionInfo(error))
 
     def lost(self, request: Request, error: BaseException) -> None:
         """Tells that a task failed without a run that could say so: no run is over by this."""
+        self._fail(request, error)
+        if self._handlers is not None:
+            handler = self._handlers(request, task=self.task)
+            self._call(request, handler.lost, ExceptionInfo(error))
+
+    def _fail(self, request: Request, error: BaseException) -> None:
         task, task_id, args, kwargs = self.task, request.id, request.args, request.kwargs
         einfo = ExceptionInfo(error)
         if "on_failure" in self.hooks:
@@ -186,12 +200,19 @@ class Watch:
             signals.task_retry.send(sender=task, request=request, reason=reason, einfo=einfo)
         tasklog.retried(request, reason, LOG_RETRY)
         self._over(request, states.RETRY, reason)
+        self._tell_handler(request, einfo)
 
     def refused(self, request: Request, state: str, error: BaseException) -> None:
         """Tells that a run ended by ``Ignore`` or ``Reject``."""
         if state == states.IGNORED:
             tasklog.ignored(request, LOG_IGNORED)
         self._over(request, state, error)
+        self._tell_handler(request, ExceptionInfo(error))
+
+    def _tell_handler(self, request: Request, einfo: ExceptionInfo) -> None:
+        """Tells the request class of a run that did not return."""
+        if request.handler is not None:
+            self._call(request, request.handler.ended, True, einfo, None)
 
     def _over(self, request: Request, state: str, value: Any) -> None:
         if signals.task_postrun.receivers:

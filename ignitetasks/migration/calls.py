@@ -108,7 +108,16 @@ TASK: tuple[Entry, ...] = (
         ("Task.shadow_name", SAME, ""),
         ("Task.push_request / Task.pop_request / Task.request_stack", SAME, ""),
         ("Task.signature_from_request", SAME, ""),
-        ("Task.Strategy / Task.Request", GONE, "How a worker takes a task is not exchangeable. Use the hooks of Task."),
+        (
+            "Task.Request",
+            SAME,
+            "A class, or its text `module:Class`; told where the task runs, and of processes that died by any worker.",
+        ),
+        (
+            "Task.Strategy / Task.start_strategy",
+            GONE,
+            "How a worker takes a task is not exchangeable. Use `Task.Request` or the hooks of Task.",
+        ),
     ),
     *rows(
         "call",

@@ -214,10 +214,29 @@ MODULES: tuple[Entry, ...] = (
         ("celery.events / celery.events.receiver / celery.events.state / celery.events.dispatcher", SAME, ""),
         ("celery.worker.control", SAME, "The documented names."),
         (
-            "celery.worker.request / celery.worker.state / celery.concurrency / celery.apps.worker / celery.apps.beat",
-            GONE,
-            "Inner parts of Celery's processes. Use signals, `self.request`, and `inspect`.",
+            "celery.worker.request",
+            SAME,
+            "`Request` and `Context`. Its methods are called where the task runs; `acknowledge` and `reject` have no "
+            "broker to tell, and say so.",
         ),
+        (
+            "celery.worker.state",
+            SAME,
+            "`active_requests`, `reserved_requests`, `requests`, `total_count`, `revoked`: live views that ask the "
+            "worker, not from its own thread. `should_stop` and `should_terminate` can be read; "
+            "`app.control.shutdown` stops a worker.",
+        ),
+        (
+            "celery.worker.state.task_reserved / celery.worker.state.task_accepted / celery.worker.state.task_ready / "
+            "celery.worker.state.task_scheduled / celery.worker.state.maybe_shutdown / "
+            "celery.worker.state.merge_revoked / celery.worker.state.Persistent / "
+            "celery.worker.state.scheduled_requests / celery.worker.state.successful_requests / "
+            "celery.worker.state.all_total_count / celery.worker.state.revoked_stamps",
+            GONE,
+            "The node keeps the books of a worker. Use signals, a class of `Request`, and `inspect`.",
+        ),
+        ("celery.apps.worker / celery.apps.beat", SAME, "`Worker` and `Beat`."),
+        ("celery.concurrency", GONE, "Pools are chosen by name: `worker --pool`. Use signals and `inspect`."),
         ("celery.contrib.abortable / celery.contrib.pytest / celery.contrib.django.task", SAME, ""),
         (
             "celery.contrib.testing.worker / celery.contrib.testing.app / celery.contrib.testing.tasks",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ignitetasks import _state, signals
+from ignitetasks.worker import state
 from ignitetasks.worker.steps import Steps
 
 
@@ -81,6 +82,7 @@ def started(worker: Any) -> None:
     Raises:
         ConfigurationError: A step cannot be.
     """
+    state.worker_started(worker)
     signals.worker_init.send(sender=worker)
     chosen = getattr(worker.app, "steps", None)
     if chosen is not None and any(chosen.values()):
@@ -103,6 +105,7 @@ def stopping(name: str, sig: str, how: str) -> None:
         sig: What told it.
         how: ``Warm`` lets running tasks end, ``Cold`` does not.
     """
+    state.worker_stopping(how == "Cold")
     signals.worker_shutting_down.send(sender=name, sig=sig, how=how, exitcode=0)
 
 
@@ -115,6 +118,7 @@ def ended(worker: Any) -> None:
     if loader is not None:
         loader.shutdown_worker()
     signals.worker_shutdown.send(sender=worker)
+    state.worker_ended()
 
 
 def child_started(app: Any) -> None:

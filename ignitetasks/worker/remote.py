@@ -274,6 +274,11 @@ class Controlled:
     stopped_cold = False
 
     @property
+    def serves_itself(self) -> bool:
+        """Whether the thread that it runs in answers commands."""
+        return isinstance(self._remote, PoolRemote)
+
+    @property
     def app(self) -> WorkerApp:
         """The application."""
         return self._app

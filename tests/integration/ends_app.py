@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ignitetasks import IgniteTasks, Task, signals
+from ignitetasks.worker.request import Request
 
 app = IgniteTasks("ends", task_default_queue="ends")
 
@@ -20,8 +21,20 @@ def note(*words: Any) -> None:
             file.write(" ".join(map(str, words)) + "\n")
 
 
+class NotedRequest(Request):
+    """Writes down what it is told of runs that ended with their process."""
+
+    def on_timeout(self, soft, timeout):
+        note("request.on_timeout", self.id, soft, timeout)
+
+    def on_failure(self, exc_info, send_failed_event=True, return_ok=False):
+        note("request.on_failure", self.id, exc_info.type.__name__, return_ok)
+
+
 class Noted(Task):
     """Writes down which of its hooks were called."""
+
+    Request = NotedRequest
 
     def on_failure(self, exc, task_id, args, kwargs, einfo):
         note("on_failure", task_id, type(exc).__name__, args, kwargs, self.request.id == task_id)

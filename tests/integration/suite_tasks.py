@@ -13,6 +13,7 @@ from support.executions import ExecutionLog
 from support.polling import until
 
 from ignitetasks import IgniteTasks, Ignore, Reject, SoftTimeLimitExceeded, current_request
+from ignitetasks.worker import state
 
 app = IgniteTasks("suite")
 _LOG = "SUITE_LOG"
@@ -126,6 +127,13 @@ def request_facts(self) -> dict[str, object]:
         "called_directly": request.called_directly,
         "pid": os.getpid(),
     }
+
+
+@app.task(bind=True)
+def seen_by_worker(self) -> list[object]:
+    """What the worker says it has in hand, asked by a child of its own."""
+    (mine,) = [one for one in state.active_requests if one.id == self.request.id]
+    return [mine.name, mine.worker_pid == os.getpid(), state.total_count.get("suite_tasks.echo", 0)]
 
 
 @app.task

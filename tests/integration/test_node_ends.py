@@ -74,9 +74,10 @@ def test_a_process_that_dies_with_its_task(ends, ends_worker, heard, events):
     result = ends_app.die.delay(3, why="bad")
     with pytest.raises(WorkerLostError):
         result.get(timeout=PATIENCE)
-    assert heard(result.id, 4) == [
+    assert heard(result.id, 5) == [
         "after_return ID FAILURE",
         "on_failure ID WorkerLostError [3] {'why': 'bad'} True",
+        "request.on_failure ID WorkerLostError False",
         "task_failure ID ends_app.die WorkerLostError WorkerLostError",
         "task_prerun ID ends_app.die",
     ]
@@ -87,9 +88,11 @@ def test_a_hard_limit(ends, ends_worker, heard, events):
     result = ends_app.hang.delay(60)
     with pytest.raises(TimeLimitExceeded):
         result.get(timeout=PATIENCE)
-    assert heard(result.id, 4) == [
+    assert heard(result.id, 6) == [
         "after_return ID FAILURE",
         "on_failure ID TimeLimitExceeded [60] {} True",
+        "request.on_failure ID TimeLimitExceeded False",
+        "request.on_timeout ID False 0.5",
         "task_failure ID ends_app.hang TimeLimitExceeded TimeLimitExceeded",
         "task_prerun ID ends_app.hang",
     ]

@@ -50,6 +50,12 @@ def running(door, log, label, queue="controlled"):
         handle.get(timeout=PATIENCE)
 
 
+def test_a_task_sees_what_its_worker_has_in_hand(controlled, app):
+    suite.echo.apply_async((1,), queue="controlled").get(timeout=PATIENCE)
+    found = suite.seen_by_worker.apply_async(queue="controlled").get(timeout=PATIENCE)
+    assert found[:2] == ["suite_tasks.seen_by_worker", True] and found[2] >= 1
+
+
 def test_ping_reaches_every_worker(app, worker, controlled):
     answers = app.control.inspect(timeout=10).ping()
     assert answers[worker.name] == answers[controlled.name] == {"ok": "pong"}
