@@ -117,13 +117,18 @@ def kept() -> Iterator[None]:
             _on_app_finalizers = waiting
 
 
+def existing_app() -> Any:
+    """Returns the application that is meant here, as `get_current_app`, or None where there is none."""
+    return _thread.app or _default or _latest()
+
+
 def get_current_app() -> Any:
     """Returns the application that is meant here.
 
     That of the thread, else the default one, else the one that was made last; where there is none at all, an
     application with the settings of the environment is made.
     """
-    app = _thread.app or _default or _latest()
+    app = existing_app()
     if app is None:
         if makers.app is None:
             raise RuntimeError("there is no application; make one with IgniteTasks(...)")

@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ignitetasks import periodic
+from ignitetasks.baseschedule import ScheduleApp
 from ignitetasks.errors import ScheduleError
 from ignitetasks.periodic import ScheduleEntry
-from ignitetasks.schedules import ScheduleApp
 from ignitetasks.store import Store
 from ignitetasks.transport.base import Transport
 

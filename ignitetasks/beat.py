@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 from ignitetasks import deferred, log, signals
@@ -43,6 +44,9 @@ _AGAIN_SECONDS = 2.0
 #: A beat in a process of its own is given so long to end, in seconds.
 _FAREWELL_SECONDS = 5.0
 
+#: Packages name their schedulers in these groups of entry points; the second one wins.
+_GROUPS = ("celery.beat_schedulers", "ignitetasks.beat_schedulers")
+
 _logger = log.get_logger("beat")
 
 
@@ -50,24 +54,38 @@ def scheduler_class(named: Any) -> type[Scheduler]:
     """Returns the class of schedulers that a setting or the command line names.
 
     Args:
-        named: The class, or ``module:Class``. One of a package that schedules for Celery, and is of no use here, stands
-            for `PersistentScheduler`, and that is said.
+        named: The class, ``module:Class``, or the name of an entry point in the group ``ignitetasks.beat_schedulers``
+            or ``celery.beat_schedulers``. A class of Celery's, or of a package that still imports Celery, stands for
+            `PersistentScheduler`, and that is said.
 
     Raises:
         ConfigurationError: There is no such class, or it is not based on `Scheduler`.
     """
-    package = named.replace(":", ".").partition(".")[0] if isinstance(named, str) else ""
+    aliases = {point.name: point.value for group in _GROUPS for point in entry_points(group=group)}
+    place = aliases.get(named, named) if isinstance(named, str) else named
+    try:
+        found = symbol_by_name(place)
+        if isinstance(found, type) and issubclass(found, Scheduler):
+            return found
+        problem = f"beat_scheduler must name a class based on ignitetasks.beat.Scheduler, not {named!r}"
+    except ConfigurationError as error:
+        problem = str(error)
+    reason = _of_celery(place)
+    if reason is None:
+        raise ConfigurationError(problem)
+    _logger.warning(
+        "a setting has no effect here", setting="beat_scheduler", scheduler=named, reason=reason, detail=problem
+    )
+    return PersistentScheduler
+
+
+def _of_celery(place: Any) -> str | None:
+    """Returns what serves instead of a scheduler made for Celery; None where it was not made for Celery."""
+    package = place.replace(":", ".").partition(".")[0] if isinstance(place, str) else ""
+    if package == "celery":
+        return "The scheduler here is ignitetasks.beat:PersistentScheduler."
     replaced = deferred.load("catalog").find("package", package) if package not in ("", "ignitetasks") else None
-    if replaced is not None or package == "celery":
-        reason = (
-            replaced.text if replaced is not None else "The scheduler here is ignitetasks.beat:PersistentScheduler."
-        )
-        _logger.warning("a setting has no effect here", setting="beat_scheduler", scheduler=named, reason=reason)
-        return PersistentScheduler
-    found = symbol_by_name(named)
-    if not isinstance(found, type) or not issubclass(found, Scheduler):
-        raise ConfigurationError(f"beat_scheduler must name a class based on ignitetasks.beat.Scheduler, not {named!r}")
-    return found
+    return None if replaced is None else str(replaced.text)
 
 
 class Service:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple
 
+from ignitetasks.baseschedule import BaseSchedule, ScheduleApp
 from ignitetasks.errors import IgniteTasksError, ScheduleError, ScheduleTypeError
 from ignitetasks.ids import queue_locator
-from ignitetasks.schedules import BaseSchedule, ScheduleApp, crontab, maybe_schedule, schedule, solar
+from ignitetasks.schedules import crontab, maybe_schedule, schedule, solar
 from ignitetasks.serializers import PLAIN
 
 UTC = timezone.utc
@@ -88,7 +89,7 @@ class ScheduleEntry:
 
     def __post_init__(self) -> None:
         self.schedule = maybe_schedule(self.schedule, self.relative, app=self.app)
-        self.args = tuple(self.args or ())
+        self.args = None if self.args is None else tuple(self.args)
         self.kwargs = dict(self.kwargs or {})
         self.options = dict(self.options or {})
         self.total_run_count = self.total_run_count or 0
@@ -96,8 +97,12 @@ class ScheduleEntry:
 
     def default_now(self) -> datetime:
         """Returns the present, as the schedule sees it."""
-        now: datetime = self.schedule.now() if self.schedule is not None else datetime.now(UTC)
-        return now
+        if self.schedule is not None:
+            now: datetime = self.schedule.now()
+            return now
+        return datetime.now(UTC) if self.app is None else self.app.now()
+
+    _default_now = default_now
 
     def is_due(self) -> tuple[bool, float]:
         """Returns whether a tick is due, and the seconds until the next look."""
@@ -106,8 +111,8 @@ class ScheduleEntry:
 
     def next(self, last_run_at: datetime | None = None) -> ScheduleEntry:
         """Returns the entry as it is after a tick."""
-        count = (self.total_run_count or 0) + 1
-        return replace(self, last_run_at=last_run_at or self.default_now(), total_run_count=count)
+        ran = {"last_run_at": last_run_at or self.default_now(), "total_run_count": (self.total_run_count or 0) + 1}
+        return type(self)(**{**dict(self), **ran})
 
     __next__ = _next_instance = next
 
@@ -167,7 +172,7 @@ def due(entry: ScheduleEntry, now: datetime, deadline: float | None = None) -> D
         return Due((), now, _following(entry, now))
     if _only_says_if_due(entry.schedule):
         ready, wait = entry.schedule.is_due(last)
-        ahead = now + timedelta(seconds=max(float(wait), 0.001))
+        ahead = None if wait is None else now + timedelta(seconds=max(float(wait), 0.001))
         tick = now.replace(microsecond=0)
         return Due((tick,), max(tick, last), ahead) if ready and tick > last else Due((), None, ahead)
     first = _following(entry, last)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, cast
 
 from ignitetasks import cron, deferred
+from ignitetasks.baseschedule import BaseSchedule, ScheduleApp, schedstate
 from ignitetasks.cron import as_zone, crontab_parser
 from ignitetasks.errors import ConfigurationError, ParseException, ScheduleError, ScheduleTypeError
 from ignitetasks.utils.time import humanize_seconds
@@ -36,133 +37,6 @@ SOLAR_EVENTS = (
 _STRING_FIELDS = 5
 
 
-class ScheduleApp(Protocol):
-    """What a schedule asks its application."""
-
-    @property
-    def timezone(self) -> tzinfo:
-        """Whose wall clock crontabs mean."""
-
-    @property
-    def conf(self) -> Any:
-        """The settings."""
-
-    def now(self) -> datetime:
-        """The present."""
-
-
-class schedstate(NamedTuple):
-    """An answer of ``is_due``.
-
-    Attributes:
-        is_due: True when the task is to run now.
-        next: Seconds until the next look.
-    """
-
-    is_due: bool
-    next: float
-
-
-class BaseSchedule:
-    """What all schedules share; a schedule of your own overrides `next_after`, or `is_due`.
-
-    Args:
-        nowfun: Gives the present; None means the application's clock.
-        app: The application whose time zone counts; None means UTC.
-        tz: A time zone of this schedule's own, or its name.
-    """
-
-    # Also of a class of one's own that makes itself without asking this one.
-    nowfun: Callable[[], datetime] | None = None
-    app: ScheduleApp | None = None
-    _tz: tzinfo | None = None
-
-    def __init__(
-        self,
-        nowfun: Callable[[], datetime] | None = None,
-        app: ScheduleApp | None = None,
-        tz: str | tzinfo | None = None,
-    ) -> None:
-        self.nowfun = nowfun
-        self.app = app
-        self._tz = as_zone(tz)
-
-    @property
-    def own_zone(self) -> tzinfo | None:
-        """The time zone that was given to this schedule itself."""
-        return self._tz
-
-    @property
-    def tz(self) -> tzinfo:
-        """The time zone whose wall clock counts: the schedule's own, or the application's. It can be set."""
-        if self._tz is not None:
-            return self._tz
-        return UTC if self.app is None else as_zone(self.app.timezone) or UTC
-
-    @tz.setter
-    def tz(self, zone: str | tzinfo | None) -> None:
-        self._tz = as_zone(zone)
-
-    def now(self) -> datetime:
-        """Returns the present, aware."""
-        if self.nowfun is not None:
-            return self.maybe_make_aware(self.nowfun())
-        return datetime.now(UTC) if self.app is None else self.maybe_make_aware(self.app.now())
-
-    def maybe_make_aware(self, dt: datetime, naive_as_utc: bool = True) -> datetime:
-        """Returns an aware datetime in the schedule's time zone.
-
-        Args:
-            dt: Any datetime.
-            naive_as_utc: What a naive one is: True means UTC, False means time of the schedule's zone.
-        """
-        if dt.tzinfo is None:
-            dt = dt.replace(tzinfo=UTC if naive_as_utc else self.tz)
-        return dt.astimezone(self.tz)
-
-    def to_local(self, dt: datetime) -> datetime:
-        """Returns a datetime in the schedule's time zone."""
-        return self.maybe_make_aware(dt)
-
-    def next_after(self, last: datetime) -> datetime | None:
-        """Returns the first tick after a moment; None if there is none to be foreseen.
-
-        The same answer at all times and in all processes is what lets a tick fire once. A schedule that only says
-        whether it is due gets its ticks from there.
-        """
-        return self.now() + self.remaining_estimate(last)
-
-    def last_tick(self, after: datetime, until: datetime) -> datetime | None:
-        """Returns the last tick after one moment that is not after another; None if there is none.
-
-        Args:
-            after: A tick, or the time the schedule began.
-            until: Mostly the present.
-        """
-        found, tick = None, self.next_after(after)
-        while tick is not None and tick <= until:
-            found, tick = tick, self.next_after(tick)
-        return found
-
-    def remaining_estimate(self, last_run_at: datetime) -> timedelta:
-        """Returns how long it is until the tick after ``last_run_at``; negative when it is past."""
-        tick = self.next_after(self.maybe_make_aware(last_run_at))
-        now = self.now()
-        return timedelta(days=1) if tick is None else tick.astimezone(UTC) - now.astimezone(UTC)
-
-    def is_due(self, last_run_at: datetime) -> tuple[bool, float]:
-        """Returns whether a tick is due, and the seconds until the next look."""
-        left = self.remaining_estimate(last_run_at).total_seconds()
-        if left > 0:
-            return schedstate(False, left)
-        return schedstate(True, max(self.remaining_estimate(self.now()).total_seconds(), 0))
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, BaseSchedule):
-            return other.nowfun == self.nowfun
-        return NotImplemented
-
-
 class schedule(BaseSchedule):
     """Ticks at equal distances, by elapsed time: changes of the clock do not touch them.
 
@@ -175,6 +49,8 @@ class schedule(BaseSchedule):
     Raises:
         ScheduleError: The interval is no length of time.
     """
+
+    relative = False
 
     def __init__(
         self,
@@ -189,7 +65,7 @@ class schedule(BaseSchedule):
 
     def next_after(self, last: datetime) -> datetime:
         """Returns the tick after one at a moment."""
-        last = self.maybe_make_aware(last)
+        last = self.to_local(last)
         plain = (last.astimezone(UTC) + self.run_every).astimezone(self.tz)
         return self._rounded(last, plain) if self.relative else plain
 
@@ -312,7 +188,7 @@ class crontab(BaseSchedule):
 
     def next_after(self, last: datetime) -> datetime:
         """Returns the first tick after a moment."""
-        return self.cron.following(self.maybe_make_aware(last), self.tz)
+        return self.cron.following(self.to_local(last), self.tz)
 
     def last_tick(self, after: datetime, until: datetime) -> datetime | None:
         """Returns the last tick after one moment that is not after another; None if there is none."""
@@ -368,6 +244,8 @@ class solar(BaseSchedule):
         ConfigurationError: The library is not installed.
     """
 
+    _all_events = frozenset(SOLAR_EVENTS)
+
     def __init__(
         self,
         event: str,
@@ -394,7 +272,7 @@ class solar(BaseSchedule):
 
     def next_after(self, last: datetime) -> datetime | None:
         """Returns the first time of the event after a moment; None if there is none within a year."""
-        return cast("datetime | None", self._sun.following(self.event, self.lat, self.lon, self.maybe_make_aware(last)))
+        return cast("datetime | None", self._sun.following(self.event, self.lat, self.lon, self.to_local(last)))
 
     def __repr__(self) -> str:
         return f"<solar: {self.event} at latitude {self.lat}, longitude: {self.lon}>"

@@ -85,9 +85,9 @@ class Scheduler:
         self.sync_every_tasks = wanted or self.sync_every_tasks
         self.producer: Any = None
         self._heap: list[event_t] | None = None
-        self._planned: Any = None
-        self._synced_at: float | None = None
-        self._sent_since = 0
+        self.old_schedulers: Any = None
+        self._last_sync: float | None = None
+        self._tasks_since_sync = 0
         if not lazy:
             self.setup_schedule()
 
@@ -187,8 +187,8 @@ class Scheduler:
         Returns:
             Seconds until the next look.
         """
-        if self._heap is None or not self.schedules_equal(self._planned, self.schedule):
-            self._planned = copy.copy(self.schedule)
+        if self._heap is None or not self.schedules_equal(self.old_schedulers, self.schedule):
+            self.old_schedulers = copy.copy(self.schedule)
             self.populate_heap()
         heap = self._heap
         if not heap:
@@ -255,7 +255,7 @@ class Scheduler:
         except Exception as error:
             raise ScheduleError(f"schedule entry {entry.name!r} could not be sent: {error}") from error
         finally:
-            self._sent_since += 1
+            self._tasks_since_sync += 1
             if self.should_sync():
                 self._do_sync()
 
@@ -267,15 +267,15 @@ class Scheduler:
 
     def should_sync(self) -> bool:
         """Tells whether it is time to call `sync`."""
-        late = self._synced_at is None or time.monotonic() - self._synced_at > self.sync_every
-        return late or bool(self.sync_every_tasks and self._sent_since >= self.sync_every_tasks)
+        late = self._last_sync is None or time.monotonic() - self._last_sync > self.sync_every
+        return late or bool(self.sync_every_tasks and self._tasks_since_sync >= self.sync_every_tasks)
 
     def _do_sync(self) -> None:
         try:
             self.sync()
         finally:
-            self._synced_at = time.monotonic()
-            self._sent_since = 0
+            self._last_sync = time.monotonic()
+            self._tasks_since_sync = 0
 
     def sync(self) -> None:
         """Stores what is not stored yet: nothing, unless a class stores something."""

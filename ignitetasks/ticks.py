@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from ignitetasks import periodic
 from ignitetasks.agenda import Agenda
+from ignitetasks.baseschedule import ScheduleApp
 from ignitetasks.canvas.scheduling import entry_call, queue_of_launch
 from ignitetasks.canvas.steps import LAUNCH
 from ignitetasks.errors import ScheduleError
 from ignitetasks.ids import new_id
 from ignitetasks.periodic import LazyCall, ScheduleEntry
-from ignitetasks.schedules import ScheduleApp
 from ignitetasks.transport.base import Transport
 
 

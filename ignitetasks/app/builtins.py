@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ignitetasks import context, states
+from ignitetasks import context, owntasks, states
 from ignitetasks.app.telling import tell_end
 from ignitetasks.canvas import Sender, maybe_signature
 from ignitetasks.canvas.launching import blobs_of, compiler_for
@@ -141,8 +141,12 @@ def builtin_tasks(app: Any, make: Callable[..., Any]) -> dict[str, Any]:
     def run_launch(canvas: Any) -> Any:
         return launch(app, canvas)
 
+    def run_cleanup() -> None:
+        app.backend.cleanup()
+
     functions = {LAUNCH: run_launch, GATHER: gather, SETTLE_TASK: run_settle, MAP: run_map, STARMAP: run_starmap}
     tasks = {name: make(fn, name, app, {}) for name, fn in functions.items()}
+    tasks[owntasks.CLEANUP] = make(run_cleanup, owntasks.CLEANUP, app, {})
     tasks[OUTCOME] = make(run_outcome, OUTCOME, app, {"bind": True, "max_retries": None})
     # It tells of another task's end, and nobody wants to hear of its own.
     tasks[SETTLE_TASK].send_events = False

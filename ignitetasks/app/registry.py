@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ignitetasks.errors import InvalidTaskError, NotRegistered
+from ignitetasks.owntasks import is_own
 
 __all__ = ["TaskRegistry"]
-
-#: Tasks of the package's own start with this.
-_BUILTIN = "ignitetasks."
 
 
 class TaskRegistry(dict[str, Any]):
@@ -48,7 +46,7 @@ class TaskRegistry(dict[str, Any]):
         return {
             name: task
             for name, task in self.items()
-            if not name.startswith(_BUILTIN) and getattr(task, "type", "regular") == "regular"
+            if not is_own(name) and getattr(task, "type", "regular") == "regular"
         }
 
     def periodic(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ignitetasks.cli import render
 from ignitetasks.cli.appoptions import Command
 from ignitetasks.cli.celery_words import no_effect
 from ignitetasks.cli.options import app_of, app_option, common, instance_options
+from ignitetasks.owntasks import is_own
 
 #: What the shell has beside the application and its tasks.
 _SHELL_NAMES = (
@@ -153,9 +154,7 @@ def shell(context: click.Context, /, place: str | None, kind: str | None, withou
     names: dict[str, Any] = {"app": app, "celery": app, "ignitetasks": package}
     names |= {name: getattr(package, name) for name in _SHELL_NAMES}
     if not without_tasks:
-        names |= {
-            name.rpartition(".")[2]: task for name, task in app.tasks.items() if not name.startswith("ignitetasks.")
-        }
+        names |= {name.rpartition(".")[2]: task for name, task in app.tasks.items() if not is_own(name)}
     for one in (kind,) if kind else ("ipython", "bpython", "python"):
         if _open(one, names):
             return

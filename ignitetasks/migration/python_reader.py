@@ -23,8 +23,7 @@ _CLIENTS = {"client", "connection", "collection", "ResultSession", "mc"}
 _TASK_DECORATORS = ("task", "shared_task", "periodic_task")
 #: Names of Celery's own tasks.
 BUILTIN_TASKS = {
-    f"celery.{name}"
-    for name in ("accumulate", "backend_cleanup", "chain", "chord", "chord_unlock", "chunks", "group", "map", "starmap")
+    f"celery.{name}" for name in ("accumulate", "chain", "chord", "chord_unlock", "chunks", "group", "map", "starmap")
 }
 _SENDERS = ("apply_async", "send_task")
 

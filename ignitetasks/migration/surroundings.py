@@ -351,7 +351,8 @@ PACKAGES: tuple[Entry, ...] = (
             "django_celery_beat",
             GONE,
             "Its tables are not read: schedules are kept by the node, and can be changed at run time (`app.schedule`, "
-            "`ignitetasks schedule`). The page on web frameworks says how to take its rows over.",
+            "`ignitetasks schedule`). The page on web frameworks says how to take its rows over. A copy of the package "
+            "whose imports are replaced as well runs as it is; then each beat that has its scheduler sends each tick.",
         ),
         (
             "django_celery_results",
@@ -363,7 +364,12 @@ PACKAGES: tuple[Entry, ...] = (
             GONE,
             "Give the call an `idempotency_key`: the same key is the same task, without locks to leave behind.",
         ),
-        ("redbeat", GONE, "Schedules are state of the cluster, with any number of beats."),
+        (
+            "redbeat",
+            GONE,
+            "Schedules are state of the cluster, with any number of beats. A copy of the package whose imports are "
+            "replaced as well runs as it is, with its own Redis.",
+        ),
         ("celery_batches", GONE, "Send many calls at once with `task.bulk`, or take a list as argument."),
         (
             "celery_progress",

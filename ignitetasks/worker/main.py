@@ -19,6 +19,7 @@ from ignitetasks.app import logsetup
 from ignitetasks.app.log import redirected
 from ignitetasks.config import check_queue, state_home
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.owntasks import is_own
 from ignitetasks.worker import lifecycle
 from ignitetasks.worker import reload as reloading
 from ignitetasks.worker.model import ASYNCIO, POOLS, PREFORK, SOLO, THREADS, WorkerApp, WorkerPlan
@@ -260,7 +261,7 @@ def print_banner(app: WorkerApp, plan: WorkerPlan, stream: TextIO | None = None)
         plan: What the worker is.
         stream: Where to write; None for standard error.
     """
-    settings, count = app.settings, sum(not name.startswith("ignitetasks.") for name in app.tasks)
+    settings, count = app.settings, sum(not is_own(name) for name in app.tasks)
     where = f"cluster {','.join(settings.cluster)}" if settings.cluster else str(settings.data_dir)
     rows = (
         ("app", f"{app.name} ({count} task{'' if count == 1 else 's'})"),

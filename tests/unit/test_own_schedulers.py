@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import EntryPoint
 from unittest.mock import Mock
 
 import pytest
@@ -190,3 +191,52 @@ def test_schedulers_of_celerys_packages_are_not_used_and_that_is_said(caplog):
 def test_what_is_no_scheduler_is_refused(name):
     with pytest.raises(ConfigurationError):
         scheduler_class(name)
+
+
+def test_a_package_that_was_moved_here_is_used(tmp_path, monkeypatch, caplog):
+    (tmp_path / "redbeat.py").write_text(
+        "from ignitetasks.beat import Scheduler\n\n\nclass Moved(Scheduler):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert scheduler_class("redbeat:Moved").__module__ == "redbeat"
+    assert scheduler_class("redbeat:NotThere") is PersistentScheduler
+    assert "NotThere" in caplog.text
+
+
+def test_a_short_name_is_an_entry_point(monkeypatch):
+    found = {"celery.beat_schedulers": [EntryPoint("listed", f"{__name__}:Listed", "celery.beat_schedulers")]}
+    monkeypatch.setattr("ignitetasks.beat.entry_points", lambda group: found.get(group, []))
+    assert scheduler_class("listed") is Listed
+
+
+def test_an_entry_says_how_it_goes_on_in_the_words_of_a_class_of_ones_own(app):
+    class Kept(ScheduleEntry):
+        def __init__(self, *args, color="red", **kwargs):
+            super().__init__(*args, **kwargs)
+            self.color = color
+
+        def _default_now(self):
+            return datetime(2030, 1, 1, tzinfo=UTC)
+
+    entry = Kept("e", "t", schedule=10, color="blue", app=app)
+    following = entry._next_instance(last_run_at=entry._default_now())
+    assert (following.color, following.total_run_count, following.last_run_at.year) == ("blue", 1, 2030)
+    assert ScheduleEntry("e", "t", app=app).default_now().tzinfo is not None
+    assert entry.args == () and Kept("e", "t", args=None, schedule=10).args is None
+
+
+def test_the_names_by_which_schedulers_of_others_look_inside(app):
+    one = Listed(app)
+    one._do_sync()
+    assert not one.should_sync()
+    one._last_sync -= one.sync_every + 1
+    assert one.should_sync()
+    one._heap = []
+    one.old_schedulers = None
+    one.tick()
+    assert {event.entry.name for event in one._heap} == {"clean", "mail"} and one._tasks_since_sync == 0
+
+
+def test_the_removal_of_old_results_can_be_scheduled_by_celerys_name(app):
+    assert app.tasks["celery.backend_cleanup"].apply().get() is None
+    assert "celery.backend_cleanup" not in app.tasks.regular()

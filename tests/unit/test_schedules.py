@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignitetasks import cron, schedules, sun
+from ignitetasks import IgniteTasks, _state, cron, periodic, schedules, sun
 from ignitetasks.errors import ConfigurationError, ParseException, ScheduleError
-from ignitetasks.schedules import crontab, crontab_parser, maybe_schedule, schedule, solar
+from ignitetasks.schedules import BaseSchedule, crontab, crontab_parser, maybe_schedule, schedule, solar
 
 UTC = timezone.utc
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -381,3 +381,35 @@ def test_a_crontab_tells_what_its_fields_were_given_as():
     given = crontab(minute="*/5", hour=3, day_of_week="mon-fri")
     assert (given._orig_minute, given._orig_hour, given._orig_day_of_week) == ("*/5", 3, "mon-fri")
     assert (given._orig_day_of_month, given._orig_month_of_year) == ("*", "*")
+
+
+def test_a_zone_that_a_class_of_ones_own_sets_first_stays():
+    class Zoned(crontab):
+        def __init__(self, tz, **fields):
+            self.tz = tz
+            super().__init__(nowfun=lambda: datetime.now(self.tz), **fields)
+
+    assert Zoned(BERLIN, hour=4).tz == BERLIN
+
+
+def test_a_moment_that_has_a_zone_keeps_it():
+    when = datetime(2024, 5, 1, 12, tzinfo=BERLIN)
+    one = schedule(10)
+    assert one.maybe_make_aware(when).tzinfo is BERLIN and one.to_local(when) == when
+    assert one.maybe_make_aware(datetime(2024, 5, 1)).tzinfo is not None and one.utc_enabled
+
+
+def test_a_schedule_without_an_app_has_the_zone_of_the_current_one():
+    with _state.kept():
+        current = IgniteTasks("zoned", timezone="Europe/Berlin")
+        assert crontab(hour=4).tz == current.timezone and schedule(5).app is current
+        current.close()
+
+
+def test_a_schedule_that_never_ticks_again_says_none():
+    class Over(BaseSchedule):
+        def is_due(self, last_run_at):
+            return False, None
+
+    entry = periodic.ScheduleEntry("e", "t", schedule=Over())
+    assert periodic.due(entry, datetime.now(timezone.utc)).next is None

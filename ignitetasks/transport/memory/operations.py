@@ -13,6 +13,7 @@ from typing import Any
 
 from ignitetasks import frames, states
 from ignitetasks.errors import BadRequest
+from ignitetasks.owntasks import is_own
 from ignitetasks.transport.memory import outcomes, records
 from ignitetasks.transport.memory.records import DELAYED, JOINING, LEASED, READY, Record, Worker, now_ms
 from ignitetasks.transport.memory.shared import Events, Questions, Settings
@@ -269,5 +270,5 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "failed": worker.failed,
         "lost": worker.lost,
         "started_ms": worker.started_ms,
-        "tasks": sum(not name.startswith("ignitetasks.") for name in worker.tasks),
+        "tasks": sum(not is_own(name) for name in worker.tasks),
     }
