@@ -34,6 +34,7 @@ Part = Literal[
     "beat_program",
     "zstd",
     "brotli",
+    "rdb",
 ]
 
 _MODULES: dict[Part, str] = {
@@ -56,6 +57,8 @@ _MODULES: dict[Part, str] = {
     "progress": "ignitetasks.result.progress",
     # ephem: an optional library, only where a solar schedule is made.
     "sun": "ignitetasks.sun",
+    # pdb: only where a signal opens a debugger in a worker.
+    "rdb": "ignitetasks.contrib.rdb",
     # schedules with their time zones: only where somebody looks at the cluster's periodic tasks.
     "schedule": "ignitetasks.ticks",
     # Only where an app is told to keep everything in this process.

@@ -291,7 +291,11 @@ MODULES: tuple[Entry, ...] = (
             GONE,
             "Tasks are not moved between brokers. Let the old workers drain their queues.",
         ),
-        ("celery.contrib.rdb", SAME, "`set_trace`, `debugger` and `Rdb`; there is no signal that opens a session."),
+        (
+            "celery.contrib.rdb",
+            SAME,
+            "`set_trace`, `debugger` and `Rdb`; SIGUSR2 opens a session where CELERY_RDBSIG is set.",
+        ),
         ("celery.contrib.sphinx", GONE, "Tasks are documented by their functions' docstrings: use autodoc."),
         ("celery.utils.debug", GONE, "Use a memory profiler on the child, whose process id `inspect stats` names."),
         (

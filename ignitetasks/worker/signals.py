@@ -7,6 +7,7 @@ signal means; only a hang-up is two things under one number.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import threading
@@ -14,7 +15,11 @@ from collections import deque
 from types import FrameType
 from typing import Any, Final
 
-WATCHED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+from ignitetasks import deferred
+
+#: Environment variables, any of which has SIGUSR2 open a debugger.
+_DEBUGGER_VARIABLES: Final = ("IGNITETASKS_RDBSIG", "CELERY_RDBSIG")
+WATCHED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 
 
 class SignalQueue:
@@ -47,9 +52,11 @@ class SignalQueue:
         self._before_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for signum in WATCHED:
             self._before[signum] = signal.signal(signum, self._note)
+        self._before |= debug_by_signals(chain=True)
 
     def restore(self) -> None:
         """Put back what was there before `install`."""
+        faulthandler.unregister(signal.SIGUSR1)
         for signum, handler in self._before.items():
             signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
         if self._before:
@@ -94,3 +101,24 @@ class SignalQueue:
         if self.interrupt:
             self.interrupt = False
             raise KeyboardInterrupt
+
+
+def debug_by_signals(chain: bool = False) -> dict[int, Any]:
+    """Have SIGUSR1 write the stacks of all threads to standard error, and SIGUSR2 open a debugger where that is wanted.
+
+    What is forked from this process does the same.
+
+    Args:
+        chain: After that, SIGUSR1 does what it did before.
+
+    Returns:
+        The handler that each signal had which has another one now.
+    """
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=True, chain=chain)
+    if not any(os.environ.get(name) for name in _DEBUGGER_VARIABLES):
+        return {}
+    return {signal.SIGUSR2: signal.signal(signal.SIGUSR2, _debug)}
+
+
+def _debug(_signum: int, frame: FrameType | None) -> None:
+    deferred.load("rdb").set_trace(frame)

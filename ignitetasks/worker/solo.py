@@ -7,6 +7,7 @@ limits are only raised in the task. The worker's connection is served by one sma
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -24,7 +25,9 @@ from ignitetasks.worker.base import ChildPort
 from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
 from ignitetasks.worker.remote import Controlled, SoloRemote
-from ignitetasks.worker.slots import Slots
+from ignitetasks.worker.signals import debug_by_signals
+from ignitetasks.worker.slots import IDLE, Slots
+from ignitetasks.worker.stopping import Shutdown, Stage
 from ignitetasks.worker.workerevents import FREQ
 
 _RECONNECT_SECONDS: Final = 0.1
@@ -57,6 +60,8 @@ class SoloWorker(Controlled):
         self._connection: frames.LaneConnection | None = None
         self._drained = threading.Event()
         self._stopping = self._told = False
+        self._shutdown = Shutdown(app)
+        self._alarm: threading.Timer | None = None
         self._slots = Slots(1)
         # Read by the loop between two tasks, written by the thread that serves the node.
         self._control, pipe = os.pipe2(os.O_CLOEXEC)
@@ -80,9 +85,12 @@ class SoloWorker(Controlled):
             self._work()
         except WorkerShutdown:
             self.stopped_cold = True
-            lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
             _logger.warning("cold shutdown", worker=self._plan.name)
         finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if before:
+                faulthandler.unregister(signal.SIGUSR1)
             for signum, handler in before.items():
                 signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
             self._drop()
@@ -95,7 +103,11 @@ class SoloWorker(Controlled):
     def stop(self) -> None:
         """Ask for a warm shutdown; safe from any thread and from a signal handler."""
         if not self._stopping:
+            self._shutdown.stage = Stage.WARM
             lifecycle.stopping(self._plan.name, "SIGTERM", "Warm")
+        self._drain()
+
+    def _drain(self) -> None:
         self._stopping = True
         connection = self._connection
         if connection is not None:
@@ -130,13 +142,24 @@ class SoloWorker(Controlled):
         if threading.current_thread() is not threading.main_thread():
             return {}
         watched = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-        return {signum: signal.signal(signum, self._on_signal) for signum in watched}
+        return {signum: signal.signal(signum, self._on_signal) for signum in watched} | debug_by_signals()
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._stopping or signum == signal.SIGQUIT:
+        stage = self._shutdown.next(signum, self._slots.running(0).seq != IDLE)
+        if stage is None:
+            return
+        lifecycle.stopping(self._plan.name, signal.Signals(signum).name, stage.how)
+        if stage is Stage.COLD:
             raise WorkerShutdown
-        _logger.info("warm shutdown started", worker=self._plan.name)
-        self.stop()
+        if stage is Stage.SOFT:
+            _logger.warning("soft shutdown started", worker=self._plan.name, seconds=self._shutdown.soft_seconds)
+            # A signal and not a call: only that interrupts what runs in the main thread.
+            self._alarm = threading.Timer(self._shutdown.soft_seconds, os.kill, (os.getpid(), signal.SIGQUIT))
+            self._alarm.daemon = True
+            self._alarm.start()
+        else:
+            _logger.info("warm shutdown started", worker=self._plan.name)
+        self._drain()
         if self._connection is None:
             raise WorkerShutdown
 

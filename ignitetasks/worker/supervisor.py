@@ -28,6 +28,7 @@ from ignitetasks.worker.model import NodeAddress, WorkerApp, WorkerPlan
 from ignitetasks.worker.remote import Controlled, PoolRemote
 from ignitetasks.worker.signals import SignalQueue
 from ignitetasks.worker.slots import IDLE, Health, Slots
+from ignitetasks.worker.stopping import Shutdown, Stage
 
 _RECONNECT_SECONDS: Final = 0.1
 _RECONNECT_MAX_SECONDS: Final = 5.0
@@ -82,6 +83,7 @@ class Supervisor(Controlled):
         self._exit_code: int | None = None
         self._was_ready = False
         self._draining = False
+        self._shutdown = Shutdown(app)
         self._drained_at: float | None = None
         self._gone_at: float | None = None
 
@@ -144,7 +146,9 @@ class Supervisor(Controlled):
     def shut_down(self) -> None:
         """Begin a warm shutdown, unless one is under way."""
         if not self._draining:
-            self._stop_warm()
+            self._shutdown.stage = Stage.WARM
+            lifecycle.stopping(self._plan.name, "SIGTERM", "Warm")
+            self._let_end(Stage.WARM)
 
     def restart_pool(self) -> None:
         """Replace every child as soon as its task has ended."""
@@ -245,7 +249,7 @@ class Supervisor(Controlled):
     def _timeout(self) -> float:
         """Return how long the loop may sleep, in seconds."""
         now = time.monotonic()
-        due = [now + _IDLE_SECONDS]
+        due = [min(now + _IDLE_SECONDS, self._shutdown.cold_at)]
         if (next_call := self.timer.next()) is not None:
             due.append(next_call)
         for member in self._children:
@@ -353,17 +357,32 @@ class Supervisor(Controlled):
         for signum in self._signals.take():
             if signum == signal.SIGHUP:
                 self.restart_pool()
-            elif signum == signal.SIGQUIT or self._draining:
-                self._stop_cold()
+            elif signum == signal.SIGUSR1:  # this process has shown its own stacks
+                for member in self._children:
+                    os.kill(member.pid, signum)
             else:
-                self._stop_warm()
+                self._shut(signum)
 
-    def _stop_warm(self) -> None:
-        """Take nothing more, return what has not started, let running tasks end."""
+    def _shut(self, signum: int) -> None:
+        """Begin what comes next in a shutdown, if the signal asks for anything."""
+        stage = self._shutdown.next(signum, self._busy() > 0)
+        if stage is None:
+            return
+        lifecycle.stopping(self._plan.name, signal.Signals(signum).name, stage.how)
+        if stage is Stage.COLD:
+            self._stop_cold()
+        else:
+            self._let_end(stage)
+
+    def _busy(self) -> int:
+        return sum(self.slots.running(member.index).seq != IDLE for member in self._children)
+
+    def _let_end(self, stage: Stage) -> None:
+        """Take nothing more, return what has not started, let running tasks end: in a soft shutdown not for long."""
+        _logger.info(f"{stage.name.lower()} shutdown started", worker=self._plan.name, running=self._busy())
+        if self._draining:
+            return
         self._draining = True
-        lifecycle.stopping(self._plan.name, "SIGTERM", "Warm")
-        busy = sum(self.slots.running(member.index).seq != IDLE for member in self._children)
-        _logger.info("warm shutdown started", worker=self._plan.name, running=busy)
         if self._connection is None:
             self._exit_code = 0
             return
@@ -376,7 +395,9 @@ class Supervisor(Controlled):
     def _finish_drain(self) -> None:
         """End when the children have gone and the node has said that nothing is left."""
         now = time.monotonic()
-        if not len(self._children):
+        if self._shutdown.is_over(now) and len(self._children):
+            self._stop_cold()
+        elif not len(self._children):
             self._gone_at = self._gone_at or now
             if self._drained_at is not None or now - self._gone_at > _FAREWELL_SECONDS:
                 _logger.info("worker stopped", worker=self._plan.name)
@@ -388,7 +409,6 @@ class Supervisor(Controlled):
     def _stop_cold(self) -> None:
         """Kill everything; the reports make the node return the tasks at once."""
         _logger.warning("cold shutdown", worker=self._plan.name, children=len(self._children))
-        lifecycle.stopping(self._plan.name, "SIGQUIT", "Cold")
         self._draining = self.stopped_cold = True
         self._kill_all(family.SHUTDOWN)
         self._exit_code = 0

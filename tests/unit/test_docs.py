@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 #: Variables that are no setting.
-OTHER_VARIABLES = {"IGNITETASKS_TRACEBACK", "IGNITETASKS_SKIP_CHECKS", "IGNITETASKS_RDB_PORT"}
+OTHER_VARIABLES = {"IGNITETASKS_TRACEBACK", "IGNITETASKS_SKIP_CHECKS", "IGNITETASKS_RDBSIG", "IGNITETASKS_RDB_PORT"}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -45,6 +45,8 @@ class NoTransport:
 class PlainApp:
     """Tasks by name, and settings."""
 
+    conf: Any = None
+
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.name = "testing"
         self.settings = Settings(data_dir=data_dir, **settings)

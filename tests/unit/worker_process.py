@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from lane_server import CODECS, PATIENCE, LaneServer, Peer
@@ -50,6 +51,8 @@ class WorkerUnderTest:
             os.dup2(output, 2)
             sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
             app = make_app(self.folder)
+            if "conf" in self._options:
+                app.conf = SimpleNamespace(**self._options.pop("conf"))
             plan = make_plan(app, **{"concurrency": 1, "name": "w1", **self._options})
             finder = NodeFinder(app.settings, self._find)
             kind = SoloWorker if plan.pool == "solo" else Supervisor
