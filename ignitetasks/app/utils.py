@@ -7,7 +7,9 @@ import sys
 from importlib import metadata
 from typing import Any
 
-__all__ = ["appstr", "bugreport"]
+from ignitetasks.app.conf import Conf as Settings
+
+__all__ = ["Settings", "appstr", "bugreport"]
 
 _LIBRARIES = ("py4j", "pyignite", "msgpack", "structlog", "tenacity", "click")
 

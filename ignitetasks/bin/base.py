@@ -14,7 +14,10 @@ from ignitetasks.cli.appoptions import Command as CeleryCommand
 from ignitetasks.cli.options import Common as CLIContext
 from ignitetasks.cli.options import Level as LogLevel
 
-__all__ = ["CLIContext", "CeleryCommand", "CeleryOption", "CommaSeparatedList", "LogLevel", "handle_preload_options"]
+__all__ = [
+    "COMMA_SEPARATED_LIST", "LOG_LEVEL", "CLIContext", "CeleryCommand", "CeleryOption", "CommaSeparatedList",
+    "LogLevel", "handle_preload_options",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +53,10 @@ class CommaSeparatedList(click.ParamType):  # type: ignore[type-arg, unused-igno
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
         """Returns the names as a list."""
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+
+
+COMMA_SEPARATED_LIST = CommaSeparatedList()
+LOG_LEVEL = LogLevel()
 
 
 def handle_preload_options(f: F) -> F:

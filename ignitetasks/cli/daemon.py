@@ -1,4 +1,4 @@
-"""Processes as services: pid files, going into the background, another user, names with ``%h`` in them.
+"""Processes as services: what the command line and the settings say of them, and names with ``%h`` in them.
 
 Must not know what runs in such a process.
 """
@@ -6,18 +6,14 @@ Must not know what runs in such a process.
 from __future__ import annotations
 
 import contextlib
-import grp
 import os
-import pwd
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TextIO
 
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.platforms import Pidfile, detach, maybe_drop_privileges
 
 
 def expand(text: str, name: str = "") -> str:
@@ -41,121 +37,6 @@ def expand(text: str, name: str = "") -> str:
             raise ConfigurationError(f"%{letter} in {text!r} is unknown; there are %h, %n, %d, %p, %i, %I and %%")
         out += [before, values[letter]]
     return "".join([*out, rest])
-
-
-class PidFile:
-    """A file that says which process runs, removed at its end.
-
-    Args:
-        path: Where.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        self._owner = 0
-
-    def check(self) -> None:
-        """Raises ConfigurationError when another process is running under this file."""
-        other = read_pid(self._path)
-        if other and other != os.getpid() and is_running(other):
-            raise ConfigurationError(
-                f"{self._path} belongs to process {other}, which runs; stop it or name another file"
-            )
-
-    def write(self) -> None:
-        """Writes this process's number.
-
-        Raises:
-            ConfigurationError: The file cannot be written, or belongs to a process that runs.
-        """
-        self.check()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            fresh.write_text(f"{os.getpid()}\n", "ascii")
-            fresh.replace(self._path)
-        except OSError as error:
-            raise ConfigurationError(f"the pid file {self._path} cannot be written: {error.strerror}") from error
-        self._owner = os.getpid()
-
-    def remove(self) -> None:
-        """Removes the file, if this process has written it."""
-        if self._owner == os.getpid() and read_pid(self._path) == self._owner:
-            self._path.unlink(missing_ok=True)
-
-
-def read_pid(path: str | os.PathLike[str]) -> int:
-    """Returns the process number in a file; 0 when there is none."""
-    try:
-        return int(Path(path).read_text("ascii").strip())
-    except (OSError, ValueError):
-        return 0
-
-
-def is_running(pid: int) -> bool:
-    """Tells whether a process exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def become(uid: str | None, gid: str | None) -> None:
-    """Goes on as another user.
-
-    Args:
-        uid: Name or number; None stays.
-        gid: Group's name or number; None means the user's own.
-
-    Raises:
-        ConfigurationError: There is no such user or group, or this process may not become it.
-    """
-    try:
-        user = None if uid is None else pwd.getpwuid(int(uid)) if uid.isdigit() else pwd.getpwnam(uid)
-        group = None
-        if gid is not None:
-            group = int(gid) if gid.isdigit() else grp.getgrnam(gid).gr_gid
-        elif user is not None:
-            group = user.pw_gid
-    except KeyError as error:
-        raise ConfigurationError(f"no such user or group: {error.args[0]}") from error
-    try:
-        if group is not None:
-            if user is not None:
-                os.initgroups(user.pw_name, group)
-            os.setgid(group)
-        if user is not None:
-            os.setuid(user.pw_uid)
-    except PermissionError as error:
-        raise ConfigurationError("only root can run a worker as another user; leave out --uid and --gid") from error
-
-
-def detach(logfile: str | None, umask: str | None = None) -> None:
-    """Goes into the background: this process ends, its grandchild goes on.
-
-    Args:
-        logfile: Where its output goes; None drops it.
-        umask: In octal; None leaves it.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    target = os.open(logfile or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    if umask is not None:
-        os.umask(int(umask, 8))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for source, number in ((null, 0), (target, 1), (target, 2)):
-        os.dup2(source, number)
-    os.close(null)
-    os.close(target)
 
 
 @dataclass(frozen=True)
@@ -210,20 +91,20 @@ def running(service: Service, name: str = "") -> Iterator[TextIO | None]:
         ConfigurationError: Another process runs under the pid file, or this one may not become that user.
     """
     logfile = service.logfile and expand(service.logfile, name)
-    pidfile = PidFile(expand(service.pidfile, name)) if service.pidfile else None
+    pidfile = Pidfile(expand(service.pidfile, name)) if service.pidfile else None
     if pidfile is not None:
         pidfile.check()
     if service.uid or service.gid:
-        become(service.uid, service.gid)
+        maybe_drop_privileges(service.uid, service.gid)
     if service.background:
         detach(logfile and os.path.abspath(logfile), service.umask)
     stream = open(logfile, "a", encoding="utf-8") if logfile and not service.background else None  # noqa: SIM115
     try:
         if pidfile is not None:
-            pidfile.write()
+            pidfile.acquire()
         yield stream
     finally:
         if pidfile is not None:
-            pidfile.remove()
+            pidfile.release()
         if stream is not None:
             stream.close()

@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 
+from ignitetasks import platforms
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import common
 
@@ -52,8 +53,8 @@ class Node:
     @property
     def pid(self) -> int:
         """Its process; 0 when it does not run."""
-        pid = daemon.read_pid(self.pidfile)
-        return pid if pid and daemon.is_running(pid) else 0
+        pid = platforms.read_pid(self.pidfile)
+        return pid if pid and platforms.is_running(pid) else 0
 
 
 @dataclass
@@ -207,7 +208,7 @@ def _stop_wait(nodes: Sequence[Node], words: Words) -> int:
     for node in nodes:
         pid = pids.get(node.name)
         if pid:
-            _wait(lambda pid=pid: not daemon.is_running(pid), None)  # type: ignore[misc]
+            _wait(lambda pid=pid: not platforms.is_running(pid), None)  # type: ignore[misc]
             click.echo(f"> {node.name}: stopped")
     return 0
 

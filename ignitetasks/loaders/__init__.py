@@ -14,7 +14,9 @@ from typing import Any
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils import imports
 
-__all__ = ["autodiscover", "find_related_module", "import_module", "symbol_by_name"]
+__all__ = ["autodiscover", "find_related_module", "get_loader_cls", "import_module", "symbol_by_name"]
+
+_LOADERS = {"app": "ignitetasks.loaders.app:AppLoader", "default": "ignitetasks.loaders.app:AppLoader"}
 
 
 def import_module(name: str) -> ModuleType:
@@ -83,6 +85,15 @@ def symbol_by_name(name: Any, aliases: dict[str, str] | None = None, package: st
         return imports.symbol_by_name(name, aliases, package=package)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{name!r} names nothing that can be imported: {error}") from error
+
+
+def get_loader_cls(loader: Any) -> Any:
+    """Returns the class of a loader, by the class, its text, or ``app``.
+
+    Raises:
+        ConfigurationError: There is nothing of this name.
+    """
+    return symbol_by_name(loader, _LOADERS)
 
 
 def symbols(value: Any) -> Sequence[Any]:

@@ -43,6 +43,15 @@ APP: tuple[Entry, ...] = (
         ),
         ("Celery.backend", SAME, "A view of the results: get_result, get_state, store_result and their like."),
         ("Celery.amqp", BETTER, "`amqp.queues` shows the queues; nothing of it speaks AMQP."),
+        (
+            "AMQP.Connection / AMQP.Consumer / AMQP.Producer / AMQP.TaskConsumer / AMQP.producer_pool / "
+            "AMQP.publisher_pool / AMQP.create_task_message / AMQP.send_task_message / AMQP.as_task_v1 / "
+            "AMQP.as_task_v2 / AMQP.default_exchange / AMQP.argsrepr_maxsize / "
+            "AMQP.kwargsrepr_maxsize",
+            GONE,
+            _NO_KOMBU,
+        ),
+        ("AMQP.queues / AMQP.default_queue / AMQP.routes / AMQP.router", SAME, ""),
         ("Celery.current_task / Celery.now / Celery.timezone", SAME, ""),
         ("Celery.add_periodic_task", BETTER, "Also at run time; the entry is kept by the node."),
         ("Celery.on_configure / Celery.on_after_configure / Celery.on_after_finalize / Celery.on_after_fork", SAME, ""),
@@ -235,7 +244,7 @@ CANVAS: tuple[Entry, ...] = (
             "",
         ),
         ("AsyncResult.collect / AsyncResult.iterdeps / AsyncResult.get_leaf", SAME, ""),
-        ("AsyncResult.build_graph", GONE, "Walk `AsyncResult.collect`, which gives parents and children."),
+        ("AsyncResult.build_graph", SAME, "A `DependencyGraph`; `to_dot` writes it for Graphviz."),
         ("AsyncResult.as_tuple / AsyncResult.as_list / AsyncResult.forget", SAME, ""),
         (
             "AsyncResult.revoke",

@@ -1,6 +1,6 @@
 """The catalogue of Celery's public interface: looking a name up, and the older spellings of settings.
 
-The lines are in `settings`, `calls` and `surroundings`; this file must not hold any.
+The lines are in `settings`, `calls`, `modules` and `surroundings`; this file must not hold any.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from typing import Any
 
 from ignitetasks.migration.catalog import find
 from ignitetasks.migration.entry import Entry, Kind
@@ -137,5 +138,12 @@ def _module(name: str) -> object | None:
 def _module_named(name: str) -> object | None:
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        return None if (error.name or "").startswith("ignitetasks") else _Unread()
+
+
+class _Unread:
+    """A module whose library is not installed here: nobody can say that it lacks a name."""
+
+    def __getattr__(self, name: str) -> Any:
         return None

@@ -1,4 +1,4 @@
-"""Celery's signals, events, commands and modules, and the packages beside it; and what became of each.
+"""Celery's signals, events and commands, and the packages beside it; and what became of each.
 
 Data only.
 """
@@ -6,9 +6,9 @@ Data only.
 from __future__ import annotations
 
 from ignitetasks.migration.entry import BETTER, GONE, SAME, Entry, rows
+from ignitetasks.migration.modules import MODULES
 
 _NO_EFFECT = "Taken, and said to have no effect."
-_NO_INNER = "The worker has no exchangeable inner parts. Use signals or custom control commands."
 _NO_GOSSIP = "Workers do not talk to each other: there is no gossip, mingle or heartbeat to switch off. Leave it out."
 
 SIGNALS: tuple[Entry, ...] = (
@@ -182,147 +182,6 @@ COMMANDS: tuple[Entry, ...] = (
         ),
         ("celery logtool", SAME, "Tasks that succeed are counted where they are logged: `worker -l info`."),
         ("celery upgrade", SAME, "For a whole project: `ignitetasks migrate check PATH`."),
-    ),
-)
-
-MODULES: tuple[Entry, ...] = (
-    *rows(
-        "module",
-        "Modules",
-        (
-            "celery / celery.app / celery.app.base / celery.app.task / celery.app.registry / celery.app.defaults / "
-            "celery.app.control / celery.app.events / celery.app.log / celery.app.utils",
-            SAME,
-            "",
-        ),
-        ("celery.canvas / celery.result / celery.schedules / celery.beat / celery.signals / celery.states", SAME, ""),
-        ("celery.exceptions / celery.local / celery.registry", SAME, ""),
-        ("celery.app.amqp", BETTER, "Only the view of the queues is there."),
-        (
-            "celery.app.trace",
-            BETTER,
-            "The layouts of a worker's lines: `LOG_RECEIVED`, `LOG_SUCCESS`, `LOG_FAILURE`, `LOG_REJECTED`, "
-            "`LOG_IGNORED`, `LOG_RETRY`. Log files leave out values anyway (`log_values`). There is no `build_tracer`.",
-        ),
-        (
-            "celery.utils / celery.utils.log / celery.utils.time / celery.utils.functional",
-            SAME,
-            "The documented names.",
-        ),
-        ("celery.utils.nodenames / celery.utils.text / celery.utils.imports", SAME, "The documented names."),
-        ("celery.utils.term / celery.utils.iso8601", SAME, "`colored`, and `parse_iso8601`."),
-        ("celery.events / celery.events.receiver / celery.events.state / celery.events.dispatcher", SAME, ""),
-        ("celery.worker.control", SAME, "The documented names."),
-        (
-            "celery.worker.request",
-            SAME,
-            "`Request` and `Context`. Its methods are called where the task runs; `acknowledge` and `reject` have no "
-            "broker to tell, and say so.",
-        ),
-        (
-            "celery.worker.state",
-            SAME,
-            "`active_requests`, `reserved_requests`, `requests`, `total_count`, `revoked`: live views that ask the "
-            "worker, not from its own thread. `should_stop` and `should_terminate` can be read; "
-            "`app.control.shutdown` stops a worker.",
-        ),
-        (
-            "celery.worker.state.task_reserved / celery.worker.state.task_accepted / celery.worker.state.task_ready / "
-            "celery.worker.state.task_scheduled / celery.worker.state.maybe_shutdown / "
-            "celery.worker.state.merge_revoked / celery.worker.state.Persistent / "
-            "celery.worker.state.scheduled_requests / celery.worker.state.successful_requests / "
-            "celery.worker.state.all_total_count / celery.worker.state.revoked_stamps",
-            GONE,
-            "The node keeps the books of a worker. Use signals, a class of `Request`, and `inspect`.",
-        ),
-        ("celery.apps.worker / celery.apps.beat", SAME, "`Worker` and `Beat`."),
-        ("celery.concurrency", GONE, "Pools are chosen by name: `worker --pool`. Use signals and `inspect`."),
-        ("celery.contrib.abortable / celery.contrib.pytest / celery.contrib.django.task", SAME, ""),
-        (
-            "celery.contrib.testing.worker / celery.contrib.testing.app / celery.contrib.testing.tasks",
-            SAME,
-            "The worker runs in the test's process.",
-        ),
-        (
-            "celery.contrib.testing.manager / celery.contrib.testing.mocks",
-            SAME,
-            "`TaskMessage1` is gone: there is one form of a message.",
-        ),
-        (
-            "celery.loaders / celery.loaders.base / celery.loaders.app / celery.loaders.default / celery.platforms",
-            GONE,
-            "How an application finds its modules is not exchangeable. Use `imports`, `include`, "
-            "autodiscover_tasks and the signal import_modules.",
-        ),
-        (
-            "celery.backends.base",
-            BETTER,
-            "A view of the results; nothing derives from it, and none is a `DisabledBackend`.",
-        ),
-        (
-            "celery.backends",
-            GONE,
-            "There is one store of results. Keep what your backend added in a task, a signal or an Ignite cache.",
-        ),
-        (
-            "celery.bootsteps",
-            SAME,
-            "`Step` and `StartStopStep`, with `worker.timer`, `worker.pool`, `worker.app`, `worker.hostname`. There is "
-            "no `Blueprint`, and nothing for a `ConsumerStep` to read.",
-        ),
-        (
-            "celery.bootsteps.ConsumerStep",
-            GONE,
-            "Read a broker's messages in a program of your own, which sends tasks.",
-        ),
-        (
-            "celery.worker.components",
-            SAME,
-            "`Timer`, `Pool`, `Beat` and `Consumer`, for `requires`; there is no `Hub`.",
-        ),
-        (
-            "celery.worker.consumer / celery.worker.strategy",
-            GONE,
-            "The worker has no exchangeable inner parts. Use steps, signals or custom control commands.",
-        ),
-        ("celery.security", GONE, "Bodies are not signed with certificates; pickles are signed with `signing_key`."),
-        (
-            "celery.contrib.migrate",
-            GONE,
-            "Tasks are not moved between brokers. Let the old workers drain their queues.",
-        ),
-        (
-            "celery.contrib.rdb",
-            SAME,
-            "`set_trace`, `debugger` and `Rdb`; SIGUSR2 opens a session where CELERY_RDBSIG is set.",
-        ),
-        ("celery.contrib.sphinx", GONE, "Tasks are documented by their functions' docstrings: use autodoc."),
-        ("celery.utils.debug", GONE, "Use a memory profiler on the child, whose process id `inspect stats` names."),
-        (
-            "celery.utils.serialization",
-            GONE,
-            "An exception that cannot be pickled comes back as its own class where that can be imported, not as an "
-            "`UnpickleableExceptionWrapper`.",
-        ),
-        (
-            "celery.utils.collections / celery.utils.graph / celery.utils.saferepr / celery.utils.timer2 / "
-            "celery.utils.threads / celery.utils.sysinfo / celery.utils.annotations / "
-            "celery.utils.deprecated / celery.utils.objects",
-            GONE,
-            "Inner parts of Celery. Use the standard library.",
-        ),
-        ("celery.bin.celery", SAME, "The group of commands, of click, and `main`."),
-        (
-            "celery.bin.base",
-            SAME,
-            "`CeleryCommand`, `CeleryOption`, `CommaSeparatedList`, `LogLevel`, `CLIContext`. Commands of packages are "
-            "found by entry points of the group `ignitetasks.commands`.",
-        ),
-        ("celery.bin", GONE, "The command line is click's: `ignitetasks.cli`. Call `app.worker_main` or a process."),
-        ("celery.apps.multi", GONE, "Use `ignitetasks multi`, systemd or supervisor."),
-        ("celery.fixups", GONE, "The Django part is in `ignitetasks.contrib.django`."),
-        ("celery.concurrency.gevent / celery.concurrency.eventlet", GONE, "Use `--pool asyncio` or `--pool threads`."),
-        ("celery.task / celery.decorators / celery.five", GONE, "They were gone in Celery 5: use `app.task`."),
     ),
 )
 

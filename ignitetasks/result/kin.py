@@ -12,6 +12,7 @@ from ignitetasks.hub import Epoch
 from ignitetasks.message import Completion
 from ignitetasks.result.facts import Facts
 from ignitetasks.result.family import ancestors, children_of
+from ignitetasks.utils.graph import DependencyGraph
 
 
 class Kin(Facts):
@@ -115,13 +116,25 @@ class Kin(Facts):
         return deque((value for _, value in self.collect()), 1).pop()
 
     @property
-    def graph(self) -> dict[Any, list[Any]]:
+    def graph(self) -> DependencyGraph:
         """What led to what: for each handle, those it led to."""
-        found: dict[Any, list[Any]] = {}
-        for parent, node in self.iterdeps(intermediate=True):
-            found.setdefault(node, [])
+        return self.build_graph(intermediate=True)
+
+    def build_graph(self, intermediate: bool = False, formatter: Any = None) -> DependencyGraph:
+        """Returns what led to what.
+
+        Args:
+            intermediate: True goes on where a task has not ended.
+            formatter: Taken for Celery's sake.
+
+        Raises:
+            IncompleteStream: A task has not ended.
+        """
+        found = DependencyGraph()
+        for parent, node in self.iterdeps(intermediate):
+            found.add_arc(node)
             if parent is not None:
-                found[parent].append(node)
+                found.add_edge(parent, node)
         return found
 
     def as_tuple(self) -> Any:

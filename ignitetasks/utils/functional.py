@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 __all__ = [
-    "chunks", "dictfilter", "first", "firstmethod", "fun_accepts_kwargs", "is_list", "lookahead", "maybe_list",
-    "memoize", "noop", "padlist", "regen", "uniq",
+    "arity_greater", "chunks", "dictfilter", "first", "firstmethod", "fun_accepts_kwargs", "fun_takes_argument",
+    "is_list", "lookahead", "mattrgetter", "maybe", "maybe_list", "memoize", "noop", "padlist", "pass1", "regen",
+    "seq_concat_item", "seq_concat_seq", "uniq",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -18,6 +19,32 @@ T = TypeVar("T")
 
 def noop(*args: Any, **kwargs: Any) -> None:
     """Does nothing, whatever it is given."""
+
+
+def pass1(arg: T, *args: Any, **kwargs: Any) -> T:
+    """Returns its first argument."""
+    return arg
+
+
+def maybe(typ: Callable[[Any], T], val: Any) -> T | None:
+    """Returns what a function makes of a value; None for None."""
+    return typ(val) if val is not None else None
+
+
+def mattrgetter(*attrs: str) -> Callable[[Any], dict[str, Any]]:
+    """Returns a function that makes a map of attributes of an object; of those it has not the value is None."""
+    return lambda obj: {attr: getattr(obj, attr, None) for attr in attrs}
+
+
+def seq_concat_item(seq: Any, item: Any) -> Any:
+    """Returns a list or tuple with one value more."""
+    return (*seq, item) if isinstance(seq, tuple) else [*seq, item]
+
+
+def seq_concat_seq(a: Any, b: Any) -> Any:
+    """Returns two lists or tuples as one, of the kind of the longer one, of the first where they are as long."""
+    kind = type(b) if len(b) > len(a) else type(a)
+    return kind([*a, *b])
 
 
 def is_list(obj: Any, scalars: tuple[type, ...] = (dict, str, bytes), iters: tuple[type, ...] = (Iterable,)) -> bool:
@@ -125,3 +152,18 @@ def fun_accepts_kwargs(fun: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return True
     return any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def arity_greater(fun: Callable[..., Any], n: int) -> bool:
+    """Tells whether a function takes more than so many positional arguments."""
+    taken = inspect.signature(fun).parameters.values()
+    if any(one.kind is one.VAR_POSITIONAL for one in taken):
+        return True
+    return sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in taken) > n
+
+
+def fun_takes_argument(name: str, fun: Callable[..., Any], position: int | None = None) -> bool:
+    """Tells whether a function takes an argument of a name, or so many positional ones."""
+    taken = inspect.signature(fun).parameters
+    loose = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in taken.values())
+    return loose or name in taken or (position is not None and len(taken) >= position)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from test_cli import modules  # noqa: F401  # a fixture
 
-from ignitetasks import IgniteTasks, control
+from ignitetasks import IgniteTasks, control, platforms
 from ignitetasks.app.control import Control
 from ignitetasks.cli import daemon, main, multi
 from ignitetasks.cli.events import line, picture
@@ -273,20 +273,25 @@ class TestDaemon:
 
     def test_pid_files(self, tmp_path: Path) -> None:
         path = tmp_path / "deep" / "w.pid"
-        mine = daemon.PidFile(path)
-        mine.write()
-        assert daemon.read_pid(path) == os.getpid()
-        mine.remove()
+        mine = platforms.Pidfile(path)
+        assert mine.acquire() is mine and mine.is_locked()
+        assert mine.read_pid() == os.getpid()
+        mine.release()
         assert not path.exists()
         path.write_text("1\n")
-        with pytest.raises(ConfigurationError, match="belongs to process 1"):
-            daemon.PidFile(path).write()
-        daemon.PidFile(path).remove()
-        assert path.exists()
+        with pytest.raises(platforms.LockFailed, match="belongs to process 1"):
+            platforms.Pidfile(path).acquire()
+        platforms.Pidfile(path).release()
+        assert not platforms.Pidfile(path).remove_if_stale() and path.exists()
+        path.write_text(f"{2**22}\n")
+        assert platforms.Pidfile(path).remove_if_stale() and not path.exists()
+        with platforms.Pidfile(path):
+            assert path.exists()
+        assert not path.exists()
 
     def test_unknown_users(self) -> None:
         with pytest.raises(ConfigurationError, match="no such user"):
-            daemon.become("nobody-of-this-name", None)
+            platforms.maybe_drop_privileges("nobody-of-this-name", None)
 
 
 class TestMulti:

@@ -51,7 +51,7 @@ LAYERS = [
     ["backends", "events", "continuing", "ticks"],
     ["app"],
     ["registry", "worker", "caches", "beatkeeper", "scheduling", "storedschedule", "beat", "concurrency"],
-    ["control", "apps"],
+    ["control", "apps", "worker.worker"],
     ["contrib"],
     ["cli", "bin"],
     ["contrib.django"],
@@ -70,6 +70,7 @@ ONE_HOME = {
     "prometheus_client": {"exposition.py"},
     "pyignite": {"caches.py"},
     "ephem": {"sun.py"},
+    "sphinx": {"contrib/sphinx.py"},
 }
 
 

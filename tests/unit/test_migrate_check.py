@@ -116,7 +116,7 @@ def test_configuration_modules_and_classes(project):
 def test_inner_parts_and_packages_beside_celery(project):
     found = project(
         tasks_dot_py="""\
-        from celery import Celery, platforms
+        from celery import Celery, version_info
         from celery.backends.base import KeyValueStoreBackend
         from celery.worker.consumer import Consumer
         from celery.utils.nowhere import something
@@ -130,7 +130,7 @@ def test_inner_parts_and_packages_beside_celery(project):
         """
     )
     assert of(found, "gone") == [
-        (1, "from celery import platforms"),
+        (1, "from celery import version_info"),
         (3, "from celery.worker.consumer import Consumer"),
         (5, "import of kombu.common.Broadcast"),
         (6, "import of celery_once.QueueOnce"),
@@ -164,12 +164,12 @@ def test_texts_that_name_modules_and_tasks(project):
         pytest_plugins = ("celery.contrib.pytest",)
         handler = FileHandler("celery.log")
         mock.patch("celery.app.task.Task.retry"), "celery.utils.dispatch.signal.Signal"
-        routes = {"celery.chord_unlock": "fast", "celery.platforms:Pidfile": 1}
+        routes = {"celery.chord_unlock": "fast", "celery.security:setup_security": 1}
         """
     )
     assert of(found, "rename") == [(1, "'celery.contrib.pytest'"), (3, "'celery.app.task.Task.retry'")]
     assert of(found, "hand") == [(3, "'celery.utils.dispatch.signal.Signal'"), (4, "'celery.chord_unlock'")]
-    assert of(found, "gone") == [(4, "'celery.platforms'")]
+    assert of(found, "gone") == [(4, "'celery.security'")]
 
 
 def test_steps_are_here_but_those_that_read_a_broker(project):
@@ -282,7 +282,7 @@ def test_a_path_that_is_not_there_is_refused(capsys):
             "from ignitetasks.result import (\n    AsyncResult,\n)\n",
         ),
         ("from .celery import app\n", "from .celery import app\n"),
-        ("from celery import platforms\n", "from celery import platforms\n"),
+        ("from celery import security\n", "from celery import security\n"),
         ("import celery as c\nc.Celery()\n", "import ignitetasks as c\nc.Celery()\n"),
         ("import os, celery\nx = 'é', celery.Celery()\n", "import os, ignitetasks\nx = 'é', ignitetasks.Celery()\n"),
         ("import celery\ncelery = celery.Celery()\n", "import ignitetasks as celery\ncelery = celery.Celery()\n"),
@@ -290,7 +290,7 @@ def test_a_path_that_is_not_there_is_refused(capsys):
         ("pytest_plugins = ('celery.contrib.pytest',)\n", "pytest_plugins = ('ignitetasks.contrib.pytest',)\n"),
         ('x = "é", b"y", r"celery.app.task.Task.delay"\n', 'x = "é", b"y", r"ignitetasks.app.task.Task.delay"\n'),
         ('x = """\\\ncelery.result"""\n', 'x = """\\\ncelery.result"""\n'),
-        ("x = 'celery.platforms', 'celery.log', 'celery.group', 'celery.result is'\n",) * 2,
+        ("x = 'celery.security', 'celery.log', 'celery.group', 'celery.result is'\n",) * 2,
         ("celery_app = 1  # celery\r\n", "celery_app = 1  # celery\r\n"),
     ],
 )
