@@ -12,6 +12,7 @@ import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ignitetasks import context, envelope, frames, log, states
@@ -28,7 +29,7 @@ from ignitetasks.errors import ChordError, ConfigurationError
 from ignitetasks.failure import Failure, safe_text
 from ignitetasks.ids import locator
 from ignitetasks.message import BlobRef, Completion, Group, Spawn, Template, encode_result, make_spawn
-from ignitetasks.result import open_completion
+from ignitetasks.result import GroupResult, open_completion
 
 #: How many results one question asks for.
 _BATCH = 5_000
@@ -105,7 +106,7 @@ class Continuing:
         called = [task_id for link in canvas.get("l", ()) for task_id in self._follow(link, (value,))]
         if request is not None:
             self._add_members(request.additions)
-        children = [one.id for one in request.children] if request is not None else []
+        children = _sent(request) if request is not None else []
         self._note_children(children + (called if self._task.trail else []))
         return self._spawn()
 
@@ -113,7 +114,7 @@ class Continuing:
         """Says what follows any other end: errbacks, and the same end for what will never run."""
         self._request = request
         called = self._call_errbacks(payload, request) if state in _TOLD and self._task.canvas.get("e") else []
-        self._note_children([one.id for one in request.children] + (called if self._task.trail else []))
+        self._note_children(_sent(request) + (called if self._task.trail else []))
         line, place = self._rest()
         if place < len(line):
             self._end_rest(line, place, state, payload, error_type)
@@ -121,7 +122,7 @@ class Continuing:
 
     def noted(self, request: Request) -> Spawn | None:
         """Says what a run has sent, and nothing of what follows it."""
-        self._note_children([one.id for one in request.children])
+        self._note_children(_sent(request))
         return self._spawn()
 
     def replaced(self, sig: Any) -> Spawn | None:
@@ -404,6 +405,15 @@ def _value(app: Sender, task_id: str, end: Completion | None) -> Any:
     if not good:
         raise ChordError(f"Dependency {task_id} raised {value!r}")
     return value
+
+
+def _sent(request: Request) -> list[str]:
+    """Returns the ids of the tasks that a run has sent; a group counts by its members."""
+    return list(chain.from_iterable(map(_ids_of, request.children)))
+
+
+def _ids_of(sent: Any) -> Sequence[str]:
+    return sent.as_list() if isinstance(sent, GroupResult) else (sent.id,)
 
 
 def _leaves(fan: Fan) -> list[Call]:

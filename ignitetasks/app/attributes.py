@@ -173,6 +173,7 @@ class Attributes:
     def _annotate(self) -> None:
         if self._annotated:
             return
+        self.app.refuse_incomplete()
         object.__setattr__(self, "_annotated", True)
         for attributes in self.app.annotations(self):
             self.annotate(attributes)
@@ -200,6 +201,14 @@ class Attributes:
     def _given(self, name: str) -> Any:
         """Returns an attribute that somebody has set, or None."""
         return self.__dict__.get(name, getattr(type(self), name, None))
+
+    def _said(self, name: str) -> Any:
+        """Returns an attribute that somebody has set, on the task or as a setting for all tasks, or None."""
+        given, setting = self._given(name), FROM_CONFIG.get(name)
+        if given is not None or setting is None:
+            return given
+        conf = self.app.conf
+        return conf[setting] if conf.value_set_for(setting) else None
 
     def _resolve(self) -> TaskOptions:
         given = {name: getattr(self, name) for name in _RULED if name not in _ADDED_BY_WORKER}

@@ -185,15 +185,15 @@ class Calls(Attributes, Composing[P, R]):
         call = {name: value for name, value in call.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
         self.name_call(args, kwargs, call)
-        part_of_canvas: AsyncResult[R] | None = asking.answered(self, args, kwargs, call)
+        app = self.app
+        if app.sends_its_own_way and not app.eager:
+            return app.send_task(self.name, args, kwargs, **self._told_to_app(call))  # type: ignore[no-any-return]
+        part_of_canvas: AsyncResult[R] | None = asking.answered(app, self.name, args, kwargs, call)
         if part_of_canvas is not None:
             return part_of_canvas
-        app = self.app
         if app.eager:
             self._check(args, kwargs)
             return eager.send(self, args, kwargs, call)
-        if app.sends_its_own_way:
-            return app.send_task(self.name, args, kwargs, **call)  # type: ignore[no-any-return]
         if not call and app.plain:
             return self._send(self._plan or self._default_plan(), args, kwargs)
         if is_tied(call):
@@ -202,6 +202,14 @@ class Calls(Attributes, Composing[P, R]):
             )
             return tied
         return self._send(app.plan(self.name, self.options, call, args, kwargs), args, kwargs)
+
+    def _told_to_app(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the options of a call as an app's own `send_task` gets them: with what the task itself says."""
+        given = {name: self._said(name) for name in _TOLD}
+        return {
+            **given, "producer": None, "link": None, "link_error": None, "shadow": None, "task_id": None,
+            "ignore_result": bool(self.ignore_result), "task_type": self, "result_cls": self.AsyncResult, **call,
+        }  # fmt: skip
 
     def name_call(self, args: Sequence[Any], kwargs: Mapping[str, Any], call: dict[str, Any]) -> None:
         """Puts into a call's options the name it is shown under, where the task's class has one for it."""
@@ -348,6 +356,11 @@ class Calls(Attributes, Composing[P, R]):
         return handle_class(options["app"])(task_id, **options)
 
 
+#: What an app's own `send_task` is told of a task, besides the options of the call.
+_TOLD = (
+    "compression", "delivery_mode", "exchange", "expires", "immediate", "mandatory", "priority", "queue",
+    "routing_key", "serializer", "soft_time_limit", "time_limit",
+)  # fmt: skip
 #: What `delay` may do without; made here, where the class is complete.
 _APPLY_ASYNC = Calls.apply_async
 _ASYNC_RESULT = Calls.AsyncResult

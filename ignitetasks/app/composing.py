@@ -6,13 +6,13 @@ The half of `Task` that knows the canvas. This file must not send anything itsel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ignitetasks import context
 from ignitetasks.canvas import Signature, chunks, launching, maybe_signature, xmap, xstarmap
 from ignitetasks.continuing import added_id, flow_end, replacement
 from ignitetasks.envelope import Replaced
-from ignitetasks.errors import ArgumentError, ConfigurationError
+from ignitetasks.errors import ArgumentError, ConfigurationError, Ignore
 from ignitetasks.result import AsyncResult, allow_join_result
 
 P = ParamSpec("P")
@@ -107,11 +107,19 @@ class Composing(Generic[P, R]):
         return self.on_replace(canvas)
 
     def on_replace(self, sig: Any) -> Any:
-        """Is called with the canvas that replaces the running task; a direct call runs it and returns its result."""
-        if self.request.called_directly:
+        """Is called with the canvas that replaces the running task.
+
+        A direct call of the task runs the canvas and returns its result. Where nothing runs, as in a test that calls
+        the method ``run``, the canvas is sent.
+        """
+        request = self.request
+        if not request.called_directly:
+            raise Replaced(sig)
+        if request.id is None and context.current_request() is not None:
             with allow_join_result():
                 return sig.apply().get()
-        return _replace(sig)
+        sig.delay()
+        raise Ignore(f"replaced by {sig.task}")
 
     def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
         """Adds a call to the chord the running task is a member of; the body waits for it too.
@@ -167,10 +175,6 @@ class Composing(Generic[P, R]):
         )
 
     subtask_from_request = signature_from_request
-
-
-def _replace(sig: Any) -> NoReturn:
-    raise Replaced(sig)
 
 
 def is_tied(call: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from ignitetasks.app.composing import is_tied
 from ignitetasks.app.registering import Registering
 from ignitetasks.app.routes import Router
 from ignitetasks.bulk import Call, send_bulk
-from ignitetasks.canvas import Signature, launching
+from ignitetasks.canvas import Signature, asking, launching
 from ignitetasks.canvas import signature as make_signature
 from ignitetasks.canvas.steps import mapped_task
 from ignitetasks.client import Client
@@ -188,8 +188,23 @@ class Dispatching(Registering):
             name: Task name.
             args: Positional arguments.
             kwargs: Keyword arguments.
-            **options: As for `Task.apply_async`.
+            **options: As for `Task.apply_async`; ``result_cls``, the class of the handle, and ``task_type``, the task
+                itself, which are given to a `send_task` of an app's own.
         """
+        if options:
+            kind = options.pop("result_cls", None)
+            options = {key: value for key, value in options.items() if value is not None and key != "task_type"}
+            sent = self._send_task(name, args, kwargs, options)
+            custom = isinstance(kind, type) and not isinstance(sent, kind)
+            return kind(sent.id) if custom else sent
+        return self._send_task(name, args, kwargs, options)
+
+    def _send_task(
+        self, name: str, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: Mapping[str, Any]
+    ) -> AsyncResult[Any]:
+        part_of_canvas: AsyncResult[Any] | None = asking.answered(self, name, args or (), kwargs or {}, options)
+        if part_of_canvas is not None:
+            return part_of_canvas
         absent = self.eager and name not in self._tasks
         if absent:
             warnings.warn(
@@ -201,7 +216,8 @@ class Dispatching(Registering):
             return eager
         if options and is_tied(options):
             sig = self.signature(name, args, kwargs, options=options)
-            tied: AsyncResult[Any] = launching.launch(sig, self, (), {}, {}, sent=absent)
+            asked = self.sends_its_own_way
+            tied: AsyncResult[Any] = launching.launch(sig, self, (), {}, {}, asked, sent=absent)
             return tied
         if wanted():
             plan, sent_args, sent_kwargs = self._planned(name, args, kwargs, options)

@@ -18,7 +18,7 @@ from ignitetasks.app.configured import Configured
 from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.app.task import Task as TaskClass
 from ignitetasks.config import Settings
-from ignitetasks.errors import ConfigurationError, DuplicateTask, NotRegistered
+from ignitetasks.errors import ArgumentError, ConfigurationError, DuplicateTask, NotRegistered
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +64,15 @@ class Registering(Configured):
     def task_modules(self) -> Collection[str]:
         """Modules the app's tasks are defined in; exceptions of these may be rebuilt here."""
         return {task.fn.__module__ for task in self._tasks.values()}
+
+    def refuse_incomplete(self) -> None:
+        """Refuses the use of a task where the app was made with ``autofinalize=False`` and is not complete.
+
+        Raises:
+            RuntimeError: So it is.
+        """
+        if not self.autofinalize:
+            _ = self.tasks
 
     def finalize(self, auto: bool = False) -> None:
         """Makes the app complete: shared tasks are its own from now on, and settings are read.
@@ -166,13 +175,14 @@ class Registering(Configured):
                 become the models their annotations name.
 
         Raises:
+            ArgumentError: What was given is no function.
             InvalidOption: An option does not exist or has a value it cannot have.
             DuplicateTask: Another function has the name already.
         """
 
         def register(function: Callable[..., Any]) -> TaskClass[Any, Any]:
             if not callable(function) or isinstance(function, (TaskClass, type)):
-                raise ConfigurationError(f"a task is made of a function, not of {function!r}")
+                raise ArgumentError(f"a task is made of a function, not of {function!r}")
             return self._make(function, name or self.task_name(function), {**options, "bind": bind})
 
         return register if fn is None else register(fn)

@@ -120,6 +120,10 @@ class Task(Hooks, Calls[P, R]):
         object.__setattr__(self, "_app", app)
         self.reset()
 
+    def _get_current_object(self) -> Task[P, R]:
+        """Returns the task itself, where Celery's has a stand-in until its application is complete."""
+        return self
+
     def _get_app(self) -> Any:
         """Returns who sends its calls; extensions of tasks call it by this name."""
         return self.app
@@ -145,6 +149,8 @@ class Task(Hooks, Calls[P, R]):
         running = current is not None and current.owner is self and not current.called_directly
         if running and type(self).__call__ is not Task.__call__:
             return self.run(*args, **kwargs)  # type: ignore[no-any-return]  # a worker came through its own __call__
+        if self._app is not None:
+            self._app.refuse_incomplete()
         token = context.enter((_direct_request, (self, args, kwargs)))
         try:
             return self.run(*args, **kwargs)  # type: ignore[no-any-return]
@@ -266,7 +272,7 @@ class Task(Hooks, Calls[P, R]):
                 state until that task says something of itself or ends; see `Backend.store_result`.
             state: Name of the state, such as ``"PROGRESS"`` (the default).
             meta: Anything that can be a result, up to 64 KiB encoded.
-            **request: Accepted from callers, and without a meaning.
+            **request: Handed on to `Backend.store_result`.
 
         Raises:
             InvalidOption: A running task cannot have this state.
@@ -276,7 +282,7 @@ class Task(Hooks, Calls[P, R]):
         name = PROGRESS if state is None else state
         current = self.request
         if task_id is not None and task_id != current.id:
-            self.backend.store_result(task_id, meta, name)
+            self.backend.store_result(task_id, meta, name, request=current, **request)
             return
         if current.report is not None and name in (states.SUCCESS, states.FAILURE):
             current.told_end = (name, meta)
@@ -289,7 +295,7 @@ class Task(Hooks, Calls[P, R]):
         if current.report is not None:
             current.report(name, meta)
         elif current.id is not None and not current.is_eager:
-            self.backend.store_result(current.id, meta, name)  # a request made by hand
+            self.backend.store_result(current.id, meta, name, request=current, **request)  # a request made by hand
 
     def send_event(self, type_: str, retry: bool = True, retry_policy: Any = None, **fields: Any) -> None:
         """Sends an event about the running task, whether or not events are on.

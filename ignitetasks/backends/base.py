@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ignitetasks import _state, states
+from ignitetasks import _state, envelope, states
 from ignitetasks.errors import InvalidTaskError, PayloadTooLarge, TaskRevokedError
 from ignitetasks.failure import failure_of
-from ignitetasks.message import PROGRESS_LIMIT, Template, encode_result, make_spawn
+from ignitetasks.message import KEEP_BODY, PROGRESS_LIMIT, Template, encode_result, make_spawn
 from ignitetasks.result import words
 
 __all__ = ["Backend"]
@@ -63,7 +63,7 @@ class Backend:
         return found
 
     def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
-        """Returns what is known of a task as a map: state, result, traceback, name, arguments and so on."""
+        """Returns what is known of a task as a map: state, result, traceback, name, arguments, stamps and so on."""
         handle = self.app.AsyncResult(task_id)
         return {**handle._get_task_meta(), "children": handle.children}
 
@@ -119,14 +119,14 @@ class Backend:
             self._store_end(task_id, result, state, traceback, request)
         else:
             settings = self.app.settings
-            words.tell(
-                self.app.client, task_id, state, result, settings.result_serializer, settings.result_expires_seconds
-            )
+            kept, serializer = settings.result_expires_seconds, settings.result_serializer
+            words.tell(self.app.client, task_id, state, result, serializer, kept, traceback)
         return result
 
     def _store_end(self, task_id: str, result: Any, state: str, traceback: str | None, request: Any) -> None:
         transport = self.app.client.transport
         payload, kind = self._encoded_end(task_id, result, state, traceback)
+        options = self._stamps_of(request)
         template = Template(
             task=getattr(request, "task", None) or "unknown",
             queue=getattr(request, "queue", None) or self.app.settings.default_queue,
@@ -134,6 +134,8 @@ class Backend:
             root_id=getattr(request, "root_id", None),
             parent_id=getattr(request, "parent_id", None),
             group_id=getattr(request, "group", None),
+            options=options,
+            flags=KEEP_BODY if options else 0,
         )
         if transport.call("info", [task_id])[0] is None:
             transport.call("end", make_spawn(end=[(task_id, states.CODES[state], payload, kind, template)]))
@@ -145,6 +147,10 @@ class Backend:
             f"{state} cannot be stored for task {task_id}, which the cluster knows: its run alone decides its end; "
             "return a value, raise an error, or revoke it"
         )
+
+    def _stamps_of(self, request: Any) -> bytes | None:
+        stamps = getattr(request, "stamps", None)
+        return envelope.attach(self.app.client.codecs, None, {"S": stamps}) if stamps else None
 
     def _encoded_end(self, task_id: str, result: Any, state: str, traceback: str | None) -> tuple[bytes, str | None]:
         if state == states.SUCCESS:

@@ -1,13 +1,14 @@
-"""Asks tasks whose class, or a test, has put something else in the place of `apply_async`.
+"""Asks where a class, or a test, has put something else in the place of a task's `apply_async` or an app's `send_task`.
 
 Such a method is called for each call of a canvas too, before the call is put on record: what it hands on to the real
-`apply_async` is what the canvas sends, under the id the canvas has given. What it does not hand on is not sent.
+one is what the canvas sends, under the id the canvas has given. What it does not hand on is not sent.
 This file must not send anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,17 +17,22 @@ from ignitetasks.canvas.ports import Sender
 from ignitetasks.canvas.steps import Call, Flow, starting
 from ignitetasks.result import AsyncResult, handle_class
 
+#: Tasks of the package's own, which are sent for the sake of a canvas, start with this.
+_OWN = "ignitetasks."
+
 
 class _Question:
-    """A call that a task is asked about.
+    """A call that somebody is asked about.
 
     Attributes:
-        task: The task.
-        id: Id of the call.
+        app: Who is to send it.
+        task: Name of its task.
+        id: Its id.
         answer: Arguments, keyword arguments and options it is to be sent with; None until they are known.
     """
 
-    def __init__(self, task: Any, task_id: str) -> None:
+    def __init__(self, app: Sender, task: str, task_id: str) -> None:
+        self.app = app
         self.task = task
         self.id = task_id
         self.answer: tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]] | None = None
@@ -36,21 +42,22 @@ _question: ContextVar[_Question | None] = ContextVar("ignitetasks_question", def
 
 
 def answered(
-    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    app: Any, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
 ) -> AsyncResult[Any] | None:
-    """Takes a call as the answer to what its task was asked; returns its handle, or None where nobody has asked.
+    """Takes a call as the answer to a question about it; returns its handle, or None where nobody has asked.
 
     Args:
-        task: The task that is to be sent.
+        app: Who is to send it.
+        task: Name of its task.
         args: Positional arguments.
         kwargs: Keyword arguments.
         options: Options.
     """
     question = _question.get()
-    if question is None or question.task is not task or question.answer is not None:
+    if question is None or question.answer is not None or question.app is not app or question.task != task:
         return None
     question.answer = (args, kwargs, options)
-    return handle_class(task.app)(question.id, None, task.name, task.app)
+    return handle_class(app)(question.id, None, task, app)
 
 
 def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:
@@ -58,7 +65,7 @@ def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:
 
     Args:
         flow: A flow with ids; its calls are changed by the answers.
-        app: Whose tasks are asked.
+        app: Who is asked, or whose tasks are.
         root: First task of the workflow.
         parent: The task that sends it.
     """
@@ -66,25 +73,30 @@ def ask(flow: Flow, app: Sender, root: str | None, parent: str | None) -> None:
     if own:
         for call in starting(flow):
             if call.task in own:
-                _ask(call, own[call.task], {"root_id": root, "parent_id": parent})
+                _ask(call, app, own[call.task], {"root_id": root, "parent_id": parent})
 
 
-def own_ways(flow: Flow, app: Sender) -> dict[str, Any]:
-    """Returns by name the tasks that are to be asked about what a flow starts with."""
-    tasks = app.tasks
-    found = ((name, tasks.get(name)) for name in {call.task for call in starting(flow)})
-    return {name: task for name, task in found if task is not None and task._sends_its_own_way}
+def own_ways(flow: Flow, app: Sender) -> dict[str, Callable[..., Any]]:
+    """Returns by the names of tasks who is to be asked about what a flow starts with."""
+    every, tasks = app.sends_its_own_way, app.tasks
+    asked: dict[str, Callable[..., Any]] = {}
+    for name in {call.task for call in starting(flow)}:
+        task = tasks.get(name)
+        if not (every and not name.startswith(_OWN)) and not (task is not None and task._sends_its_own_way):
+            continue
+        asked[name] = functools.partial(app.send_task, name) if task is None else task.apply_async
+    return asked
 
 
-def _ask(call: Call, task: Any, workflow: Mapping[str, Any]) -> None:
+def _ask(call: Call, app: Sender, send: Callable[..., Any], workflow: Mapping[str, Any]) -> None:
     ties = {
         "task_id": call.id, "group_id": call.group_id, "link": call.links, "link_error": call.errbacks, **workflow,
     }  # fmt: skip
     options = {**call.options, **{name: value for name, value in ties.items() if value}}
-    question = _Question(task, call.id)
+    question = _Question(app, call.task, call.id)
     token = _question.set(question)
     try:
-        task.apply_async(tuple(call.args), dict(call.kwargs), **options)
+        send(tuple(call.args), dict(call.kwargs), **options)
     finally:
         _question.reset(token)
     if question.answer is None:

@@ -152,7 +152,7 @@ class chain(Signature[Any]):
     def __repr__(self) -> str:
         if not self.tasks:
             return f"<{type(self).__name__}@{id(self):#x}: empty>"
-        return " | ".join(repr(one) for one in self.tasks)
+        return " | ".join(self._texts(self.tasks))
 
 
 _chain = chain

@@ -168,4 +168,6 @@ class group(Signature[Any]):
     def __repr__(self) -> str:
         tasks = self.tasks
         unread = isinstance(tasks, Members) and not tasks.complete
-        return f"group({tasks!r})" if unread or tasks else "group(<empty>)"
+        if unread:
+            return f"group({tasks!r})"
+        return f"group([{', '.join(self._texts(tasks))}])" if tasks else "group(<empty>)"

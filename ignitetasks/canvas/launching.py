@@ -184,8 +184,7 @@ def tied_to_task(sig: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], 
 def note_sent(sent: Any) -> Any:
     """Notes what was sent as children of the running task, if there is one; returns it."""
     if sent is not None and context.current_request() is not None:
-        for one in sent.results if isinstance(sent, GroupResult) else (sent,):
-            note_child(one)
+        note_child(sent)
     return sent
 
 

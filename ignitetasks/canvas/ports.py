@@ -38,6 +38,10 @@ class Sender(Protocol):
         """Whether calls run here and now instead of being sent."""
 
     @property
+    def sends_its_own_way(self) -> bool:
+        """Whether something else stands in the place of `send_task`."""
+
+    @property
     def plain(self) -> bool:
         """Whether the plan of a call without options depends on nothing but its task."""
 

@@ -358,6 +358,13 @@ class Signature(dict[str, Any], Generic[R]):
     def __repr__(self) -> str:
         return self.reprcall()
 
+    @staticmethod
+    def _texts(tasks: Sequence[Any]) -> list[str]:
+        """Returns several calls as they would be written; the first one alone names the module they share."""
+        first, *others = map(repr, tasks)
+        module, dot, _ = str(getattr(tasks[0], "task", "")).rpartition(".")
+        return [first, *(one.removeprefix(module + dot) for one in others)]
+
     @property
     def name(self) -> str:
         """The task's name."""

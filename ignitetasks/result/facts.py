@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ignitetasks import states
+from ignitetasks import envelope, states
 from ignitetasks.client import ResultSource
-from ignitetasks.errors import ResultExpired
+from ignitetasks.errors import ResultExpired, SerializationError
 from ignitetasks.failure import Failure
 from ignitetasks.message import (
     BODY_REF,
@@ -143,12 +143,12 @@ class Facts(ResultBase):
         code, record = self._ask()
         if not is_terminal(code) and code != EXPIRED_STATE:
             failure = _retried(code, record)
-            return failure.traceback or None if failure is not None else None
+            if failure is not None:
+                return failure.traceback or None
+            word = words.told(self.source.client, self.id)
+            return _traceback_of(word[1]) if word is not None else None
         good, value = self._open()
-        if good:
-            return None
-        text = getattr(value.__cause__, "text", None)
-        return str(text) if text is not None else None
+        return None if good else _traceback_of(value)
 
     def ready(self) -> bool:
         """Tells whether the task has ended."""
@@ -258,7 +258,24 @@ class Facts(ResultBase):
             "queue": record.get("queue") or self._queue,
             "parent_id": record.get("parent_id"),
             "group_id": record.get("group_id"),
+            **self._stamps(record),
         }
+
+    def _stamps(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the stamps of a record as lists by name, and their names; nothing where it has none (any more)."""
+        try:
+            stamps = envelope.decode(self.source.client.codecs, record.get("options")).get("S")
+        except SerializationError:
+            return {}  # of a code that is not accepted here
+        if not stamps:
+            return {}
+        lists = {name: value if isinstance(value, list) else [value] for name, value in stamps.items()}
+        return {"stamped_headers": list(stamps), **lists}
+
+
+def _traceback_of(value: Any) -> str | None:
+    text = getattr(getattr(value, "__cause__", None), "text", None)
+    return str(text) if text is not None else None
 
 
 def _date_done(record: Mapping[str, Any] | None) -> datetime | None:

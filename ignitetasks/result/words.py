@@ -18,7 +18,15 @@ from ignitetasks.message import PROGRESS_LIMIT, decode_result, encode_result
 _BUCKET: Final = "states"
 
 
-def tell(client: Client, task_id: str, state: str, meta: Any, serializer: str, ttl_seconds: float) -> None:
+def tell(
+    client: Client,
+    task_id: str,
+    state: str,
+    meta: Any,
+    serializer: str,
+    ttl_seconds: float,
+    traceback: str | None = None,
+) -> None:
     """Says in which state a task is.
 
     Args:
@@ -28,12 +36,16 @@ def tell(client: Client, task_id: str, state: str, meta: Any, serializer: str, t
         meta: What belongs to the state; an exception is rebuilt by who reads it.
         serializer: How that is encoded.
         ttl_seconds: How long the word is kept.
+        traceback: Formatted traceback of an exception.
 
     Raises:
         PayloadTooLarge: The value has more than 64 KiB.
     """
     failed = isinstance(meta, BaseException)
-    payload = failure_of(meta).encode() if failed else bytes(encode_result(client.codecs, task_id, meta, serializer))
+    encoded = (
+        failure_of(meta, traceback).encode() if failed else encode_result(client.codecs, task_id, meta, serializer)
+    )
+    payload = bytes(encoded)
     if len(payload) > PROGRESS_LIMIT:
         raise PayloadTooLarge(
             f"what is told of {task_id} has {len(payload)} bytes, at most {PROGRESS_LIMIT} are kept; "

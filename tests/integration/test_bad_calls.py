@@ -301,7 +301,7 @@ def test_two_apps_with_one_name_and_one_task_name():
 
 def test_a_task_of_something_that_is_no_function():
     app = IgniteTasks("strange")
-    with pytest.raises(ConfigurationError, match="a task is made of a function, not of 5"):
+    with pytest.raises(ArgumentError, match="a task is made of a function, not of 5"):
         app.task(5)
     with pytest.raises(ConfigurationError, match="an app's name is a text"):
         IgniteTasks("")

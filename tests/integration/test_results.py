@@ -214,9 +214,13 @@ def test_arguments_stay_as_long_as_the_result_where_the_setting_says_so(app, mon
     monkeypatch.setitem(app.conf.changes, "result_extended", True)
     app._forget()
     try:
-        sent = suite.size.delay(b"x" * size)
+        call = suite.size.s(b"x" * size)
+        call.stamp(tenant="a")
+        sent = call.delay()
         assert sent.get(timeout=PATIENCE) == size
         assert AsyncResult(sent.id, app=app).args == [b"x" * size]
+        meta = app.backend.get_task_meta(sent.id)
+        assert (meta["stamped_headers"], meta["tenant"]) == (["tenant"], ["a"])
     finally:
         monkeypatch.undo()
         app._forget()

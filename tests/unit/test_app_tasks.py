@@ -653,7 +653,7 @@ def test_names_and_duplicates(shop, monkeypatch):
     shop.app.main = "script"
     assert shop.app.task_name(tool) == "script.tool"
     for bad in (5, int, shop.add):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ArgumentError):
             shop.app.task(bad)
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pydantic
 import pytest
 
-from ignitetasks import IgniteTasks, Task
+from ignitetasks import AsyncResult, IgniteTasks, Task, chain, chord, group
 from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.contrib.testing.app import TestApp, setup_default_app
 from ignitetasks.contrib.testing.worker import start_worker
@@ -53,7 +53,61 @@ def test_a_test_may_stand_in_for_send_task(app):
         task.delay(1)
         task.apply_async((2,), queue="q", countdown=5)
     assert [call.args for call in send_task.call_args_list] == [("t", (1,), {}), ("t", (2,), {})]
-    assert send_task.call_args.kwargs == {"queue": "q", "countdown": 5}
+    told = {key: value for key, value in send_task.call_args.kwargs.items() if value is not None}
+    assert told.pop("result_cls")("i").id == "i"
+    assert told == {"queue": "q", "countdown": 5, "task_type": task, "ignore_result": False, "serializer": "json"}
+
+
+def test_a_send_task_is_told_what_the_task_says(app):
+    task = app.task(name="t", priority=7, expires=60, serializer="json", ignore_result=True)(lambda: None)
+    app.conf.task_time_limit = 9
+    with patch.object(app, "send_task") as send_task:
+        task.delay()
+    told = send_task.call_args.kwargs
+    names = ("priority", "expires", "serializer", "ignore_result", "time_limit", "soft_time_limit", "queue")
+    assert [told[name] for name in names] == [7, 60, "json", True, 9, None, None]
+
+
+def test_an_app_with_a_send_task_of_its_own_sends_the_calls_of_a_canvas():
+    class Marked(IgniteTasks):
+        def send_task(self, name, args=None, kwargs=None, **options):
+            seen.append(name)
+            return super().send_task(name, args, kwargs, **{**options, "headers": {"mark": len(seen)}})
+
+    seen = []
+    with Marked("marked canvas", transport="memory", set_as_current=False) as app:
+
+        @app.task(name="mark", bind=True)
+        def mark(self, *args):
+            return self.request.headers["mark"]
+
+        @app.task(name="join", bind=True)
+        def join(self, marks):
+            return [*marks, self.request.headers["mark"]]
+
+        with start_worker(app):
+            seen.clear()
+            assert group(mark.s(), mark.s())().get(timeout=LIMIT) == [1, 2]
+            assert chain(mark.s(), mark.s(), mark.s())().get(timeout=LIMIT) == 5
+            assert chord([mark.s(), mark.s()], join.s())().get(timeout=LIMIT) == [6, 7, 8]
+            linked = mark.apply_async(link=mark.s())
+            assert linked.get(timeout=LIMIT) == 9
+            assert linked.children[0].get(timeout=LIMIT) == 10
+
+
+def test_a_handle_of_the_class_that_a_call_names(app):
+    class Named(AsyncResult):
+        pass
+
+    assert type(app.send_task("t", result_cls=Named)) is Named
+
+
+def test_a_group_is_one_child_of_the_task_that_sends_it(app):
+    task = app.task(name="t")(lambda: None)
+    task.push_request(id="p", called_directly=False)
+    sent = group(task.s(), task.s())()
+    assert task.request.children == [sent]
+    task.pop_request()
 
 
 def _ended(app, task, eager):

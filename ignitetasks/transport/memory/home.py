@@ -279,6 +279,7 @@ class Home:
         if record is None:
             record = self._new(call, task_id, None, None)
             record.queue, record.priority, record.flags = call.queue, call.priority, call.flags
+            record.options = call.options
         elif record.where != JOINING:
             return
         record.join_size = 0

@@ -126,11 +126,9 @@ def _end(
     record.run_us = run_us
     record.finished_ms = now_ms()
     record.started_ms = record.finished_ms - run_us // 1000
-    if state in (states.SUCCESS_CODE, states.IGNORED_CODE):
-        # Nothing will run it again: the arguments are kept only where somebody wants to see them.
-        if not keep or not record.flags & KEEP_BODY:
-            record.body = None
-        record.options = None
+    # Nothing runs it again once it has ended so: arguments and stamps are kept only where somebody wants to see them.
+    if state in (states.SUCCESS_CODE, states.IGNORED_CODE) and not (keep and record.flags & KEEP_BODY):
+        record.body = record.options = None
     return Next.END
 
 

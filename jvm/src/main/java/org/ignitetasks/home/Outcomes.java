@@ -243,11 +243,12 @@ final class Outcomes {
     r.finishedMillis = now;
     r.startedMillis = now - o.runMicros() / 1000;
     if (state == TaskState.SUCCESS || state == TaskState.IGNORED) {
-      // Nothing will run it again: the arguments are kept only where somebody wants to see them.
+      // Nothing will run it again: arguments and stamps are kept only where somebody wants to see
+      // them.
       if (!keep || !r.has(TaskFlags.KEEP_BODY)) {
         r.body = null;
+        r.options = null;
       }
-      r.options = null;
     }
   }
 

@@ -77,13 +77,14 @@ class OutcomesTest {
   }
 
   @Test
-  void argumentsAreKeptWithTheResultWhereSomebodyWantsThem() {
+  void argumentsAndStampsAreKeptWithTheResultWhereSomebodyWantsThem() {
     TaskRecord kept = record(TaskFlags.KEEP_BODY);
     assertEquals(END, apply(kept, outcome(Outcome.SUCCESS, false, null)));
-    assertTrue(kept.body != null && kept.options == null);
+    assertTrue(kept.body != null && kept.options != null);
     TaskRecord nobody = record(TaskFlags.KEEP_BODY | TaskFlags.IGNORE_RESULT);
     assertEquals(END, apply(nobody, outcome(Outcome.SUCCESS, false, null)));
     assertNull(nobody.body);
+    assertNull(nobody.options);
   }
 
   @Test
