@@ -10,9 +10,9 @@ from collections.abc import Collection
 from typing import Protocol
 
 from ignitetasks import deferred
+from ignitetasks.accepted import codecs_of
 from ignitetasks.config import Settings, load_signing_key
 from ignitetasks.hub import ResultHub
-from ignitetasks.serializers import Codecs
 from ignitetasks.store import Store
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.gateway import GatewayTransport
@@ -39,7 +39,7 @@ class Client:
             transport = _make_transport(settings)
         self.transport = transport
         self.hub = ResultHub(transport, settings.call_timeout_seconds)
-        self.codecs = Codecs(settings.accept_content, self._signing_key)
+        self.codecs = codecs_of(settings, self._signing_key)
 
     def _signing_key(self) -> bytes | None:
         key = load_signing_key(self.settings)

@@ -65,6 +65,7 @@ class Settings:
         inline_limit: Values above so many bytes travel beside the gateway.
         max_payload_bytes: Largest encoded arguments or result.
         accept_content: Encodings this process decodes.
+        result_accept_content: Encodings of results that it decodes; None means those of `accept_content`.
         task_serializer: Encoding of arguments.
         result_serializer: Encoding of results.
         result_compression: How large results are compressed (``gzip``, ``bzip2``, ``lzma``); None for not at all.
@@ -100,6 +101,7 @@ class Settings:
     inline_limit: int = 65536
     max_payload_bytes: int = 1 << 30
     accept_content: tuple[str, ...] = ("msgpack", "json")
+    result_accept_content: tuple[str, ...] | None = None
     task_serializer: str = "msgpack"
     result_serializer: str = "msgpack"
     result_compression: str | None = None
@@ -125,11 +127,12 @@ class Settings:
             value = _coerce(one.name, getattr(self, one.name))
             object.__setattr__(self, one.name, value)
             _check(one.name, value)
-        for name in (self.task_serializer, self.result_serializer):
-            if name not in self.accept_content:
+        of_results = "accept_content" if self.result_accept_content is None else "result_accept_content"
+        for name, setting in ((self.task_serializer, "accept_content"), (self.result_serializer, of_results)):
+            allowed = list(getattr(self, setting))
+            if name not in allowed:
                 raise ConfigurationError(
-                    f"serializer {name!r} is not in accept_content {list(self.accept_content)}; "
-                    "add it there on both sides or choose another"
+                    f"serializer {name!r} is not in {setting} {allowed}; add it there on both sides or choose another"
                 )
 
     @classmethod
@@ -241,7 +244,7 @@ def _coerce(name: str, value: Any) -> Any:
         if not os.fspath(value):
             raise ConfigurationError(f"{name} must not be empty; leave it out or name a directory")
         return Path(os.path.abspath(os.path.expanduser(value)))
-    if name in ("cluster", "accept_content"):
+    if name in ("cluster", "accept_content", "result_accept_content"):
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
@@ -278,6 +281,10 @@ def _matches(pattern: re.Pattern[str], words: str) -> tuple[Callable[[Any], bool
 _TEXT = (lambda value: isinstance(value, str) and bool(value)), "a text that is not empty"
 _PATH = (lambda value: isinstance(value, Path)), "a path"
 _CODEC = is_known, f"one of {list(OWN)}, or what serializers.register has made known"
+_CODECS = (
+    lambda value: isinstance(value, tuple) and bool(value) and all(map(is_known, value)),
+    f"one or more of {list(OWN)}, or of what serializers.register has made known",
+)
 _PORT = _number(0, 65535, whole=True)
 _NAME = _matches(QUEUE_NAME, "1 to 128 letters, digits or _ . : @ - characters")
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -299,10 +306,8 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "max_deliveries": _number(1, 1000, whole=True),
     "inline_limit": _number(0, 65536, whole=True),
     "max_payload_bytes": _number(1024, 1 << 30, whole=True),
-    "accept_content": (
-        lambda value: isinstance(value, tuple) and bool(value) and all(map(is_known, value)),
-        f"one or more of {list(OWN)}, or of what serializers.register has made known",
-    ),
+    "accept_content": _CODECS,
+    "result_accept_content": _maybe(_CODECS),
     "task_serializer": _CODEC,
     "result_serializer": _CODEC,
     "result_compression": _one_of(None, *sorted(COMPRESSIONS)),

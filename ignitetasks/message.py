@@ -369,12 +369,12 @@ def encode_result(codecs: Codecs, task_id: str, value: Any, serializer: str = "m
     Raises:
         SerializationError: It cannot be encoded; the message names the path, e.g. ``result["rows"][3]``.
     """
-    return codecs.encode_data(value, serializer, "result:" + task_id, "result")
+    return codecs.results.encode_data(value, serializer, "result:" + task_id, "result")
 
 
 def decode_result(codecs: Codecs, task_id: str, data: Data | None) -> Any:
     """Decodes a task's return value; None for a task whose result was ignored."""
-    return None if data is None else codecs.decode(data, "result:" + task_id, "the result")
+    return None if data is None else codecs.results.decode(data, "result:" + task_id, "the result")
 
 
 def encode_call_options(headers: Mapping[str, Any] | None, extra: Mapping[str, Any] | None = None) -> bytes | None:

@@ -148,15 +148,12 @@ def is_packing() -> bool:
     return _packers.busy
 
 
-def _hashable_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    return {_hashable(key): value for key, value in pairs}
-
-
 def _unpack(data: Data) -> Any:
     try:
         return msgpack.unpackb(data, ext_hook=_from_ext, strict_map_key=False)
     except TypeError:  # a key was a tuple and came back as a list
-        return msgpack.unpackb(data, ext_hook=_from_ext, strict_map_key=False, object_pairs_hook=_hashable_keys)
+        keyed = lambda pairs: {_hashable(key): value for key, value in pairs}  # noqa: E731
+        return msgpack.unpackb(data, ext_hook=_from_ext, strict_map_key=False, object_pairs_hook=keyed)
 
 
 class _JsonCodec:
@@ -216,12 +213,16 @@ class Codecs:
     Args:
         accept: Encodings that may be used and decoded.
         signing_key: Returns the key of signed pickles or None; called at the first pickle.
+
+    Attributes:
+        setting: How an error calls what is accepted.
+        results: The encodings of tasks' results.
     """
 
     def __init__(
         self, accept: tuple[str, ...] = ("msgpack", "json"), signing_key: Callable[[], bytes | None] = lambda: None
     ) -> None:
-        self._accept = frozenset(accept)
+        self._accept, self.setting, self.results = frozenset(accept), "accept_content", self
         self._signing_key = signing_key
         self._key: bytes | None = None
 
@@ -247,7 +248,7 @@ class Codecs:
             ConfigurationError: The encoding is not accepted here.
         """
         if name not in self._accept and not _is_own(name, context):
-            raise ConfigurationError(f"serializer {name!r} is not in accept_content {sorted(self._accept)}")
+            raise ConfigurationError(f"serializer {name!r} is not in {self.setting} {sorted(self._accept)}")
         try:
             if name == "msgpack":
                 hint = _size_hint(value)
@@ -286,7 +287,7 @@ class Codecs:
             raise SerializationError(f"{what} has the unknown encoding {codec!r}; a newer version may have written it")
         if name not in self._accept and not _is_own(name, context):
             raise SerializationError(
-                f"{what} is encoded as {name}, which accept_content {sorted(self._accept)} does not allow here"
+                f"{what} is encoded as {name}, which {self.setting} {sorted(self._accept)} does not allow here"
             )
         view = memoryview(data)[start:]
         try:

@@ -65,7 +65,8 @@ def ask(client: Client, command: str, given: Given, names: Names, timeout: float
     answers = client.transport.call(
         "control", command, body, chosen, round(timeout * 1000), limit or _ALL, timeout=timeout + _GRACE_SECONDS
     )
-    return [{name: PLAIN.decode(answer, what=f"the answer of {name}")} for name, answer in answers or ()]
+    # A worker that takes no remote control answers nothing, so that nobody waits for it.
+    return [{name: PLAIN.decode(answer, what=f"the answer of {name}")} for name, answer in answers or () if answer]
 
 
 def workers(client: Client) -> dict[str, Sequence[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ __all__ = ["Conf"]
 
 _log = log.get_logger("conf")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|SIGNATURE|DATABASE_URL|BROKER_URL|RESULT_BACKEND", re.IGNORECASE)
+_SECRET = re.compile(r"API|TOKEN|KEY|SECRET|PASS|SIGNATURE|DATABASE|BROKER_URL|RESULT_BACKEND", re.IGNORECASE)
 _HIDDEN = "********"
 #: A name that starts like this is meant for us; any other may be the project's own.
 _PREFIXES = ("task_", "worker_", "beat_", "result_", "broker_", "celery_", "celeryd_", "celerybeat_")
@@ -69,9 +69,9 @@ class Conf(MutableMapping[str, Any]):
         field = OWN.get(name)
         if field is not None:
             value = getattr(self._base, field)
-            if name in _SERIALIZERS and value not in self["accept_content"]:
+            if name in _SERIALIZERS and value not in self._accepted(name):
                 # A project that accepts JSON alone means JSON.
-                return next(iter(self["accept_content"]), value)
+                return next(iter(self._accepted(name)), value)
             return timedelta(seconds=value) if name == "result_expires" else value
         for values in (DEFAULTS, INERT):
             if name in values:
@@ -79,6 +79,11 @@ class Conf(MutableMapping[str, Any]):
                 # A map of this app's own: programs add entries in place, such as those of ``beat_schedule``.
                 return self._maps.setdefault(name, dict(value)) if isinstance(value, dict) else value
         return None if _gone(name) is not None else self._elsewhere(key)
+
+    def _accepted(self, serializer: str) -> Sequence[str]:
+        """Returns the encodings among which a serializer has to be."""
+        of_results = self["result_accept_content"] if serializer == "result_serializer" else None
+        return of_results or self["accept_content"]  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

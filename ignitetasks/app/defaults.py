@@ -71,6 +71,7 @@ DEFAULTS: Mapping[str, Any] = {
     "worker_autoscaler": "ignitetasks.worker.autoscale:Autoscaler",
     "worker_concurrency": None,
     "worker_deduplicate_successful_tasks": True,
+    "worker_disable_prefetch": False,
     "worker_disable_rate_limits": False,
     "worker_enable_remote_control": True,
     "worker_gid": None,
@@ -105,6 +106,7 @@ INERT: Mapping[str, Any] = {
 #: Settings of this package's own that have another name here.
 FIELDS: Mapping[str, str] = {
     "accept_content": "accept_content",
+    "result_accept_content": "result_accept_content",
     "result_compression": "result_compression",
     "result_expires": "result_expires_seconds",
     "result_serializer": "result_serializer",

@@ -34,7 +34,7 @@ def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None
     level = chosen or "info"
     conf = getattr(app, "conf", None)
     layout, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
-    news = {"loglevel": mlevel(level), "logfile": None, "format": layout, "colorize": color}
+    news = {"loglevel": mlevel(level), "logfile": getattr(stream, "name", None), "format": layout, "colorize": color}
     if signals.setup_logging.receivers:
         signals.setup_logging.send(sender=None, **news)
         return True

@@ -21,7 +21,8 @@ def main_name() -> str | None:
         # python -m package.module; python -m package runs package.__main__
         return str(spec.name)
     file = getattr(module, "__file__", None)
-    return Path(os.fspath(file)).stem if file else None
+    # "<stdin>" is no file, and what it defines can be imported nowhere.
+    return Path(os.fspath(file)).stem if file and not str(file).startswith("<") else None
 
 
 def is_name(value: object) -> TypeGuard[str]:

@@ -21,14 +21,14 @@ def expand(text: str, name: str = "") -> str:
 
     Args:
         text: With ``%h`` (host with domain), ``%n`` (host without, or the part of a name before ``@``), ``%d``
-            (domain), ``%p`` (the worker's whole name), ``%i`` and ``%I`` (number of a child: nothing, a worker has one
-            log), ``%%``.
+            (domain), ``%p`` (the worker's whole name), ``%i`` and ``%I`` (number of a child: 0 and nothing, since a
+            worker has one log), ``%%``.
         name: The worker's name, where it is known already.
     """
     host = name.partition("@")[2] or socket.gethostname()
     short, _, domain = host.partition(".")
     node = name.partition("@")[0] if "@" in name else short
-    values = {"h": host, "n": node, "d": domain, "p": name or host, "i": "", "I": "", "%": "%"}
+    values = {"h": host, "n": node, "d": domain, "p": name or host, "i": "0", "I": "", "%": "%"}
     out, rest = [], text
     while "%" in rest:
         before, _, rest = rest.partition("%")

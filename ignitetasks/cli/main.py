@@ -96,7 +96,7 @@ class Program(celery_words.Group):
 @click.option("-b", "--broker", metavar="URL", hidden=True)
 @click.option("--result-backend", metavar="URL", hidden=True)
 @click.option("--loader", hidden=True)
-@click.option("--skip-checks", is_flag=True, hidden=True)
+@click.option("--skip-checks", is_flag=True, help="Leave out Django's checks.")
 @click.option(
     "--traceback", envvar="IGNITETASKS_TRACEBACK", is_flag=True, help="Show where in the code an error came from."
 )
@@ -112,7 +112,8 @@ def cli(
     plain: bool,
     broker: str | None,
     result_backend: str | None,
-    **_: Any,
+    loader: str | None,
+    skip_checks: bool,
 ) -> None:
     """Durable background tasks for Python, with Apache Ignite as the only thing behind them.
 
@@ -135,9 +136,15 @@ def cli(
     if plain:
         os.environ["NO_COLOR"] = "1"
         context.color = False
-    for option, value in (("--broker", broker), ("--result-backend", result_backend)):
+    if skip_checks:
+        os.environ["IGNITETASKS_SKIP_CHECKS"] = "1"
+    for option, value, why in (
+        ("--broker", broker, _BROKER),
+        ("--result-backend", result_backend, _BROKER),
+        ("--loader", loader, "the application has its loader, IgniteTasks(loader=...)"),
+    ):
         if value and not quiet:
-            click.echo(f"{option} {value}: {_BROKER}", err=True)
+            click.echo(f"{option} {value}: {why}", err=True)
 
 
 def _defaults(group: click.Group, place: str | None, quiet: bool) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import click
 from ignitetasks import platforms
 from ignitetasks.cli import daemon
 from ignitetasks.cli.options import common
+from ignitetasks.errors import ConfigurationError
 
 _POLL_SECONDS = 0.05
 _START_SECONDS = 60.0
@@ -165,7 +166,8 @@ def _means(which: str, number: int, name: str) -> bool:
 def _node(name: str, options: dict[str, str | None], place: str | None, settings: Sequence[str]) -> Node:
     pidfile = options.pop("--pidfile", None) or options.pop("-p", None) or "%n.pid"
     logfile = options.pop("--logfile", None) or options.pop("-f", None) or "%n%I.log"
-    pidfile, logfile = (os.path.abspath(daemon.expand(path, name)) for path in (pidfile, logfile))
+    pidfile, logfile = (os.path.abspath(os.path.expanduser(daemon.expand(path, name))) for path in (pidfile, logfile))
+    options = {option: value and _filled(option, value, name) for option, value in options.items()}
     if place is not None and not {"-A", "--app"} & options.keys():
         options = {"-A": place, **options}
     python = options.pop("--executable", None) or sys.executable
@@ -178,6 +180,15 @@ def _node(name: str, options: dict[str, str | None], place: str | None, settings
         else:
             chosen += [option] if value is None else [option, value]
     return Node(name, [*before, *words, *settings], pidfile, python)
+
+
+def _filled(option: str, value: str, name: str) -> str:
+    """Returns the value of an option with the worker's name, and whose home ``~`` is, filled in."""
+    value = os.path.expanduser(value) if option == "--workdir" else value
+    try:
+        return daemon.expand(value, name)
+    except ConfigurationError:
+        return value  # a percent sign that means something else
 
 
 def _command(node: Node) -> list[str]:

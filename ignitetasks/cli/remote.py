@@ -56,6 +56,8 @@ _CLUSTER: Mapping[str, CommandInfo] = {
 
 #: Commands that change what the cluster keeps, besides telling workers.
 _DURABLE = ("enable_events", "disable_events")
+#: Commands that may also end what runs.
+_REVOKES = ("revoke", "revoke_by_stamped_headers")
 
 
 def _commands(kind: str) -> dict[str, CommandInfo]:
@@ -88,10 +90,17 @@ def inspect(context: click.Context, /, **given: Any) -> int:
 
 
 @click.command(cls=Command)
+@click.option("--terminate", is_flag=True, help="With a revoke: also end the processes that run the tasks.")
+@click.option("--signal", "signame", metavar="NAME", help="With --terminate: how to end them; SIGTERM, else.")
 @_options
-def control(context: click.Context, /, **given: Any) -> int:
+def control(context: click.Context, /, terminate: bool, signame: str | None, **given: Any) -> int:
     """Tell workers what to do: `ignitetasks control --list` shows what."""
-    return reached(context, lambda: _run(context, "control", **given))
+    more: dict[str, Any] = {"terminate": True} if terminate else {}
+    if signame is not None:
+        more["signal"] = signame
+    if more and (not terminate or given["command"] not in _REVOKES):
+        raise click.UsageError(f"--terminate, and with it --signal, go with {' and '.join(_REVOKES)}")
+    return reached(context, lambda: _run(context, "control", more=more, **given))
 
 
 def _run(
@@ -105,6 +114,7 @@ def _run(
     destination: list[str] | None,
     pattern: str | None,
     as_json: bool,
+    more: Mapping[str, Any] | None = None,
     **where: str | None,
 ) -> int:
     app = _application(context, place, where)
@@ -115,7 +125,7 @@ def _run(
     info = commands.get(command) or next((one for one in commands.values() if one.alias == command), None)
     if info is None:
         raise click.UsageError(f"there is no {kind} command {command!r}; there are: {', '.join(commands)}")
-    given = _arguments(command, info, arguments)
+    given = {**_arguments(command, info, arguments), **(more or {})}
     if command in _DURABLE:
         replies = getattr(app.control, command)(**given, destination=destination, reply=True)
     else:

@@ -49,6 +49,19 @@ class _Pool(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return _POOLS.get(name, name)
 
 
+class _Count(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Returns a number of tasks, or ``auto``."""
+        if str(value).lower() == "auto":
+            return "auto"
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor auto", param, ctx)
+
+
 class _Bounds(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "max,min"
 
@@ -88,7 +101,9 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--prefetch-multiplier", type=int, metavar="N", help="Most tasks in hand for each slot."),
         click.option("--autoscale", type=_Bounds(), metavar="MAX,MIN", help="Size of the pool follows its work."),
         click.option("-P", "--pool", type=_Pool(), help="What runs tasks: prefork, threads, solo."),
-        click.option("-c", "--concurrency", type=int, metavar="N", help="Tasks at a time; by default one a core."),
+        click.option(
+            "-c", "--concurrency", type=_Count(), metavar="N", help="Tasks at a time; by default one a core, or auto."
+        ),
     ):
         command = option(command)
     return command

@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ignitetasks import jvm, states
-from ignitetasks.config import Settings, load_signing_key
+from ignitetasks.accepted import codecs_of
+from ignitetasks.config import Settings
 from ignitetasks.errors import NodeError, ResultExpired, UnknownResult
 from ignitetasks.failure import Failure
 from ignitetasks.message import BlobRef, decode_result
-from ignitetasks.serializers import Codecs, Data
+from ignitetasks.serializers import Data
 from ignitetasks.transport.base import Transport
 from ignitetasks.transport.gateway import GatewayTransport
 from ignitetasks.transport.retrying import RetryingTransport
@@ -275,7 +276,7 @@ def outcome(transport: Transport, settings: Settings, record: TaskInfo) -> Outco
     if payload is not None and record.result_ref:
         payload = transport.get_blob(BlobRef.unpack(payload))
     if record.state == states.SUCCESS:
-        codecs = Codecs(settings.accept_content, lambda: load_signing_key(settings))
+        codecs = codecs_of(settings)
         return Outcome(value=decode_result(codecs, record.id, payload))
     return Outcome(failure=Failure.decode(payload) if payload is not None else None)
 

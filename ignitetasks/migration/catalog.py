@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from ignitetasks.migration.calls import CALLS
 from ignitetasks.migration.entry import Entry, Kind
+from ignitetasks.migration.members import MEMBERS
 from ignitetasks.migration.settings import SETTINGS
 from ignitetasks.migration.surroundings import SURROUNDINGS
+from ignitetasks.migration.variables import VARIABLES
 
-ENTRIES: tuple[Entry, ...] = (*SETTINGS, *CALLS, *SURROUNDINGS)
+ENTRIES: tuple[Entry, ...] = (*SETTINGS, *CALLS, *MEMBERS, *SURROUNDINGS, *VARIABLES)
 
 _BY_NAME: dict[tuple[Kind, str], Entry] = {(entry.kind, entry.name): entry for entry in ENTRIES}
 
 # Old names that do not follow from the new one by its prefix.
 _IRREGULAR = {
+    "CASSANDRA_COLUMN_FAMILY": "cassandra_table",
     "CELERY_EAGER_PROPAGATES_EXCEPTIONS": "task_eager_propagates",
     "CELERY_MAX_CACHED_RESULTS": "result_cache_max",
     "CELERY_MESSAGE_COMPRESSION": "task_compression",

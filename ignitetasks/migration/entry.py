@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["same", "better", "gone"]
-Kind = Literal["setting", "call", "signal", "event", "command", "module", "package"]
+Kind = Literal["setting", "call", "signal", "event", "command", "module", "package", "variable"]
 
 SAME: Verdict = "same"
 BETTER: Verdict = "better"

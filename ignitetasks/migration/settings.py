@@ -145,10 +145,11 @@ WORKER: tuple[Entry, ...] = (
             "An upper bound: a worker is given what it can start, and hoards nothing.",
         ),
         (
-            "worker_disable_prefetch worker_enable_prefetch_count_reduction",
+            "worker_enable_prefetch_count_reduction",
             GONE,
             "Workers announce free slots and are given that much: there is no prefetch window. Remove it.",
         ),
+        ("worker_disable_prefetch", SAME, "A child has one task in hand, with every pool and node."),
         (
             "worker_eta_task_limit",
             GONE,

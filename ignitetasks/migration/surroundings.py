@@ -11,6 +11,12 @@ from ignitetasks.migration.modules import MODULES
 _NO_EFFECT = "Taken, and said to have no effect."
 _NO_GOSSIP = "Workers do not talk to each other: there is no gossip, mingle or heartbeat to switch off. Leave it out."
 
+
+def _options(command: str, words: str) -> str:
+    """Returns words behind a command, each written out."""
+    return " / ".join(f"celery {command} {word}" for word in words.split())
+
+
 SIGNALS: tuple[Entry, ...] = (
     *rows(
         "signal",
@@ -53,13 +59,13 @@ COMMANDS: tuple[Entry, ...] = (
     *rows(
         "command",
         "Command line: all commands",
-        ("celery -A / celery --app / celery --workdir / celery -C / celery --no-color / celery -q", SAME, ""),
-        ("celery --version", SAME, ""),
+        ("celery -A / celery --app / celery --workdir / celery -C / celery --no-color", SAME, ""),
+        ("celery -q / celery --quiet / celery --version", SAME, ""),
         ("celery -b / celery --broker", GONE, "There is no broker. Use `--cluster` or `--data-dir`, or leave it out."),
         ("celery --result-backend", GONE, "There is no separate result backend. Leave it out."),
         ("celery --config", SAME, "Also without `-A`: then the tasks are in the modules that the settings import."),
-        ("celery --loader", GONE, "Load settings in the application: `app.config_from_object`."),
-        ("celery --skip-checks", GONE, "Django's checks are not run by the command. Leave it out."),
+        ("celery --loader", GONE, "Give the application its loader, `IgniteTasks(loader=...)`. " + _NO_EFFECT),
+        ("celery --skip-checks", SAME, ""),
     ),
     *rows(
         "command",
@@ -73,7 +79,8 @@ COMMANDS: tuple[Entry, ...] = (
             BETTER,
             "prefork, threads, solo and asyncio; gevent and eventlet are gone.",
         ),
-        ("celery worker -E / celery worker --task-events / celery worker --events / celery worker --purge", SAME, ""),
+        ("celery worker -E / celery worker --task-events / celery worker --events", SAME, ""),
+        ("celery worker --purge / celery worker --discard", SAME, ""),
         ("celery worker --time-limit / celery worker --soft-time-limit", SAME, ""),
         ("celery worker --max-tasks-per-child / celery worker --max-memory-per-child", SAME, ""),
         ("celery worker -I / celery worker --include", SAME, ""),
@@ -89,10 +96,11 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery worker --scheduler", SAME, "See `beat_scheduler`."),
         ("celery worker -S / celery worker --statedb", GONE, "Revokes are state of the cluster. Leave it out."),
         (
-            "celery worker -O / celery worker --optimization / celery worker --disable-prefetch",
+            "celery worker -O / celery worker --optimization",
             GONE,
             "A worker is given what it can start at once: this is the only way it works. Leave it out.",
         ),
+        ("celery worker --disable-prefetch", SAME, "One task in hand for each slot."),
         (
             "celery worker --without-gossip / celery worker --without-mingle / celery worker --without-heartbeat / "
             "celery worker --heartbeat-interval",
@@ -131,6 +139,15 @@ COMMANDS: tuple[Entry, ...] = (
             "Any number of beats may run, none has a name, and schedules are changed through the node. " + _NO_EFFECT,
         ),
         ("celery inspect / celery control / celery call / celery purge", SAME, ""),
+        (_options("inspect", "--list -t --timeout -d --destination -j --json"), SAME, ""),
+        (_options("control", "--list -t --timeout -d --destination -j --json"), SAME, ""),
+        (_options("purge", "-f --force -Q --queues -X --exclude-queues"), SAME, ""),
+        (
+            _options("call", "-a --args -k --kwargs --eta --countdown --expires --serializer --queue"),
+            SAME,
+            "",
+        ),
+        (_options("call", "--exchange --routing-key"), GONE, "A queue is a name: use `--queue`. " + _NO_EFFECT),
         ("celery result", SAME, "Shows also state, worker and times."),
         ("celery result --traceback", SAME, ""),
         ("celery result -t / celery result --task", GONE, "A result is found by its id alone. " + _NO_EFFECT),
@@ -163,6 +180,7 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery list", SAME, "`list bindings` shows each queue, bound to its own name."),
         ("celery report / celery multi", SAME, ""),
         ("celery shell", SAME, "`app` and `celery` are the application."),
+        (_options("shell", "-I --ipython -B --bpython --python -T --without-tasks"), SAME, ""),
         (
             "celery shell --eventlet / celery shell --gevent",
             GONE,
@@ -173,15 +191,38 @@ COMMANDS: tuple[Entry, ...] = (
             GONE,
             "Use `ignitetasks status`, `events`, `sql` and the Prometheus metrics of `worker --metrics-port`.",
         ),
-        ("celery amqp", GONE, "There is no AMQP. `ignitetasks status` and `ignitetasks sql` look into the node."),
-        ("celery migrate", GONE, "Tasks are not moved between brokers. Let the old workers drain their queues first."),
         (
-            "celery graph",
+            "celery amqp / "
+            + _options(
+                "amqp",
+                "exchange.declare exchange.delete queue.bind queue.declare queue.delete "
+                "queue.purge basic.get basic.publish basic.ack repl",
+            ),
+            GONE,
+            "There is no AMQP. `ignitetasks status` and `ignitetasks sql` look into the node.",
+        ),
+        (
+            "celery migrate / "
+            + _options("migrate", "-n --limit -t --timeout -a --ack-messages -T --tasks -Q --queues -F --forever"),
+            GONE,
+            "Tasks are not moved between brokers. Let the old workers drain their queues first.",
+        ),
+        (
+            "celery graph / celery graph bootsteps / celery graph workers",
             BETTER,
             "`graph workers` draws workers and queues, `graph bootsteps` the steps that an application adds.",
         ),
-        ("celery logtool", SAME, "Tasks that succeed are counted where they are logged: `worker -l info`."),
-        ("celery upgrade", SAME, "For a whole project: `ignitetasks migrate check PATH`."),
+        (
+            "celery logtool / " + _options("logtool", "stats traces errors incomplete debug"),
+            SAME,
+            "Tasks that succeed are counted where they are logged: `worker -l info`.",
+        ),
+        (
+            "celery upgrade / celery upgrade settings / "
+            + _options("upgrade settings", "--django --compat --no-backup"),
+            SAME,
+            "For a whole project: `ignitetasks migrate check PATH`.",
+        ),
     ),
 )
 

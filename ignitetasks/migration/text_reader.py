@@ -20,7 +20,7 @@ _SUFFIXES = {".yml", ".yaml", ".service", ".conf", ".ini", ".sh", ".env", ".toml
 _NAMES = ("Procfile", "Dockerfile", "Makefile", "docker-compose", "compose", ".env", "crontab", "Pipfile", "justfile")
 #: ``celery`` as a program: at a place where a command can stand, followed by an option or a command.
 _COMMAND = re.compile(r"(?:^|[\s/\"'=(&|;,\[])celery(?:[\"']?,\s*[\"']?|\s+)(?=[-\w])(.*)")
-_VARIABLE = re.compile(r"\b((?:CELERY|CELERYD|CELERYBEAT|BROKER)_[A-Z0-9_]+)\s*[:=]")
+_VARIABLE = re.compile(r"\b((?:CELERY|CELERYD|CELERYBEAT|BROKER|C|REMAP)_[A-Z0-9_]+)\s*[:=]")
 _PACKAGE = re.compile(r"(?:^\s*|[\"'])([A-Za-z][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;,\"'@ ]|$)")
 _WITH_VALUE = {"-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir"}
 _SUBCOMMANDS = {
@@ -69,8 +69,10 @@ def _variable(line: str) -> Iterator[tuple[Level, str, str]]:
         entry = setting_named(name)
         if entry is not None and entry.verdict == "gone":
             yield "gone", name, entry.text
-        elif name in ("CELERY_APP", "CELERY_BIN", "CELERYD_NODES", "CELERYD_OPTS", "CELERY_CONFIG_MODULE"):
-            yield "hand", name, "Read by scripts around Celery's command, not by this one: look at what uses it."
+            continue
+        variable = find("variable", name)
+        if variable is not None and variable.text:
+            yield "gone" if variable.verdict == "gone" else "hand", name, variable.text
 
 
 def _command(line: str) -> Iterator[tuple[Level, str, str]]:

@@ -16,9 +16,8 @@ import threading
 from typing import Any, Final, Protocol
 
 from ignitetasks import frames, log, message, signals
+from ignitetasks.accepted import codecs_of
 from ignitetasks.canvas.steps import task_of
-from ignitetasks.config import load_signing_key
-from ignitetasks.serializers import Codecs
 from ignitetasks.worker.model import BODY, FLAGS, HARD_MS, ID, SOFT_MS, TASK, Delivery, WorkerApp
 from ignitetasks.worker.seeing import request_of
 from ignitetasks.worker.slots import LISTENED_AT, Slots
@@ -63,7 +62,7 @@ class LocalHerald:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         settings = worker.app.settings
-        self._codecs = Codecs(settings.accept_content, lambda: load_signing_key(settings))
+        self._codecs = codecs_of(settings)
 
     @property
     def wanted(self) -> bool:

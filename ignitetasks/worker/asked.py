@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.utils.cpus import usable_cpus
 
 #: What is asked of a worker, and the setting that says it where nobody does.
 _FROM_SETTINGS: Final = {
@@ -37,6 +38,10 @@ def complete(app: Any, given: dict[str, Any]) -> None:
         if given.get(name) is None:
             given[name] = setting(app, key)
     given["pool"] = given["pool"] or "prefork"
+    if given["concurrency"] == "auto":
+        # Processes are as many as can be kept busy; threads and coroutines mostly wait.
+        given["concurrency"] = usable_cpus() if given["pool"] == "prefork" else None
+    given["concurrency"] = given["concurrency"] or None  # 0, as settings for Celery have it, is no number of one's own
     given["events"] = bool(given.get("events") or setting(app, "worker_send_task_events"))
     if given["pool"] == "solo" and given["concurrency"] == setting(app, "worker_concurrency"):
         given["concurrency"] = 1
@@ -75,6 +80,8 @@ def without(app: Any, chosen: Sequence[str] | None, excluded: Sequence[str] | No
 
 def prefetch(app: Any, multiplier: int | None) -> int | None:
     """Return the bound somebody set; the default of the setting is none."""
+    if setting(app, "worker_disable_prefetch"):
+        return 1
     if multiplier is None and app.conf.value_set_for("worker_prefetch_multiplier"):
         return app.conf.worker_prefetch_multiplier  # type: ignore[no-any-return]
     return multiplier

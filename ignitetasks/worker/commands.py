@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ignitetasks import message
-from ignitetasks.config import check_queue, load_signing_key
+from ignitetasks.accepted import codecs_of
+from ignitetasks.config import check_queue
 from ignitetasks.errors import IgniteTasksError
-from ignitetasks.serializers import Codecs
 from ignitetasks.worker.consumer import Consumer
 from ignitetasks.worker.model import SOLO, WorkerApp
 from ignitetasks.worker.panel import (
@@ -251,7 +251,7 @@ def task_info(state: ControlState, one: InHand) -> dict[str, Any]:
 def _arguments(app: WorkerApp, facts: Mapping[str, Any]) -> tuple[Any, Any]:
     if facts["flags"] & message.BODY_REF or facts["body"] is None:
         return "<kept beside the record>", "<kept beside the record>"
-    codecs = Codecs(app.settings.accept_content, lambda: load_signing_key(app.settings))
+    codecs = codecs_of(app.settings)
     try:
         return message.decode_body(codecs, facts["task"], facts["body"])
     except IgniteTasksError as error:

@@ -6,11 +6,28 @@ meaning here raises an error that says why.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.worker.panel import Worker
+from ignitetasks.worker.timer import Timer
+
+_NO_LIMITS: Final = "rate limits are kept by the cluster: use app.control.rate_limit"
+_NO_BROKER: Final = "there is no broker that messages are read from"
+#: Parts of Celery's consumer that are not here.
+_ABSENT: Final = {
+    "hub": "there is no event loop to be added to; use timer, or a thread of your own",
+    "gossip": "workers do not talk to each other; signals and the event feed tell of workers that come and go",
+    "heart": "the node sees the end of a worker's connection; events of the heart follow the switch of events",
+    "task_consumer": _NO_BROKER,
+    "strategies": _NO_BROKER,
+    "apply_eta_task": "tasks with an eta wait in the node",
+    "task_buckets": _NO_LIMITS,
+    "bucket_for_task": _NO_LIMITS,
+    "blueprint": "steps have no blueprint",
+}
 
 
 class Qos:
@@ -93,24 +110,35 @@ class Consumer:
     Args:
         app: The application.
         worker: The worker.
+        timer: Calls functions at their time, in the worker's loop.
 
     Attributes:
         app: As given.
         hostname: The worker's name.
+        timer: As given.
         controller: The worker again: ``controller.stats()`` is the command ``stats``.
         pool: Its children.
         qos: How much it may hold.
         event_dispatcher: Sends events in its name.
     """
 
-    def __init__(self, app: Any, worker: Worker) -> None:
+    def __init__(self, app: Any, worker: Worker, timer: Timer | None = None) -> None:
         self.app = app
+        self.timer = timer
         self.hostname = worker.plan.name
         self.controller = worker
         self.pool = Pool(worker)
         self.qos = Qos(worker)
         self.event_dispatcher = EventDispatcher(worker)
         self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a worker's consumer has no {name!r} here: {_ABSENT.get(name, 'see docs/workers.md')}")
+
+    @functools.cached_property
+    def connection(self) -> Any:
+        """The way to the node, as ``app.connection()`` gives it."""
+        return self.app.connection()
 
     def call_soon(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Calls a function; commands run in the worker's own thread, so there is nothing to wait for."""

@@ -121,15 +121,24 @@ def ended(worker: Any) -> None:
     state.worker_ended()
 
 
-def child_started(app: Any) -> None:
-    """Tell, in a child, that it is about to run tasks."""
+def child_started(app: Any, name: str) -> None:
+    """Tell, in a child, that it is about to run tasks.
+
+    Args:
+        app: The application.
+        name: The worker's name.
+    """
     on_fork = getattr(app, "on_after_fork", None)
     if on_fork is not None:
         on_fork.send(sender=app)
         app.loader.init_worker_process()
-    signals.worker_process_init.send(sender=None)
+    signals.worker_process_init.send(sender=name)
 
 
-def child_ended() -> None:
-    """Tell, in a child, that it runs no more tasks."""
-    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+def child_ended(name: str) -> None:
+    """Tell, in a child, that it runs no more tasks.
+
+    Args:
+        name: The worker's name.
+    """
+    signals.worker_process_shutdown.send(sender=name, pid=os.getpid(), exitcode=0)

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from ignitetasks import log, metrics
-from ignitetasks.config import Settings, load_signing_key
+from ignitetasks.accepted import codecs_of
+from ignitetasks.config import Settings
 from ignitetasks.errors import NotConnected, OperationalError
 from ignitetasks.frames import LaneClosed, LaneConnection
-from ignitetasks.serializers import Codecs
 from ignitetasks.transport.lane import BlobLane
 from ignitetasks.utils.processes import EXIT_FAILED, die_with_parent, flush_streams
 from ignitetasks.worker import lifecycle
@@ -50,7 +50,7 @@ def make_executor(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, limit:
         The executor; it connects to nothing before a large value is met.
     """
     settings = app.settings
-    codecs = Codecs(settings.accept_content, lambda: load_signing_key(settings))
+    codecs = codecs_of(settings)
     blobs = BlobLane(lambda: (address.lane, address.token))
     return Executor(app.tasks, codecs, blobs, executor_settings(plan, settings), limit)
 
@@ -95,7 +95,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
     if port.notify >= 0:
         # A process of its own: what it counts lies where the supervisor sees it.
         metrics.use(port.slots.numbers(port.index))
-    lifecycle.child_started(app)
+    lifecycle.child_started(app, plan.name)
     info = {"epoch": epoch, "child": port.index, "pid": os.getpid(), "slots": plan.slots_per_child}
     if plan.prefetch:
         info["prefetch"] = plan.prefetch
@@ -114,7 +114,7 @@ def run_loop(app: WorkerApp, plan: WorkerPlan, address: NodeAddress, epoch: int,
         executor.blobs.close()
         _lanes.discard(connection)
         connection.close()
-        lifecycle.child_ended()
+        lifecycle.child_ended(plan.name)
 
 
 def _limit(plan: WorkerPlan) -> TimeLimit:

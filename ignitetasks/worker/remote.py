@@ -17,6 +17,7 @@ from ignitetasks import frames, log
 from ignitetasks.app.telling import wants_to_hear
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.events.local import EVENTS_BUCKET, EVENTS_SWITCH
+from ignitetasks.worker.asked import setting
 from ignitetasks.worker.autoscale import Autoscaler
 from ignitetasks.worker.children import Children, tell_frame
 from ignitetasks.worker.commands import make_panel
@@ -87,6 +88,7 @@ class Remote:
         self._slots = slots
         self._hands = hands
         self._panel = make_panel(self)
+        self._enabled = setting(app, "worker_enable_remote_control") is not False
         self._asked: dict[int, Callable[[Holdings], None]] = {}
         self._rows: dict[int, Callable[[Sequence[Sequence[Any]]], None]] = {}
         self._questions = 0
@@ -108,6 +110,9 @@ class Remote:
             if number:
                 self._hands.send(frames.CONTROL_REPLY, [number, reply])
 
+        if not self._enabled:
+            answer(b"")
+            return
         self._panel.handle(command, bytes(body), answer)
 
     def on_held(self, number: int, rows: Sequence[Sequence[Any]], totals: Mapping[str, int]) -> None:
@@ -296,7 +301,7 @@ class Controlled:
     @functools.cached_property
     def consumer(self) -> Consumer:
         """The worker, as custom control commands see it."""
-        return Consumer(self._app, self._remote)
+        return Consumer(self._app, self._remote, self.timer)
 
     @property
     def pool(self) -> Pool:

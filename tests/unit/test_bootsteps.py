@@ -63,6 +63,9 @@ def test_a_worker_has_the_steps_of_its_application(app, pool):
     class Info(bootsteps.Step):
         def start(self, parent):
             told.append(("info", parent.hostname, parent.controller.plan.pool))
+            assert parent.app is app and parent.connection and parent.timer.call_after
+            with pytest.raises(AttributeError, match="workers do not talk to each other"):
+                _ = parent.gossip
 
         def shutdown(self, parent):
             told.append("shutdown")

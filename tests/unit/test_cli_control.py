@@ -98,6 +98,16 @@ class TestRemote:
             (["control", "revoke", "a", "b"], ("revoke", {"task_id": ["a", "b"]}, None, 1)),
             (["control", "terminate", "KILL", "a"], ("terminate", {"signal": "KILL", "task_id": ["a"]}, None, 1)),
             (["control", "add_consumer", "q"], ("add_consumer", {"queue": "q"}, None, 1)),
+            (["control", "revoke", "a", "--terminate"], ("revoke", {"task_id": ["a"], "terminate": True}, None, 1)),
+            (
+                ["control", "revoke_by_stamped_headers", "a=1", "b=2", "--terminate", "--signal=SIGKILL"],
+                (
+                    "revoke_by_stamped_headers",
+                    {"headers": ["a=1", "b=2"], "terminate": True, "signal": "SIGKILL"},
+                    None,
+                    1,
+                ),
+            ),
         ],
     )  # fmt: skip
     def test_arguments(self, workers: Broadcasts, words: list[str], expected: Any) -> None:
@@ -112,6 +122,8 @@ class TestRemote:
             (["control", "pool_grow", "many"], "n cannot be 'many'"),
             (["control", "rate_limit", "t"], "rate_limit takes <task_name> <rate_limit"),
             (["control", "add_consumer"], "add_consumer takes <queue> [exchange"),
+            (["control", "pool_grow", "--terminate"], "--terminate, and with it --signal, go with revoke and"),
+            (["control", "revoke", "a", "--signal=KILL"], "--terminate, and with it --signal, go with revoke and"),
             (["control", "-d", "", "shutdown"], "name at least one, or leave the option out"),
             (["control", "pool_grow", "1", "2"], "pool_grow takes [N=1], not '2' too"),
         ],
@@ -268,7 +280,7 @@ class TestWorker:
 class TestDaemon:
     def test_names(self) -> None:
         assert daemon.expand("w@%h") == f"w@{HOST}"
-        assert daemon.expand("/run/%n-%i.pid", "mail@a.b.c") == "/run/mail-.pid"
+        assert daemon.expand("/run/%n-%i.pid", "mail@a.b.c") == "/run/mail-0.pid"
         assert daemon.expand("%d %p 100%%", "mail@a.b.c") == "b.c mail@a.b.c 100%"
 
     def test_pid_files(self, tmp_path: Path) -> None:
@@ -330,6 +342,16 @@ class TestMulti:
         )
         assert one.startswith(f"/opt/py -m ignitetasks --workdir=/x -C worker -n celery1@{HOST} --detach")
         assert two.endswith("-P solo worker.uid=3 a=b") and "executable" not in two
+
+    def test_names_and_homes_in_values(self, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/me")
+        (one,) = self.show(
+            capsys, "a@h", "--workdir=~/w", "--pidfile=~/%n.pid", "--logfile=/x/%%%%n-%n%I.log", "-Q", "q-%n,50%"
+        )
+        assert "--workdir=/home/me/w worker -n a@h" in one
+        assert "--pidfile=/home/me/a.pid --logfile=/x/%%n-a.log" in one
+        (other,) = self.show(capsys, "a@h", "-Q", "q-%n,all")
+        assert "-Q q-a,all" in other
 
     def test_the_application_may_stand_before(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["-A", "shop", "multi", "show", "w"]) == 0

@@ -12,6 +12,7 @@ import pytest
 from ignitetasks import IgniteTasks
 from ignitetasks.app import conf as conf_module
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.worker import asked
 
 
 @pytest.fixture
@@ -291,3 +292,41 @@ def test_an_attribute_error_inside_the_app_says_what_was_missing():
 def test_finalize_reads_now(app, module):
     app.config_from_object(module(task_default_queue="now"))
     assert app.conf.finalize() is app.conf and app.conf._source["task_default_queue"] == "now"
+
+
+@pytest.mark.parametrize("name", ["MY_API_URL", "TOKEN", "apikey", "A_SECRET", "PASSPHRASE", "SIGNATURE", "DATABASE"])
+def test_what_is_named_as_a_secret_is_hidden(app, name):
+    app.conf[name] = "hush"
+    assert app.conf.table()[name] == "********"
+
+
+def test_results_may_be_accepted_in_other_encodings_than_arguments(app):
+    app.conf.update(accept_content=["json"], result_accept_content=["application/x-python-serialize", "json"])
+    assert app.settings.result_serializer == "pickle"
+    app.conf.result_serializer = "json"
+    assert (app.settings.task_serializer, app.settings.result_serializer) == ("json", "json")
+    app.conf.result_serializer = "msgpack"
+    with pytest.raises(ConfigurationError, match=r"'msgpack' is not in result_accept_content \['pickle', 'json'\]"):
+        _ = app.settings
+
+
+def test_one_task_in_hand_may_be_a_setting(app):
+    app.conf.worker_prefetch_multiplier = 9
+    assert asked.prefetch(app, None) == 9
+    app.conf.worker_disable_prefetch = True
+    assert asked.prefetch(app, 9) == 1
+
+
+@pytest.mark.parametrize(("pool", "count"), [("prefork", 3), ("threads", None)])
+def test_as_many_processes_as_can_be_kept_busy(app, monkeypatch, pool, count):
+    monkeypatch.setattr(asked, "usable_cpus", lambda: 3)
+    given = {"pool": pool, "concurrency": "auto"}
+    asked.complete(app, given)
+    assert given["concurrency"] == count
+    app.conf.worker_concurrency = "auto"
+    given = {"pool": pool}
+    asked.complete(app, given)
+    assert given["concurrency"] == count
+    given = {"concurrency": 0}
+    asked.complete(app, given)
+    assert given["concurrency"] is None

@@ -31,7 +31,7 @@ LAYERS = [
     ["wire", "serializers", "log", "logformat", "metrics", "bar", "progress", "yamlcodec"],
     ["signals", "utils", "platforms", "security"],
     ["exposition", "nodemetrics"],
-    ["message", "failure", "jvm"],
+    ["message", "failure", "jvm", "accepted"],
     ["envelope"],
     ["transport"],
     ["loaders"],

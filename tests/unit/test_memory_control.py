@@ -36,3 +36,11 @@ def test_a_worker_in_memory_is_asked_told_and_heard(app):
         receiver.handlers = {"*": lambda event: types.append(event["type"])}
         receiver.capture(limit=3, timeout=20, wakeup=False)
         assert types == ["task-received", "task-started", "task-succeeded"]
+
+
+def test_a_worker_may_take_no_remote_control(app):
+    app.conf.worker_enable_remote_control = False
+    with app.local_worker(1, pool="threads"):
+        assert app.tasks["add"].delay(1, 2).get(timeout=20) == 3
+        assert app.control.inspect(timeout=20).ping() is None
+        assert app.control.pool_grow(1, reply=True, timeout=20) == []

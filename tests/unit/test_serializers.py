@@ -16,7 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ignitetasks import IgniteTasks
+from ignitetasks.accepted import codecs_of
+from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError, SerializationError
+from ignitetasks.message import decode_result, encode_result
 from ignitetasks.serializers import Codecs, register, unregister
 
 ALL = Codecs(("msgpack", "json", "pickle"), lambda: b"k" * 32)
@@ -262,3 +265,17 @@ def test_an_encoding_needs_a_name_of_its_own(name):
         register(name, str, str)
     with pytest.raises(ConfigurationError, match="no encoding"):
         unregister(name)
+
+
+def test_results_have_encodings_of_their_own():
+    settings = Settings(accept_content="json", result_accept_content="msgpack", task_serializer="json")
+    codecs = codecs_of(settings)
+    assert codecs.decode(codecs.encode({"x": 1}, "json")) == {"x": 1}
+    result = encode_result(codecs, "id", {"x": 1})
+    assert decode_result(codecs, "id", result) == {"x": 1}
+    with pytest.raises(SerializationError, match=r"the result is encoded as json, which result_accept_content"):
+        decode_result(codecs, "id", codecs.encode(1, "json"))
+    with pytest.raises(SerializationError, match=r"encoded as msgpack, which accept_content \['json'\]"):
+        codecs.decode(bytes(result))
+    with pytest.raises(ConfigurationError, match="result_accept_content"):
+        encode_result(codecs, "id", 1, "json")
