@@ -26,6 +26,7 @@ from ignitetasks.jvm.spec import EMBEDDED, NodeSpec
 _DUMP_SECONDS = 120
 _RETRY_FAILED_SECONDS = 24 * 3600
 _UNUSED_SECONDS = 30 * 24 * 3600
+_MOST_ARCHIVES = 10
 
 # Runs in a process of its own: the JVM at lowest priority, then the rename that publishes the archive.
 # The subshell is in the background, so that the caller has no child left to wait for.
@@ -171,15 +172,20 @@ def _dump_commands(node: NodeSpec, java: Java, work: Path) -> list[list[str]]:
     return [[*listing, once], java_command(node, java, extra=flags)]
 
 
-def _is_younger(path: Path, seconds: float) -> bool:
+def _last_used(path: Path) -> float:
     try:
-        return time.time() - path.stat().st_mtime < seconds
-    except OSError:
-        return False
+        return path.stat().st_mtime
+    except OSError:  # somebody else has just discarded it
+        return 0.0
+
+
+def _is_younger(path: Path, seconds: float) -> bool:
+    return time.time() - _last_used(path) < seconds
 
 
 def _sweep(folder: Path) -> None:
-    # Each upgrade of the jar or the runtime leaves an archive of some 40 MiB behind.
-    for path in folder.glob("*.jsa"):
-        if not _is_younger(path, _UNUSED_SECONDS):
+    # Each upgrade of the jar or the runtime, and each new virtual environment, leaves an archive of some 40 MiB behind.
+    found = sorted(folder.glob("*.jsa"), key=_last_used, reverse=True)
+    for rank, path in enumerate(found):
+        if rank >= _MOST_ARCHIVES or not _is_younger(path, _UNUSED_SECONDS):
             discard(path)

@@ -552,6 +552,23 @@ def test_the_first_start_makes_an_archive_and_the_second_uses_it(machine: Machin
     assert make_in_background(spec, find_java(spec.java, spec.cache_dir)) is False
 
 
+def test_archives_of_other_jars_make_room(machine: Machine) -> None:
+    spec = replace(machine.spec, class_archive=True)
+    path = archive_path(spec, find_java(spec.java, spec.cache_dir))
+    path.parent.mkdir(parents=True)
+    for age in range(15):
+        other = path.with_name(f"other{age:02}.jsa")
+        other.touch()
+        os.utime(other, (time.time() - age * 60 - 60,) * 2)
+    old = path.with_name("other01.jsa")
+    os.utime(old, (time.time() - 31 * 24 * 3600,) * 2)
+    ensure_instance(spec, "0.1.0")
+    until(path.exists, "the archive of this one")
+    assert sorted(path.parent.glob("other*.jsa")) == [
+        path.with_name(f"other{age:02}.jsa") for age in (0, *range(2, 11))
+    ]
+
+
 def test_an_archive_that_breaks_the_start_is_thrown_away(machine: Machine) -> None:
     spec = replace(machine.spec, class_archive=True)
     path = archive_path(spec, find_java(spec.java, spec.cache_dir))
