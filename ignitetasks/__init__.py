@@ -48,6 +48,7 @@ from ignitetasks.errors import (
 from ignitetasks.result import AsyncResult
 from ignitetasks.results import ResultList
 from ignitetasks.utils import uuid
+from ignitetasks.utils.versions import version_info_t
 
 #: Celery's name for the application.
 Celery = IgniteTasks
@@ -55,7 +56,7 @@ Celery = IgniteTasks
 __version__ = "0.1.0"
 
 #: The version of Celery whose interface is here, for code that asks ``celery.VERSION`` what it may use.
-VERSION = (5, 7, 0)
+VERSION = version_info_t(5, 7, 0, "", "")
 
 __all__ = [
     "ArgumentError",

@@ -31,6 +31,8 @@ _FOREVER_SECONDS = 10 * 366 * 86400.0
 _named: set[str] = set()
 
 
+#: Settings that say how messages look: code that asks has to be told how they do, not what was wished for.
+_FIXED = frozenset({"task_protocol"})
 _SERIALIZERS = ("task_serializer", "result_serializer")
 
 
@@ -57,6 +59,7 @@ class Conf(MutableMapping[str, Any]):
         put("_maps", {})
         put("_waiting", [])
         put("_elsewhere", _nowhere)
+        put("_namespaced", False)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -217,13 +220,15 @@ class Conf(MutableMapping[str, Any]):
         self._more_defaults.update(_checked(given, "add_defaults"))
         self._changed()
 
-    def use_source(self, read: Callable[[], tuple[Mapping[str, Any], str]]) -> None:
+    def use_source(self, read: Callable[[], tuple[Mapping[str, Any], str]], namespaced: bool = False) -> None:
         """Names a configuration object; it is read when a setting is first asked for.
 
         Args:
             read: Returns its names and values, and what to call it.
+            namespaced: Whether its names had a prefix, as Django's have: then the project has constants among them.
         """
         super().__setattr__("_reader", read)
+        super().__setattr__("_namespaced", namespaced)
         super().__setattr__("_elsewhere", _nowhere)
         self._source.clear()
         self.read_again()
@@ -260,7 +265,7 @@ class Conf(MutableMapping[str, Any]):
             except BaseException:
                 super().__setattr__("_read", read)
                 raise
-            found = _checked(given, where)
+            found = _checked(given, where, self._namespaced)
             self._source.clear()
             self._source.update(found)
         waiting = self._waiting[:]
@@ -325,7 +330,7 @@ def _known(name: str) -> str | None:
     by_field = {field: own for own, field in OWN.items()}
     if name in by_field:
         return by_field[name]
-    entry = _catalogue(name)
+    entry = _catalogue(name) or (_catalogue(name.upper()) if name.startswith("celery") else None)
     return None if entry is None else str(entry.name)
 
 
@@ -338,13 +343,13 @@ def _gone(name: str) -> str | None:
     return None if entry is None else str(entry.text)
 
 
-def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _checked(given: Mapping[str, Any], where: str, namespaced: bool = False) -> dict[str, Any]:
     """Returns settings under their present names, their values checked."""
     found: dict[str, Any] = {}
     for key, value in given.items():
         name = _known(key)
         if name is None:
-            _refuse_typo(key, where)
+            _judge_unknown(key, where, constants=namespaced or key.isupper())
             found[key] = value
             continue
         rule = RULES.get(name)
@@ -354,6 +359,8 @@ def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
             raise ConfigurationError(f"{where}: {key} must be {rule[1]}, not {value!r}")
         if name not in DEFAULTS and name not in OWN:
             _explain(key, name, value)
+            if name in _FIXED:
+                continue
         found[name] = _canonical(name, value)
     return found
 
@@ -381,10 +388,16 @@ def refuse_unknown(names: Iterable[str]) -> None:
             raise ConfigurationError(f"unknown setting {name!r}{hint}")
 
 
-def _refuse_typo(name: str, where: str) -> None:
+def _judge_unknown(name: str, where: str, constants: bool) -> None:
+    """Refuses a name that was meant to be a setting; where projects keep constants beside settings, says so once."""
     hint = _hint(name)
-    if hint or name.lower().startswith(_PREFIXES):
+    if not hint and not name.lower().startswith(_PREFIXES):
+        return
+    if not constants:
         raise ConfigurationError(f"{where} has no setting {name!r}{hint or '; docs/migrate-from-celery.md lists all'}")
+    if name not in _named:
+        _named.add(name)
+        _log.warning(f"{where} has {name!r}, which is no setting{hint}; it is taken for a constant of the project")
 
 
 def _hint(name: str) -> str:

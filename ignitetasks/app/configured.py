@@ -122,7 +122,7 @@ class Configured(Parts):
             self._conf.look_in(source, namespace)
             return self.prepare_config(read_object(source, namespace, configuration.is_setting)), where
 
-        self._conf.use_source(read)
+        self._conf.use_source(read, namespaced=bool(namespace))
         if force:
             self._conf._load()
 

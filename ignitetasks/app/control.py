@@ -242,7 +242,10 @@ class Control:
             **kwargs: As for `broadcast`.
         """
         several = isinstance(task_id, Iterable) and not isinstance(task_id, str)
-        given = {"task_id": list(task_id) if several else task_id, "terminate": terminate, "signal": signal}
+        ids = [one for one in (task_id if several else [task_id]) if one]  # a field that was never filled is no task
+        if not ids:
+            return None
+        given = {"task_id": ids if several else task_id, "terminate": terminate, "signal": signal}
         return self.broadcast("revoke", arguments=given, destination=destination, **kwargs)
 
     def terminate(

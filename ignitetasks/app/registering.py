@@ -19,6 +19,7 @@ from ignitetasks.app.registry import TaskRegistry
 from ignitetasks.app.task import Task as TaskClass
 from ignitetasks.config import Settings
 from ignitetasks.errors import ArgumentError, ConfigurationError, DuplicateTask, NotRegistered
+from ignitetasks.ids import id_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -183,7 +184,7 @@ class Registering(Configured):
         def register(function: Callable[..., Any]) -> TaskClass[Any, Any]:
             if not callable(function) or isinstance(function, (TaskClass, type)):
                 raise ArgumentError(f"a task is made of a function, not of {function!r}")
-            return self._make(function, name or self.task_name(function), {**options, "bind": bind})
+            return self._make(function, id_text(name) or self.task_name(function), {**options, "bind": bind})
 
         return register if fn is None else register(fn)
 
@@ -198,6 +199,8 @@ class Registering(Configured):
                 {"celery_app": self, "celery_task_name": name, **(options.get("pydantic_context") or {})},
                 options.get("pydantic_dump_kwargs"),
             )
+        if not kind.__module__.startswith("ignitetasks."):
+            kind = _class_of_its_own(kind, fn, body, name, options)
         task: TaskClass[Any, Any] = kind.__new__(kind)
         given = {key: value for key, value in options.items() if key not in MAKING}
         task.define(body, name, self, given)
@@ -270,3 +273,21 @@ class Registering(Configured):
         if task is None:
             raise NotRegistered(f"app {self.name!r} has no task {name!r}")
         return task
+
+
+def _class_of_its_own(
+    kind: type[TaskClass[Any, Any]],
+    fn: Callable[..., Any],
+    body: Callable[..., Any],
+    name: str,
+    options: Mapping[str, Any],
+) -> type[TaskClass[Any, Any]]:
+    """Returns a class for one task of a project's own base: its class methods see name, function and attributes."""
+    plain = {
+        key: value
+        for key, value in options.items()
+        if key not in MAKING and not callable(value) and not hasattr(getattr(kind, key, None), "__set__")
+    }
+    run = body if options.get("bind") else staticmethod(body)
+    own = {"name": name, "run": run, "__module__": fn.__module__, "__doc__": fn.__doc__}
+    return type(getattr(fn, "__name__", kind.__name__), (kind,), {**plain, **own})

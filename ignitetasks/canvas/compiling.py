@@ -133,6 +133,7 @@ class Compiler:
         self.root_id = root_id
         self.parent_id = parent_id
         self.groups: list[Group] = []
+        self._bodies: dict[str, dict[str, Any]] = {}
         self.published: list[Published] = []
         self._plans: dict[str, Plan] = {}
         self._shared: dict[tuple[str, str | None, str | None, str | None, int], tuple[Plan, Template]] = {}
@@ -309,7 +310,11 @@ class Compiler:
             canvas["i"] = int(call.immutable)
         template, whole, kwargs = self._template(plan, call, join, parent), _whole(call, args), call.kwargs
         if self._announces:
-            template, whole, kwargs = self._announce(call, line, following, template, whole, stamps)
+            if waits_for is not None:
+                self._bodies[call.id] = signature_of(call)
+            chord = self._bodies.get(join, {"task": None, "options": {"task_id": join}}) if join and ends else None
+            ties = {"chain": line.rest(following) or None, "chord": chord}
+            template, whole, kwargs = self._announce(call, ties, template, whole, stamps)
         if canvas:
             flags = CONTINUES if not canvas.keys().isdisjoint(_LOOKED_AT) else 0
             template = template._replace(
@@ -321,18 +326,14 @@ class Compiler:
         self._add(template, call, self._body(plan, call.task, whole, kwargs))
 
     def _announce(
-        self, call: Call, line: Line, following: int, template: Template, args: Sequence[Any], stamps: dict[str, Any]
+        self, call: Call, ties: dict[str, Any], template: Template, args: Sequence[Any], stamps: dict[str, Any]
     ) -> tuple[Template, Sequence[Any], Mapping[str, Any]]:
         """Tells who wants to hear of it that a call is about to be sent; returns what they have made of it."""
         more = {
             "stamped_headers": list(stamps) or None, "stamps": stamps, "group_index": call.group_index,
             "replaced_task_nesting": call.nesting,
         }  # fmt: skip
-        ties = {
-            "callbacks": call.links or None,
-            "errbacks": call.errbacks or None,
-            "chain": line.rest(following) or None,
-        }
+        ties = {**ties, "callbacks": call.links or None, "errbacks": call.errbacks or None}
         told = announce(call.task, call.id, template, args, call.kwargs, more, ties)
         self.published.append(told)
         return told.template, told.args, told.kwargs

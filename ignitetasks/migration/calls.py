@@ -23,7 +23,12 @@ APP: tuple[Entry, ...] = (
         ),
         ("Celery.task / shared_task / Celery.register_task", SAME, ""),
         ("Celery.tasks / Celery.gen_task_name / Celery.finalize / Celery.main", SAME, ""),
-        ("Celery.conf", BETTER, "Lower-case names; an unknown name is refused with the one that was probably meant."),
+        (
+            "Celery.conf",
+            BETTER,
+            "Lower-case names; an unknown one is refused with the one that was probably meant. Upper-case names of no "
+            "setting are the project's constants: kept, and named once where they come near to a setting.",
+        ),
         ("Celery.config_from_object / Celery.config_from_envvar / Celery.add_defaults", SAME, ""),
         ("Celery.autodiscover_tasks", SAME, ""),
         ("Celery.send_task / Celery.signature", SAME, ""),

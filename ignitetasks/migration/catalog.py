@@ -5,6 +5,8 @@ The lines are in `settings`, `calls`, `modules` and `surroundings`; this file mu
 
 from __future__ import annotations
 
+import difflib
+
 from ignitetasks.migration.calls import CALLS
 from ignitetasks.migration.entry import Entry, Kind
 from ignitetasks.migration.members import MEMBERS
@@ -50,6 +52,12 @@ def setting_named(name: str) -> Entry | None:
         The entry, whose name is the present one; None when no setting has such a name.
     """
     return _BY_NAME.get(("setting", name)) or _BY_NAME.get(("setting", _OLD_NAMES.get(name, "")))
+
+
+def setting_near(name: str) -> str | None:
+    """Returns the name of the setting that a name comes near to, where there is one."""
+    close = difflib.get_close_matches(name.lower().removeprefix("celery_"), [one.name for one in SETTINGS], 1, 0.8)
+    return close[0] if close else None
 
 
 def _old_names() -> dict[str, str]:

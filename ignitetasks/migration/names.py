@@ -14,6 +14,10 @@ from ignitetasks.migration.entry import Entry, Kind
 from ignitetasks.migration.finding import Level
 
 _UNDOCUMENTED = "is not part of what Celery documents, and not here; find the documented way to what it is used for."
+#: What tests replace in the package itself, as in ``mock.patch("celery.Celery.send_task")``.
+_TOP = frozenset(
+    {"Celery", "Task", "current_app", "current_task", "shared_task", "signature", "group", "chain", "chord"}
+)
 #: Names of packages beside Celery that are here under the same name.
 _HOMES = {
     "kombu": {
@@ -65,6 +69,8 @@ def name_fate(module: str, name: str) -> tuple[Level, str]:
     entry = find("module", inner)
     if entry is not None:
         return module_fate(inner)
+    if inner == "celery.__version__":
+        return "hand", "This package has versions of its own: VERSION says which interface of Celery's is here."
     level, text = module_fate(module)
     if level != "rename" or name == "*":
         return level, text
@@ -94,7 +100,7 @@ def text_fate(dotted: str) -> tuple[Level, str]:
     if level == "gone":
         return level, text
     parts = dotted.split(".")
-    for end in range(len(parts), 1, -1):
+    for end in range(len(parts), 0, -1):
         found = _module(".".join(parts[:end]))
         if found is None:
             continue
@@ -107,6 +113,15 @@ def text_fate(dotted: str) -> tuple[Level, str]:
             return "gone", str(error)
         return "rename", ""
     return "hand", f"{dotted} {_UNDOCUMENTED}"
+
+
+def is_place(dotted: str) -> bool:
+    """Tells whether a text names a module of Celery's, or something in it: file names and loggers begin so, too.
+
+    Args:
+        dotted: The text; it starts with ``celery.``.
+    """
+    return parent_entry("module", dotted) is not None or dotted.split(".")[1] in _TOP
 
 
 def package_entry(module: str) -> Entry | None:

@@ -197,7 +197,7 @@ class PythonReader(ast.NodeVisitor):
         """Looks at a text that begins like a module of Celery's; file names and loggers begin so, too."""
         if value in BUILTIN_TASKS:
             self._add(node, "hand", repr(value), "Celery's own tasks have other names here, or none is needed.")
-        elif names.parent_entry("module", value) is not None:
+        elif names.is_place(value):
             level, text = names.text_fate(value)
             self._add(node, level, repr(value), text)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from ignitetasks.migration.names import module_fate, name_fate, parent_entry, text_fate
+from ignitetasks.migration.names import is_place, module_fate, name_fate, text_fate
 from ignitetasks.migration.python_reader import BUILTIN_TASKS, is_celery
 
 _OLD, _NEW = "celery", "ignitetasks"
@@ -55,7 +55,7 @@ def _names_a_place(value: object) -> bool:
         and value.startswith("celery.")
         and value.replace(".", "_").isidentifier()
         and value not in BUILTIN_TASKS
-        and parent_entry("module", value) is not None
+        and is_place(value)
         and text_fate(value)[0] == "rename"
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ignitetasks.migration.catalog import setting_named
+from ignitetasks.migration.catalog import setting_named, setting_near
 from ignitetasks.migration.finding import Finding
 
 #: What the names of settings begin with in a Django settings module; each project may choose another namespace.
@@ -26,7 +26,10 @@ def setting_finding(file: str, line: int, name: str) -> Finding | None:
     """
     entry = setting_named(name)
     if entry is None:
-        text = "Celery documents no such setting: find out what reads it."
+        near = setting_near(name)
+        if name.isupper() and near is None:
+            return None  # a constant of the project's own
+        text = f"Celery documents no such setting{f' (is {near} meant?)' if near else ''}: find out what reads it."
         return Finding(file, line, "hand", name, text)
     if entry.verdict == "gone":
         return Finding(file, line, "gone", name, entry.text)

@@ -214,6 +214,11 @@ def test_purge_goes_on_until_nothing_is_left(app: IgniteTasks) -> None:
     assert app.control.purge() == 3
 
 
+def test_a_revoke_of_nothing_is_no_error(app: IgniteTasks, node: Node) -> None:
+    for nothing in ("", [], [""]):
+        assert app.control.revoke(nothing) is None
+
+
 def test_revoked_lists_the_records_that_are_revoked(app: IgniteTasks, node: Node) -> None:
     node.rows = [row("a"), row("b", 5), row("c", 3), row("d", 5)]
     assert app.control.inspect().revoked() == {"w1@a": ["b", "d"], "w2@b": ["b", "d"]}

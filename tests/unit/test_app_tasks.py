@@ -734,3 +734,10 @@ def test_handles_without_an_app_use_the_last_one(shop):
     result = shop.add.delay(1)
     shop.node.complete(result.id, 9)
     assert AsyncResult(result.id).get(timeout=1) == 9
+
+
+def test_a_uuid_may_be_a_name():
+    app = IgniteTasks("named", transport="memory")
+    name = UUID(int=7)
+    task = app.task(lambda: 1, name=name)
+    assert task.name == str(name) and app.tasks[str(name)] is task

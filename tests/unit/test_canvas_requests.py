@@ -206,3 +206,12 @@ def test_who_hears_of_a_call_is_told_its_queue_as_an_object(t):
     finally:
         signals.before_task_publish.disconnect(look)
     assert told == [(name, "direct", name) for name in ("declared", "first")]
+
+
+def test_who_hears_of_a_chords_member_is_told_its_body(t, heard):
+    run(chord([t.add.si(1, 1), t.add.si(1, 1) | t.place.si()], t.add.s([9])))
+    body, plain, first = [(headers, body) for when, _, headers, body in heard if when == "before"][:3]
+    assert body[1][2]["chord"] is None
+    chord_of = plain[1][2]["chord"]
+    assert (chord_of["task"], chord_of["options"]["task_id"]) == (t.add.name, body[0]["id"])
+    assert first[1][2]["chord"] is None and first[1][2]["chain"]  # its flow goes on: the step after it is the member

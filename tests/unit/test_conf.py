@@ -107,9 +107,30 @@ def test_config_with_a_namespace_takes_only_its_names(app, module):
     name = module(CELERY_TASK_ALWAYS_EAGER=True, TASK_TRACK_STARTED=True, CELERY_TIMEZONE="UTC", DEBUG=True)
     app.config_from_object(name, namespace="CELERY")
     assert app.conf.task_always_eager is True and app.conf.task_track_started is False
-    app.config_from_object(module(CELERY_TASK_ALWAYS_EAGR=True), namespace="CELERY")
+
+
+def test_constants_among_a_projects_settings_are_named_once_and_kept(app, module, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("ignitetasks"), "propagate", True)
+    monkeypatch.setattr(conf_module, "_named", set())
+    for _ in range(2):
+        app.config_from_object(
+            module(CELERY_TASK_ALWAYS_EAGR=True, CELERY_TASK_MAX_RETRIES=3, CELERY_QUEUES_FILE="q"), namespace="CELERY"
+        )
+        assert app.conf.task_always_eager is False
+    assert caplog.text.count("did you mean 'task_always_eager'") == 1
+    assert caplog.text.count("'task_max_retries', which is no setting; it is taken for a constant") == 1
+    assert app.conf.task_max_retries == 3
+    app.config_from_object(module(CELERY_VERSION="5.7", WORKER_NAME="w", task_always_eager=True))
+    assert app.conf.task_always_eager is True and app.conf.CELERY_VERSION == "5.7"
+    app.conf.update({"RESULT_PAGES": 3, "TASK_ROUTE": 1})  # as an application's whole settings are handed over
+    app.config_from_object(module(task_always_eagr=True))
     with pytest.raises(ConfigurationError, match=r"shop_settings.*did you mean 'task_always_eager'"):
         _ = app.conf.task_always_eager
+
+
+def test_the_form_of_messages_is_told_as_it_is(app):
+    app.conf.task_protocol = 1
+    assert app.conf.task_protocol == 2
 
 
 def test_config_from_a_class_a_map_and_an_attribute(app, module):
@@ -330,3 +351,8 @@ def test_as_many_processes_as_can_be_kept_busy(app, monkeypatch, pool, count):
     given = {"concurrency": 0}
     asked.complete(app, given)
     assert given["concurrency"] is None
+
+
+def test_old_names_in_lower_case_as_ini_files_have_them(app):
+    app.config_from_object({"celery_imports": ["json"], "celeryd_concurrency": 3})
+    assert app.conf.imports == ("json",) and app.conf.worker_concurrency == 3

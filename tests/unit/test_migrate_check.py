@@ -87,10 +87,11 @@ def test_django_settings(project):
         CELERY_MY_OWN = 1
         INSTALLED_APPS = ["django_celery_beat", "shop"]
         DEBUG = True
+        CELERY_TASK_ALWAYS_EAGR = True
         """
     )
     assert of(found, "gone") == [(1, "CELERY_BROKER_URL"), (3, "CELERY_RESULT_BACKEND"), (6, "'django_celery_beat'")]
-    assert of(found, "hand") == [(4, "CELERYD_CONCURRENCY"), (5, "CELERY_MY_OWN")]
+    assert of(found, "hand") == [(4, "CELERYD_CONCURRENCY"), (8, "CELERY_TASK_ALWAYS_EAGR")]
 
 
 def test_configuration_modules_and_classes(project):
@@ -163,11 +164,15 @@ def test_texts_that_name_modules_and_tasks(project):
         tests_dot_py="""\
         pytest_plugins = ("celery.contrib.pytest",)
         handler = FileHandler("celery.log")
-        mock.patch("celery.app.task.Task.retry"), "celery.utils.dispatch.signal.Signal"
+        patch("celery.app.task.Task.retry"), patch("celery.Celery.send_task"), "celery.utils.dispatch.signal.Signal"
         routes = {"celery.chord_unlock": "fast", "celery.security:setup_security": 1}
         """
     )
-    assert of(found, "rename") == [(1, "'celery.contrib.pytest'"), (3, "'celery.app.task.Task.retry'")]
+    assert of(found, "rename") == [
+        (1, "'celery.contrib.pytest'"),
+        (3, "'celery.Celery.send_task'"),
+        (3, "'celery.app.task.Task.retry'"),
+    ]
     assert of(found, "hand") == [(3, "'celery.utils.dispatch.signal.Signal'"), (4, "'celery.chord_unlock'")]
     assert of(found, "gone") == [(4, "'celery.security'")]
 
@@ -326,3 +331,14 @@ def test_names_of_packages_beside_celery_that_are_here(project):
         (4, "import of billiard.exceptions.WorkerLostError"),
     ]
     assert of(found, "gone") == [(5, "import of billiard.current_process")]
+
+
+def test_the_version_is_not_celerys(project):
+    found = project(
+        settings_dot_py="""\
+        import celery
+        from celery import __version__ as celery_version
+        OLD = celery.__version__ < "5", celery.VERSION < (5,)
+        """
+    )
+    assert of(found, "hand") == [(2, "from celery import __version__"), (3, "celery.__version__")]

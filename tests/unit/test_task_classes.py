@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import inspect
 import pickle
@@ -104,7 +105,7 @@ def test_class_of_all_tasks(how):
         app = IgniteTasks("special", task_cls=chosen if how != "assigned" else None)
         if how == "assigned":
             app.Task = Counting
-    assert type(app.task(name="t")(lambda: 1)).__name__ == "Counting"
+    assert isinstance(app.task(name="t")(lambda: 1), Counting)
     assert issubclass(app.Task, Counting)
 
 
@@ -218,7 +219,7 @@ def test_a_property_of_a_class_that_fails_says_why(app):
     task = app.task(base=Locking, name="locking")(lambda: 1)
     with pytest.raises(AttributeError, match="no_such_thing"):
         _ = task.lock
-    with pytest.raises(AttributeError, match="Locking has no attribute 'lck'"):
+    with pytest.raises(AttributeError, match="has no attribute 'lck'"):
         _ = task.lck
 
 
@@ -372,3 +373,26 @@ def test_what_a_bound_task_wraps_is_called_without_the_task(app):
     assert str(inspect.signature(bound)) == "(x, y=2)"
     assert bound.__wrapped__(1) == (bound, 1, 2)
     assert bound.__wrapped__.__func__("me", 1) == ("me", 1, 2)
+
+
+class Known(Task):
+    @classmethod
+    def told(cls, *args, **kwargs):
+        return cls.name, cls.max_retries, inspect.getcallargs(cls.run, *args, **kwargs)
+
+
+class Unfinished(Task, abc.ABC):
+    @abc.abstractmethod
+    def run(self, *args, **kwargs): ...
+
+
+def test_class_methods_of_a_base_know_the_task_they_are_asked_for(app):
+    @app.task(base=Known, name="bound", bind=True, max_retries=9)
+    def bound(self, user, what="x"):
+        return type(self).__name__
+
+    plain = app.task(base=Known, name="plain")(lambda user: user)
+    assert bound.told(None, 1) == ("bound", 9, {"self": None, "user": 1, "what": "x"})
+    assert plain.told(5) == ("plain", 3, {"user": 5})
+    assert bound(1) == "bound" and plain(2) == 2 and bound.__module__ == __name__
+    assert app.task(base=Unfinished, name="finished")(lambda: 3)() == 3
