@@ -41,6 +41,8 @@ EXPLAINED: Mapping[str, str] = {
     "retries": "a new call begins with its first attempt",
     "routing_key": "no queue of task_queues has this routing key; name a queue",
 }
+#: Options by which a message broker finds the queue.
+_TO_QUEUES = frozenset({"exchange", "exchange_type", "routing_key"})
 #: Options that only tell how a call is shown or noted; they change nothing in how it is sent.
 _SILENT = frozenset({"add_to_parent", "origin", "declare", "utc", "timeout", "timeouts", "throw"})
 #: Options that a message broker would have sent as properties; they are told to the task (``request.properties``).
@@ -285,7 +287,8 @@ def change_plan(plan: Plan, call: Mapping[str, Any], now_ms: int) -> Plan:
         elif name not in _SILENT:
             if name not in EXPLAINED:
                 change.extra.setdefault("properties", {})[name] = value
-            _explain(name, value, plan.template.task)
+            if name not in _TO_QUEUES or call.get("queue") is None:  # beside a queue they say the same in other words
+                _explain(name, value, plan.template.task)
     return change.applied(plan)
 
 

@@ -5,7 +5,7 @@ Checks arguments and encodes them; `sending` and `bulk` do the rest. This file m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,6 +34,8 @@ class Calls(Attributes, Composing[P, R]):
     _app: Any = None
     _plan: Plan | None = None
     _arity: Arity | None = None
+    #: Makes maps of the models among the arguments of a call, for tasks that take models.
+    _as_sent: Callable[[Sequence[Any], Mapping[str, Any]], tuple[Sequence[Any], Mapping[str, Any]]] | None = None
 
     def reset(self) -> None:
         """Forgets what was derived from attributes and the app's settings, after these have changed."""
@@ -85,8 +87,8 @@ class Calls(Attributes, Composing[P, R]):
 
     @property
     def _sends_its_own_way(self) -> bool:
-        """Whether a class of a project's own, or a test, has put something else in the place of `apply_async`."""
-        return getattr(self.apply_async, "__func__", None) is not _APPLY_ASYNC
+        """Whether a class of a project's own, or a test, has put something in the place of `apply_async`; or models."""
+        return self._as_sent is not None or getattr(self.apply_async, "__func__", None) is not _APPLY_ASYNC
 
     def _send(self, plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[R]:
         if self._arity is not None:
@@ -184,6 +186,8 @@ class Calls(Attributes, Composing[P, R]):
         }  # fmt: skip
         call = {name: value for name, value in call.items() if value is not None}
         args, kwargs = as_call(args, kwargs)
+        if self._as_sent is not None and (serializer or self.serializer) != "pickle":
+            args, kwargs = self._as_sent(args, kwargs)
         self.name_call(args, kwargs, call)
         app = self.app
         if app.sends_its_own_way and not app.eager:

@@ -33,6 +33,8 @@ from ignitetasks.results import ResultList
 _PLAIN_OPTIONS = TaskOptions()
 _DEFAULTS = {name: one.default for name, one in TaskOptions.__dataclass_fields__.items()}
 _MOST_PLANS = 10_000
+#: Options of a call that have done their work once its queue is found.
+_OF_BROKERS = ("exchange", "exchange_type", "routing_key")
 
 
 class Dispatching(Registering):
@@ -171,8 +173,8 @@ class Dispatching(Registering):
         key = call.get("routing_key")
         if key is None or call.get("queue") is not None:
             return call
-        queue = self.amqp.queues.by_routing_key(key)
-        kept = {name: value for name, value in call.items() if name != "routing_key"}
+        queue = self.amqp.queues.by_routing_key(str(key), call.get("exchange"))
+        kept = {name: value for name, value in call.items() if name not in _OF_BROKERS}
         return call if queue is None else {**kept, "queue": queue}
 
     def send_task(

@@ -6,21 +6,22 @@ kombu's own objects are accepted wherever a queue is named. This file must not k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ignitetasks.config import Settings, check_queue, queue_name
 from ignitetasks.errors import ConfigurationError, QueueNotFound
 
-__all__ = ["AMQP", "Exchange", "Queue", "Queues", "queue_name"]
+__all__ = ["AMQP", "Exchange", "Queue", "Queues", "binding", "queue_name"]
 
 
 class Exchange:
-    """Stands for an exchange, which has no meaning here: tasks go to queues by name.
+    """Stands for an exchange: with a routing key it says which of the queues is meant.
 
     Args:
         name: Its name.
-        type: Its kind.
+        type: Its kind; routing keys of queues are patterns (``media.#``, ``*.video``) whatever it is.
         **options: Anything else an exchange of a message broker can have.
     """
 
@@ -36,20 +37,37 @@ class Exchange:
         return self.name
 
 
+@dataclass(frozen=True)
+class binding:  # kombu's name
+    """One way to a queue.
+
+    Attributes:
+        exchange: An exchange, or its name; None for any.
+        routing_key: As of a `Queue`.
+        arguments: Accepted, and without a meaning here.
+    """
+
+    exchange: Any = None
+    routing_key: str = ""
+    arguments: Mapping[str, Any] | None = field(default=None, compare=False)
+
+
 class Queue:
     """A queue by its name.
 
     Args:
         name: The queue's name.
-        exchange: Accepted, and without a meaning here.
-        routing_key: Tasks that are sent with this routing key, and without a queue, come here.
+        exchange: Where tasks that are sent without a queue come from; or a list of `binding`.
+        routing_key: Tasks that are sent with this routing key, and without a queue, come here; may be a pattern.
         **options: Anything else a queue of a message broker can have.
     """
 
     def __init__(self, name: str = "", exchange: Any = None, routing_key: str = "", **options: Any) -> None:
+        several = isinstance(exchange, (list, tuple, set, frozenset))
         self.name = name
-        self.exchange = exchange
+        self.exchange = None if several else exchange
         self.routing_key = routing_key or name
+        self.bindings = list(exchange) if several else options.get("bindings") or []
         self.options = options
         self.queue_arguments = options.get("queue_arguments")
 
@@ -103,6 +121,11 @@ class Queues(dict[str, Any]):
             ConfigurationError: It is no queue, or its name cannot be one.
         """
         name = queue_name(queue)
+        if type(queue).__name__ == "Broadcast":
+            raise ConfigurationError(
+                f"the queue {name!r} is a Broadcast, and a task is given to one worker; to tell all of them, use a "
+                "control command of your own (docs/control.md)"
+            )
         check_queue(name, "a queue of task_queues, or task_default_queue,")
         found = self[name] = Queue(name, **options) if isinstance(queue, str) else queue
         return found
@@ -136,9 +159,44 @@ class Queues(dict[str, Any]):
             left_out = set(_names(exclude))
             self.chosen = {name: one for name, one in self.consume_from.items() if name not in left_out}
 
-    def by_routing_key(self, key: str) -> str | None:
-        """Returns the name of the queue that has a routing key, or None."""
-        return next((name for name, one in self.items() if getattr(one, "routing_key", None) == key), None)
+    def by_routing_key(self, key: str, exchange: Any = None) -> str | None:
+        """Returns the name of the queue that is bound to a routing key, else the first one whose pattern fits it.
+
+        Args:
+            key: Such as ``media.video``.
+            exchange: Only bindings of this one, an object or its name; None for those of any.
+
+        Returns:
+            The name; None where no queue of the application is meant.
+        """
+        bound = [
+            (name, pattern)
+            for name, one in self.items()
+            for of, pattern in _bindings(one)
+            if not exchange or not of or of == _name_of(exchange)
+        ]
+        words = key.split(".")
+        exact = (name for name, pattern in bound if pattern == key)
+        return next(exact, None) or next((name for name, pattern in bound if _fits(pattern.split("."), words)), None)
+
+
+def _bindings(queue: Any) -> list[tuple[str, str]]:
+    """Returns the exchanges and routing keys of a queue's bindings; an empty name stands for any exchange."""
+    several = getattr(queue, "bindings", None) or [queue]
+    return [(_name_of(getattr(one, "exchange", None)), getattr(one, "routing_key", None) or "") for one in several]
+
+
+def _name_of(exchange: Any) -> str:
+    return str(getattr(exchange, "name", exchange) or "")
+
+
+def _fits(pattern: Sequence[str], words: Sequence[str]) -> bool:
+    """Tells whether a pattern fits: ``*`` stands for one word, ``#`` for any number of them."""
+    if not pattern:
+        return not words
+    if pattern[0] == "#":
+        return any(_fits(pattern[1:], words[start:]) for start in range(len(words) + 1))
+    return bool(words) and pattern[0] in ("*", words[0]) and _fits(pattern[1:], words[1:])
 
 
 def _names(value: Iterable[str] | str) -> list[str]:

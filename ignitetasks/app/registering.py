@@ -192,18 +192,22 @@ class Registering(Configured):
         kind = self._base_class(options.get("base"))
         check_given(kind, name, options)
         body = fn
+        as_sent = None
         if options.get("pydantic"):
-            body = deferred.load("pydantic").wrap(
-                body,
+            models = deferred.load("pydantic")
+            how = (
                 bool(options.get("pydantic_strict")),
                 {"celery_app": self, "celery_task_name": name, **(options.get("pydantic_context") or {})},
                 options.get("pydantic_dump_kwargs"),
             )
+            body, as_sent = models.wrap(fn, *how), models.sender(fn, bool(options["bind"]), *how)
         if not kind.__module__.startswith("ignitetasks."):
             kind = _class_of_its_own(kind, fn, body, name, options)
         task: TaskClass[Any, Any] = kind.__new__(kind)
         given = {key: value for key, value in options.items() if key not in MAKING}
         task.define(body, name, self, given)
+        if as_sent is not None:
+            object.__setattr__(task, "_as_sent", as_sent)
         kind.__init__(task)  # last: a class of a project's own may look there at the name and at what will be run
         self._add(task)
         made: TaskClass[Any, Any] = options["filter"](task) if options.get("filter") is not None else task

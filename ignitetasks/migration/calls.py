@@ -167,7 +167,11 @@ TASK: tuple[Entry, ...] = (
             "Durable, and never in a worker's memory.",
         ),
         ("apply_async(queue) / apply_async(serializer) / apply_async(compression)", SAME, ""),
-        ("apply_async(priority)", BETTER, "0 to 255, higher first, exact over all workers."),
+        (
+            "apply_async(priority)",
+            BETTER,
+            "0 to 255, higher first, exact over all workers. On Redis the lower came first: turn such numbers around.",
+        ),
         ("apply_async(link) / apply_async(link_error)", BETTER, "Commit with the end of the task that causes them."),
         ("apply_async(time_limit) / apply_async(soft_time_limit) / apply_async(ignore_result)", SAME, ""),
         ("apply_async(retry) / apply_async(retry_policy)", SAME, ""),
@@ -175,10 +179,11 @@ TASK: tuple[Entry, ...] = (
         ("apply_async(root_id) / apply_async(parent_id) / apply_async(group_id)", SAME, ""),
         ("apply_async(add_to_parent)", SAME, ""),
         (
-            "apply_async(exchange) / apply_async(routing_key) / apply_async(delivery_mode) / apply_async(reply_to)",
+            "apply_async(exchange) / apply_async(routing_key)",
             GONE,
-            "A queue is a name: use queue=.",
+            "A queue is a name: use queue=. Without one, the first queue of `task_queues` bound to them is meant.",
         ),
+        ("apply_async(delivery_mode) / apply_async(reply_to)", GONE, "A queue is a name: use queue=."),
         (
             "apply_async(connection) / apply_async(producer) / apply_async(publisher)",
             GONE,

@@ -23,6 +23,7 @@ _HOMES = {
     "kombu": {
         "Exchange": "ignitetasks.app.queues",
         "Queue": "ignitetasks.app.queues",
+        "binding": "ignitetasks.app.queues",
         "register": "ignitetasks.serializers",
         "unregister": "ignitetasks.serializers",
         "DecodeError": "ignitetasks.exceptions",

@@ -80,11 +80,16 @@ GENERAL: tuple[Entry, ...] = (
         (
             "task_queues",
             SAME,
-            "Names, `Queue` objects, or a map; exchanges and binding keys in them mean nothing here.",
+            "Names, `Queue` objects, or a map; a call with a routing key and no queue goes to the first queue bound to "
+            "it. A `Broadcast` is refused: tell every worker with a control command of your own.",
         ),
         ("task_routes", SAME, ""),
         ("task_create_missing_queues", SAME, ""),
-        ("task_default_priority", BETTER, "0 to 255, higher first, exact over all workers."),
+        (
+            "task_default_priority",
+            BETTER,
+            "0 to 255, higher first, exact over all workers. On Redis the lower came first: turn such numbers around.",
+        ),
         ("task_inherit_parent_priority", SAME, ""),
         ("task_queue_max_priority", GONE, "Every queue has 256 priorities. Remove it."),
         (

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ignitetasks import IgniteTasks, registry, signals
+from ignitetasks import IgniteTasks, planning, registry, signals
 from ignitetasks.app import default_app
 from ignitetasks.app.connections import Connection
-from ignitetasks.errors import NodeError, NotRegistered
+from ignitetasks.app.queues import Exchange, Queue, binding
+from ignitetasks.errors import ConfigurationError, NodeError, NotRegistered
 from ignitetasks.utils import nodesplit
 from ignitetasks.utils.time import adjust_timestamp, utcoffset
 from ignitetasks.worker import lifecycle
@@ -74,6 +75,49 @@ def test_a_router_names_an_exchange_as_the_guide_does(app: IgniteTasks) -> None:
 
     app.conf.task_routes = (route_task,)
     assert app.send_task("guide.add", (1, 2)).queue == "celery"
+
+
+def test_a_routing_key_finds_its_queue(app: IgniteTasks) -> None:
+    media, kinds = Exchange("media"), Exchange("kinds", type="topic")
+    app.conf.task_queues = (
+        Queue("default", Exchange("default"), routing_key="default"),
+        Queue("videos", media, routing_key="media.video"),
+        Queue("both", [binding(media, routing_key="media.image"), binding(media, "media.sound")]),
+        Queue("feed", routing_key="feed.#"),
+        Queue("small", kinds, routing_key="*.small"),
+        Queue("rest", kinds, routing_key="#.rest.*"),
+    )
+    app.conf.task_default_queue = "default"
+
+    def queue(**options: Any) -> str | None:
+        return app.send_task("guide.add", (1, 2), **options).queue
+
+    assert queue(exchange="media", routing_key="media.video") == queue(routing_key="media.video") == "videos"
+    assert queue(exchange=media, routing_key="media.sound") == "both"
+    assert queue(routing_key="feed.import.now") == queue(routing_key="feed") == "feed"
+    assert queue(exchange="kinds", routing_key="image.small") == "small"
+    assert queue(exchange="kinds", routing_key="a.b.rest.c") == queue(routing_key="rest.x") == "rest"
+    assert queue(exchange="kinds", routing_key="media.video") == queue(routing_key="a.b.small") == "default"
+    assert queue(queue="feed", exchange="media", routing_key="media.video") == "feed"
+    app.conf.task_routes = {"guide.*": {"exchange": "media", "exchange_type": "direct", "routing_key": "media.image"}}
+    assert queue() == "both"
+
+
+def test_an_exchange_beside_a_queue_is_not_worth_a_word(app: IgniteTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "_explained", set())
+    app.send_task("guide.add", (1, 2), queue="feed_tasks", exchange="feeds", routing_key="feed.import")
+    assert planning._explained == set()
+    app.send_task("guide.add", (1, 2), routing_key="feed.import")
+    assert planning._explained == {"routing_key"}
+
+
+def test_a_queue_for_all_workers_is_refused(app: IgniteTasks) -> None:
+    class Broadcast(Queue):
+        """Stands for that of kombu."""
+
+    app.conf.task_queues = (Broadcast("tell_all"),)
+    with pytest.raises(ConfigurationError, match="'tell_all' is a Broadcast, and a task is given to one worker"):
+        _ = app.amqp.queues
 
 
 def test_a_worker_gets_a_queue_of_its_own(app: IgniteTasks, connected: Any) -> None:

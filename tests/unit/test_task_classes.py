@@ -17,7 +17,14 @@ from fakes import FakeTransport
 from ignitetasks import IgniteTasks, Task, current_app, current_task, message, shared_task
 from ignitetasks.app import Celery
 from ignitetasks.app.task import Context
-from ignitetasks.errors import ArgumentError, ConfigurationError, DuplicateTask, InvalidOption, NotRegistered
+from ignitetasks.errors import (
+    ArgumentError,
+    ConfigurationError,
+    DuplicateTask,
+    InvalidOption,
+    NotRegistered,
+    SerializationError,
+)
 from ignitetasks.local import Proxy
 from ignitetasks.result import EagerResult
 
@@ -332,6 +339,31 @@ def test_pydantic(app):
     assert task({"amount": "3"}, times=2) == {"amount": 6}
     with pytest.raises(pydantic.ValidationError):
         task({"amount": "much"})
+
+
+def test_calls_may_be_given_models():
+    app = IgniteTasks("models", transport="memory")
+    pydantic = pytest.importorskip("pydantic")
+
+    class Order(pydantic.BaseModel):
+        amount: int
+
+    class Hidden(pydantic.BaseModel):
+        word: pydantic.SecretStr
+
+    def pay(self, order, hidden=None, *rest):
+        return order.amount, hidden, list(rest)
+
+    pay.__annotations__ = {"order": Order, "hidden": Hidden}
+    task = app.task(name="pay", pydantic=True, bind=True)(pay)
+    with app.local_worker(1, pool="threads"):
+        assert task.delay(Order(amount=3)).get(timeout=20) == [3, None, []]
+        assert task.apply_async(kwargs={"order": Order(amount=4)}).get(timeout=20) == [4, None, []]
+        assert task.s(Order(amount=5), None, 7).delay().get(timeout=20) == [5, None, [7]]
+    with pytest.raises(SerializationError, match=r"args\[1\]: object of type .*Hidden"):
+        task.delay({"amount": 1}, Hidden(word="x"))  # it would come back as stars
+    with pytest.raises(SerializationError, match=r"args\[2\]"):
+        task.delay({"amount": 1}, None, Order(amount=1))
 
 
 def test_what_an_app_does_not_have_is_said(app):
