@@ -52,8 +52,8 @@ class Request:
         chord: What waits for it, when it is a member of a chord.
         replaced_task_nesting: How many tasks it stands for by `replace`.
         shadow: Name to show instead of its own, or None.
-        origin: Who sent it, where known.
-        reply_to: Accepted from callers, and without a meaning.
+        origin: Who sent it, as ``gen<process>@<host>``; None in eager runs.
+        reply_to: What its sender has called so; nothing here is sent there.
         stamped_headers: Names of the headers that are stamps.
         stamps: The stamps by name.
         utc: Always True.
@@ -133,8 +133,8 @@ class Request:
 
     @property
     def correlation_id(self) -> str | None:
-        """The task's id under the name message brokers use."""
-        return self.id
+        """What its sender has called so; otherwise the task's id."""
+        return self.properties.get("correlation_id") or self.id
 
     @property
     def argsrepr(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from ignitetasks import log, message
+from ignitetasks import log, message, origin
 from ignitetasks import options as check
 from ignitetasks.config import Settings
 from ignitetasks.errors import InvalidOption, PayloadTooLarge
@@ -37,16 +37,15 @@ EXPLAINED: Mapping[str, str] = {
     "mandatory": "every queue exists",
     "producer": "an application has one way to its cluster",
     "publisher": "an application has one way to its cluster",
-    "reply_to": "results are kept with their task",
     "retries": "a new call begins with its first attempt",
     "routing_key": "no queue of task_queues has this routing key; name a queue",
 }
 #: Options by which a message broker finds the queue.
 _TO_QUEUES = frozenset({"exchange", "exchange_type", "routing_key"})
 #: Options that only tell how a call is shown or noted; they change nothing in how it is sent.
-_SILENT = frozenset({"add_to_parent", "origin", "declare", "utc", "timeout", "timeouts", "throw"})
+_SILENT = frozenset({"add_to_parent", "declare", "utc", "timeout", "timeouts", "throw"})
 #: Options that a message broker would have sent as properties; they are told to the task (``request.properties``).
-_PROPERTIES = ("app_id", "cluster_id", "message_id", "type", "user_id")
+_PROPERTIES = ("app_id", "cluster_id", "correlation_id", "message_id", "reply_to", "type", "user_id")
 _explained: set[str] = set()
 
 
@@ -79,7 +78,7 @@ class _Change:
         """Returns a plan with these changes."""
         given, new, template = self.template, self.fields, plan.template
         if self.headers is not None or self.extra:
-            given["options"] = options = message.encode_call_options(self.headers, self.extra)
+            given["options"] = options = message.encode_call_options(self.headers, origin.marked(self.extra))
             if options is not None and len(options) > _MAX_OPTIONS_BYTES:
                 raise PayloadTooLarge(
                     f"the headers of a call take {len(options)} bytes, more than {_MAX_OPTIONS_BYTES}; "
@@ -214,6 +213,7 @@ _SETTERS: Mapping[str, _Setter] = {
     "idempotency_key": _plan_field("key", lambda value: value),
     "ignore_result": _flag("ignore_result", message.IGNORE_RESULT),
     "kwargsrepr": _extra("kwargsrepr"),
+    "origin": _extra("origin"),
     "max_deliveries": _template("max_deliveries", lambda value: check.whole("max_deliveries", value, 1, 1000)),
     "parent_id": _template("parent_id", _text("parent_id")),
     "priority": _template("priority", lambda value: check.whole("priority", value, 0, 255)),
@@ -263,6 +263,7 @@ def base_plan(task: str, options: TaskOptions, settings: Settings) -> Plan:
         soft_ms=check.limit_ms("soft_time_limit", options.soft_time_limit),
         hard_ms=check.limit_ms("time_limit", options.time_limit),
         result_ttl_ms=round(ttl * 1000),
+        options=origin.options(),
     )
     return Plan(template, options.serializer or settings.task_serializer, None, key, True, options.compression)
 

@@ -6,12 +6,10 @@ send anything, and tells nobody that something was sent: the application does.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ignitetasks import message, signals
+from ignitetasks import message, origin, signals
 from ignitetasks.app.queues import Exchange, Queue
 
 #: Headers that a message has by itself; what receivers add to them are headers of the call.
@@ -66,7 +64,9 @@ def announce(
         ties: What follows it, as the third part of the body: ``callbacks``, ``errbacks``, ``chain``, ``chord``.
     """
     own, extra = message.decode_call_options(template.options)
-    shown: dict[str, Any] = {name: extra[name] for name in ("argsrepr", "kwargsrepr", "shadow") if name in extra}
+    shown: dict[str, Any] = {
+        name: extra[name] for name in ("argsrepr", "kwargsrepr", "origin", "shadow") if name in extra
+    }
     headers = {**_headers(task, task_id, template, args, kwargs), **shown, **(more or {}), **own}
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None, **(ties or {})}
     body = (list(args), dict(kwargs), embed)
@@ -102,7 +102,7 @@ def _headers(
         "parent_id": template.parent_id,
         "argsrepr": repr(args)[:1024],
         "kwargsrepr": repr(kwargs)[:1024],
-        "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+        "origin": origin.name(),
         "ignore_result": bool(template.flags & message.IGNORE_RESULT),
         "replaced_task_nesting": 0,
         "stamped_headers": None,

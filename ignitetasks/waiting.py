@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ignitetasks import log, states
@@ -19,6 +19,13 @@ from ignitetasks.errors import IgniteTasksError, InvalidOption
 _QUESTION_SECONDS = 1.0
 # A worker that lost its node is back within this time, as the node sees it (Listeners.java), or it is none.
 _RETURN_SECONDS = 10.0
+
+#: Waits until a waiter has enough: `ResultHub.wait`.
+Wait = Callable[[Any, float | None], bool]
+#: Makes another way to wait of one.
+Pace = Callable[[Wait], Wait]
+#: Shortest time between two calls of who wants to be called while somebody waits.
+_SHORTEST_SECONDS = 0.01
 
 _log = log.get_logger("results")
 
@@ -36,6 +43,31 @@ def patience(timeout: Any) -> float | None:
     if not isinstance(timeout, (int, float)) or math.isnan(timeout):
         raise InvalidOption(f"timeout must be a number of seconds, or None to wait without end, not {timeout!r}")
     return timeout
+
+
+def paced(call: Callable[[], Any], interval: float) -> Pace:
+    """Returns a way to wait by which somebody is called again and again until the wait is over.
+
+    Args:
+        call: Whom to call; what it raises ends the waiting.
+        interval: Seconds between two calls.
+    """
+    step = max(interval or 0.0, _SHORTEST_SECONDS)
+
+    def pace(wait: Wait) -> Wait:
+        def in_steps(waiter: Any, timeout: float | None) -> bool:
+            deadline = math.inf if timeout is None else time.monotonic() + timeout
+            while True:
+                left = deadline - time.monotonic()
+                if wait(waiter, min(step, max(left, 0.0))):
+                    return True
+                if left <= step:
+                    return False
+                call()
+
+        return in_steps
+
+    return pace
 
 
 def warn_if_nobody_listens(client: Client, task_id: str, queue: str | None, task: str | None) -> float | None:

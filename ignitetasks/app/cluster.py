@@ -131,10 +131,16 @@ def _scheduled(client: Client, _given: Given, names: Names) -> Replies:
     queues = {queue for listened in chosen.values() for queue in listened}
     found = ledger.scheduled(client.transport, client.codecs, queues, SCHEDULED_LIMIT) if queues else []
 
-    def of(listened: Sequence[str]) -> list[dict[str, Any]]:
-        return [one for one in found if one["request"]["delivery_info"]["routing_key"] in listened]
+    def of(name: str, listened: Sequence[str]) -> list[dict[str, Any]]:
+        mine = [one for one in found if one["request"]["delivery_info"]["routing_key"] in listened]
+        return [{**one, "request": _told_by(name, one["request"])} for one in mine]
 
-    return [{name: of(listened)} for name, listened in chosen.items()]
+    return [{name: of(name, listened)} for name, listened in chosen.items()]
+
+
+def _told_by(name: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is told of a task that no worker has, in the name of one that may get it."""
+    return {**request, "hostname": request["hostname"] or name}
 
 
 def _revoked(client: Client, _given: Given, names: Names) -> Replies:
@@ -173,7 +179,8 @@ def _query_task(client: Client, given: Given, names: Names) -> Replies:
         state = "scheduled" if record.get("eta_ms") else "ready"
         for name, listened in chosen.items():
             if record["queue"] in listened:
-                answers.setdefault(name, {})[record["id"]] = [state, ledger.task_info(record, client.codecs)]
+                request = _told_by(name, ledger.task_info(record, client.codecs))
+                answers.setdefault(name, {})[record["id"]] = [state, request]
     return [{name: answer} for name, answer in answers.items()]
 
 

@@ -23,8 +23,10 @@ __all__ = ["Conf"]
 
 _log = log.get_logger("conf")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_SECRET = re.compile(r"API|TOKEN|KEY|SECRET|PASS|SIGNATURE|DATABASE|BROKER_URL|RESULT_BACKEND", re.IGNORECASE)
+_SECRET = re.compile(r"API|TOKEN|KEY|SECRET|PASS|SIGNATURE|DATABASE", re.IGNORECASE)
 _HIDDEN = "********"
+#: The password in a URL: all that stands between the colon behind a user's name and the last @ before the path.
+_PASSWORD = re.compile(r"(://[^/:@]*:)[^/]*(?=@)")
 #: A name that starts like this is meant for us; any other may be the project's own.
 _PREFIXES = ("task_", "worker_", "beat_", "result_", "broker_", "celery_", "celeryd_", "celerybeat_")
 _FOREVER_SECONDS = 10 * 366 * 86400.0
@@ -138,7 +140,7 @@ class Conf(MutableMapping[str, Any]):
             censored: Hide passwords and keys.
         """
         names = [name for name in self if with_defaults or self.value_set_for(name)]
-        return {name: _HIDDEN if censored and _SECRET.search(name) and self[name] else self[name] for name in names}
+        return {name: _censored(name, self[name]) if censored else self[name] for name in names}
 
     def without_defaults(self) -> dict[str, Any]:
         """Returns what was set, as it is."""
@@ -301,6 +303,13 @@ class Conf(MutableMapping[str, Any]):
         values.update(_from_url(self.get("broker_url"), values))
         current = {field: getattr(self._base, field) for field in OWN.values()}
         return Settings(**{**current, **values})
+
+
+def _censored(name: str, value: Any) -> Any:
+    """Returns a setting's value as it may be shown."""
+    if _SECRET.search(name):
+        return _HIDDEN if value else value
+    return _PASSWORD.sub(rf"\1{_HIDDEN}", value) if isinstance(value, str) else value
 
 
 def _nowhere(name: str) -> Any:

@@ -156,7 +156,7 @@ class Configured(Parts):
 
         Args:
             argv: The words.
-            namespace: Put before names that are no setting by themselves.
+            namespace: Put before names that are no setting by themselves, or that begin with a dot.
 
         Raises:
             ConfigurationError: A word has no ``=``, or a name or value is wrong.
@@ -166,7 +166,7 @@ class Configured(Parts):
             name, equals, text = word.partition("=")
             if not equals:
                 raise ConfigurationError(f"a setting on the command line is written name=value, not {word!r}")
-            name = name.strip().replace(".", "_").lower()
+            name = name.strip().lstrip(".").replace(".", "_").lower()
             if namespace and not configuration.is_setting(name):
                 name = f"{namespace}_{name}"
             given[name] = configuration.from_text(name, text.strip())

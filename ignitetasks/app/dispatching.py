@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ignitetasks import context, planning, sending, signals
+from ignitetasks import _state, context, origin, planning, sending, signals
 from ignitetasks.app import naming, publishing, routes
 from ignitetasks.app.arity import as_call
 from ignitetasks.app.composing import is_tied
@@ -57,6 +57,12 @@ class Dispatching(Registering):
         self._router = None
         self._forget_queues()
         self._plans.clear()
+
+    def forget_plans(self) -> None:
+        """Forgets how calls without options are sent, which a forked child does under a name of its own."""
+        self._plans.clear()
+        for task in self._tasks.values():
+            task.__dict__.pop("_plan", None)
 
     def _look(self) -> Router:
         """Works out how calls are sent; done again after settings have changed."""
@@ -330,3 +336,12 @@ class Dispatching(Registering):
     def ResultSet(self) -> type[ResultSet[Any]]:
         """The class of sets of handles: ``app.ResultSet(handles)`` is one."""
         return type("ResultSet", (ResultSet,), {"bound_to": self})
+
+
+def _forget_plans() -> None:
+    # Without the lock of `_state.all_apps`: in a forked child a thread of the parent's may hold it for ever.
+    for app in list(_state._apps):
+        app.forget_plans()
+
+
+origin.renewed.append(_forget_plans)

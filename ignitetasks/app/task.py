@@ -170,6 +170,9 @@ class Task(Hooks, Calls[P, R]):
 
         Where nothing runs it is always the same object: a test may set what its task is to find there.
         """
+        chosen = self.__dict__.get("_stack")
+        if chosen is not None and chosen.top is not None:
+            return chosen.top  # type: ignore[no-any-return]
         current = context.current_request()
         if current is None or (current.owner is not None and current.owner is not self and not current.is_eager):
             return self._idle_request() if current is None else self._request_behind(current)
@@ -194,9 +197,17 @@ class Task(Hooks, Calls[P, R]):
         self.request_stack.pop()
 
     @property
-    def request_stack(self) -> RequestStack:
-        """The requests of this task, the running one on top; to be pushed to in a test."""
-        return RequestStack(self)
+    def request_stack(self) -> Any:
+        """The requests of this task, the running one on top; to be pushed to, or replaced, in a test."""
+        return self.__dict__.get("_stack") or RequestStack(self)
+
+    @request_stack.setter
+    def request_stack(self, stack: Any) -> None:
+        object.__setattr__(self, "_stack", stack)
+
+    @request_stack.deleter
+    def request_stack(self) -> None:
+        self.__dict__.pop("_stack", None)
 
     @property
     def backend(self) -> Any:

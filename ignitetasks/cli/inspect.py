@@ -26,12 +26,12 @@ _JSON = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.command(cls=Command)
 @_JSON
-@names_option("-d", "--destination", help="Of the workers only these; exit code 69 when none of them is there.")
+@names_option("-d", "--destination", help="Of the workers only these.")
 @no_effect("-t", "--timeout", why="the node knows its workers, so nobody is waited for")
 @instance_options
 @click.pass_context
 def status(context: click.Context, /, as_json: bool, destination: list[str] | None, **where: str | None) -> int:
-    """Show node, queues, workers and tasks at a glance; exit code 69 when no node answers."""
+    """Show node, queues, workers and tasks at a glance; exit code 69 without a node, or without a worker."""
     return reached(context, lambda: _status(as_json, destination, settings_of(**where)))
 
 
@@ -45,7 +45,10 @@ def _status(as_json: bool, destination: list[str] | None, settings: Settings) ->
         render.echo_json(asdict(answer))
     else:
         render.show_status(answer)
-    return UNAVAILABLE if destination and not answer.workers else 0
+    if answer.workers:
+        return 0
+    click.echo("Error: No nodes replied within time constraint", err=True)
+    return UNAVAILABLE
 
 
 @click.command(cls=Command)

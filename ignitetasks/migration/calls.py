@@ -29,7 +29,12 @@ APP: tuple[Entry, ...] = (
             "Lower-case names; an unknown one is refused with the one that was probably meant. Upper-case names of no "
             "setting are the project's constants: kept, and named once where they come near to a setting.",
         ),
-        ("Celery.config_from_object / Celery.config_from_envvar / Celery.add_defaults", SAME, ""),
+        (
+            "Celery.config_from_object / Celery.config_from_envvar / Celery.add_defaults",
+            SAME,
+            "An object that is changed after it was read counts once `conf.read_again()` was called; what was added as "
+            "defaults never wins over it.",
+        ),
         ("Celery.autodiscover_tasks", SAME, ""),
         ("Celery.send_task / Celery.signature", SAME, ""),
         (
@@ -200,12 +205,12 @@ TASK: tuple[Entry, ...] = (
         ),
         ("request.args / request.kwargs / request.task / request.headers / request.properties", SAME, ""),
         ("request.retries / request.eta / request.expires / request.delivery_info", SAME, ""),
-        ("request.origin", GONE, "Who sent a task is not recorded: name it in `headers=`. It is None."),
+        ("request.origin", SAME, ""),
         ("request.is_eager / request.called_directly / request.hostname / request.utc", SAME, ""),
         ("request.timelimit / request.time_limit / request.soft_time_limit", SAME, ""),
         ("request.callbacks / request.errbacks / request.replaced_task_nesting / request.stamps", SAME, ""),
-        ("request.correlation_id", SAME, "The task's id."),
-        ("request.reply_to", GONE, "Results are not sent to queues. It is None."),
+        ("request.correlation_id", SAME, "The task's id, or what the call says."),
+        ("request.reply_to", SAME, "What the call says, else None: results are not sent to queues."),
     ),
 )
 
@@ -240,7 +245,7 @@ CANVAS: tuple[Entry, ...] = (
         (
             "AsyncResult.get / AsyncResult.wait",
             BETTER,
-            "One long poll a process, whatever the number of waiters; `interval` has no effect.",
+            "One long poll a process, whatever the number of waiters; `interval` is that of `on_interval`.",
         ),
         ("AsyncResult.ready / AsyncResult.successful / AsyncResult.failed / AsyncResult.exists", SAME, ""),
         (
@@ -251,7 +256,8 @@ CANVAS: tuple[Entry, ...] = (
         (
             "AsyncResult.id / AsyncResult.task_id / AsyncResult.parent / AsyncResult.children / AsyncResult.graph",
             SAME,
-            "",
+            "An id is a text or a UUID: a number is refused where the handle is made, with Celery's Redis when it is "
+            "asked.",
         ),
         ("AsyncResult.collect / AsyncResult.iterdeps / AsyncResult.get_leaf", SAME, ""),
         ("AsyncResult.build_graph", SAME, "A `DependencyGraph`; `to_dot` writes it for Graphviz."),
@@ -259,7 +265,7 @@ CANVAS: tuple[Entry, ...] = (
         (
             "AsyncResult.revoke",
             BETTER,
-            "State of the cluster: it outlives every worker. Returns the task's state, where Celery's returns None.",
+            "State of the cluster: it outlives every worker, and `state` tells at once what became of the task.",
         ),
         ("AsyncResult.then / AsyncResult.maybe_throw / AsyncResult.throw", SAME, ""),
         (

@@ -154,8 +154,8 @@ COMMANDS: tuple[Entry, ...] = (
         (
             "celery status",
             BETTER,
-            "Node, queues, workers and tasks. It ends with 0 while the node answers, also without a worker, else with "
-            "69; `-d NAME` ends with 69 when no worker of these names is there, `inspect ping` when none answers.",
+            "Node, queues, workers and tasks; 69 without a worker, as Celery's. `ignitetasks node status` asks for the "
+            "node alone.",
         ),
         ("celery status -d / celery status --destination / celery status -j / celery status --json", SAME, ""),
         (

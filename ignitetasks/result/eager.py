@@ -128,10 +128,9 @@ class EagerResult(AsyncResult[R]):
     def forget(self) -> None:
         """Does nothing: nothing is stored."""
 
-    def revoke(self, *_: Any, **__: Any) -> str:
+    def revoke(self, *_: Any, **__: Any) -> None:
         """Makes it look revoked; it has run already."""
         self._state, self._value, self._traceback = states.REVOKED, TaskRevokedError(f"{self.id} was revoked"), None
-        return self._state
 
     def __copy__(self) -> EagerResult[R]:
         return EagerResult(self.id, self._value, self._state, self._traceback, self.task_name)

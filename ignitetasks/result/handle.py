@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
-from ignitetasks import deferred, states, wire
+from ignitetasks import deferred, wire
 from ignitetasks.client import ResultSource
 from ignitetasks.errors import ChordError, InvalidOption, ResultExpired, ResultTimeout
 from ignitetasks.hub import Epoch, Waiter
@@ -20,7 +20,7 @@ from ignitetasks.result.family import failed_ancestor
 from ignitetasks.result.guard import assert_will_not_block
 from ignitetasks.result.kin import Kin
 from ignitetasks.result.opening import default_source, open_completion
-from ignitetasks.waiting import explain_timeout, patience, warn_if_nobody_listens
+from ignitetasks.waiting import Pace, Wait, explain_timeout, paced, patience, warn_if_nobody_listens
 
 R = TypeVar("R")
 
@@ -161,12 +161,12 @@ class AsyncResult(Kin, Generic[R]):
         Args:
             timeout: Seconds to wait; None means without end.
             propagate: True raises the task's exception, False returns it.
-            interval: Not needed: nothing polls.
+            interval: Seconds between two calls of ``on_interval``; nothing polls.
             no_ack: Not needed.
             follow_parents: True raises the exception of a task before it, for which this one will never run.
             callback: Called with id and value.
             on_message: Called with a map of state and result: for what the task tells while it runs, and for its end.
-            on_interval: Not needed.
+            on_interval: Called without arguments now and then while it waits; what it raises ends the waiting.
             disable_sync_subtasks: False allows waiting inside a task.
 
         Returns:
@@ -185,7 +185,7 @@ class AsyncResult(Kin, Generic[R]):
             assert_will_not_block()
         follow = follow_parents and propagate and self.parent is not None
         if self._completion is None:
-            self._wait(timeout, follow, on_message)
+            self._wait(timeout, follow, on_message, on_interval and paced(on_interval, interval))
         if callback is not None or on_message is not None:
             self._tell(callback, on_message)
         return self._give(propagate, follow)
@@ -239,7 +239,11 @@ class AsyncResult(Kin, Generic[R]):
         return {"task_id": self.id, "status": state, "result": value}
 
     def _wait(
-        self, timeout: float | None, follow: bool = False, on_message: Callable[[Any], Any] | None = None
+        self,
+        timeout: float | None,
+        follow: bool = False,
+        on_message: Callable[[Any], Any] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         timeout = patience(timeout)
         if self._look():
@@ -251,6 +255,7 @@ class AsyncResult(Kin, Generic[R]):
             waiter.hear = lambda said: tell(self._word(said))
         start = monotonic()
         hub = client.hub
+        wait = hub.wait if pace is None else pace(hub.wait)
         try:
             # A question to the node takes a moment, however little time the caller has.
             longest = None if timeout is None else max(timeout, _ASK_SECONDS)
@@ -259,38 +264,38 @@ class AsyncResult(Kin, Generic[R]):
             if self._look():
                 return
             first = _WARN_AFTER_SECONDS if timeout is None else min(timeout, _WARN_AFTER_SECONDS)
-            if hub.wait(waiter, first):
+            if wait(waiter, first):
                 return
             long = timeout is None or timeout > _WARN_AFTER_SECONDS
-            if long and self._wait_on(waiter, None if timeout is None else start + timeout, follow):
+            if long and self._wait_on(waiter, wait, None if timeout is None else start + timeout, follow):
                 return
         finally:
             if waiter.left:
                 hub.unregister(waiter, (self.id,))
         raise ResultTimeout(explain_timeout(client, self.id, timeout or 0.0))
 
-    def _wait_on(self, waiter: Waiter, deadline: float | None, follow: bool) -> bool:
+    def _wait_on(self, waiter: Waiter, wait: Wait, deadline: float | None, follow: bool) -> bool:
         """Goes on waiting; looks now and then whether something before it has failed, so that it will never run."""
         if not follow:
-            return self._wait_and_warn(waiter, deadline)
-        hub, pause = self.source.client.hub, _WARN_AFTER_SECONDS
+            return self._wait_and_warn(waiter, wait, deadline)
+        pause = _WARN_AFTER_SECONDS
         while True:
             left = None if deadline is None else deadline - monotonic()
             self._raise_for_parents()
-            if hub.wait(waiter, pause if left is None else max(min(left, pause), 0.001)):
+            if wait(waiter, pause if left is None else max(min(left, pause), 0.001)):
                 return True
             if left is not None and left <= pause:
                 return False
             pause = min(pause * 2, 60.0)
 
-    def _wait_and_warn(self, waiter: Waiter, deadline: float | None) -> bool:
-        hub, client = self.source.client.hub, self.source.client
+    def _wait_and_warn(self, waiter: Waiter, wait: Wait, deadline: float | None) -> bool:
+        client = self.source.client
         while True:
             again = warn_if_nobody_listens(client, self.id, self._queue, self.task_name)
             left = None if deadline is None else max(deadline - monotonic(), 0.001)
             if again is None or (left is not None and left <= again):
-                return hub.wait(waiter, left)
-            if hub.wait(waiter, again):
+                return wait(waiter, left)
+            if wait(waiter, again):
                 return True
 
     def __await__(self) -> Generator[Any, None, R]:
@@ -334,8 +339,10 @@ class AsyncResult(Kin, Generic[R]):
         signal: str | None = "SIGTERM",
         wait: bool = False,
         timeout: float | None = None,
-    ) -> str:
-        """Keeps the task from running.
+    ) -> None:
+        """Keeps the task from running; `state` tells what became of it.
+
+        An id that nobody has sent yet may be revoked, too: whoever sends it within a day sends a task that is revoked.
 
         Args:
             connection: Not needed.
@@ -343,13 +350,8 @@ class AsyncResult(Kin, Generic[R]):
             timeout: Not needed.
             terminate: True also ends the process that runs it now.
             signal: Signal to end it with.
-
-        Returns:
-            The task's state after the call: PENDING for an id that nobody has sent yet. Whoever sends it within a
-            day sends a task that is revoked.
         """
-        code = self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")[0]
-        return states.PENDING if code < 0 else states.name_of(code)
+        self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")
 
     def revoke_by_stamped_headers(self, headers: Mapping[str, Any], terminate: bool = False, **options: Any) -> Any:
         """Revokes every task whose stamps have these values; see ``app.control``."""

@@ -56,6 +56,7 @@ def request_of(
     canvas = envelope.decode(codecs, delivery[OPTIONS])
     soft_ms, hard_ms = limits
     queue, priority, lost = delivery[QUEUE], delivery[PRIORITY], delivery[DELIVERIES]
+    given = overrides.get("properties", {})
     return Request(
         id=delivery[ID],
         task=task.name,
@@ -79,12 +80,9 @@ def request_of(
         called_directly=False,
         ignore_result=bool(delivery[FLAGS] & message.IGNORE_RESULT),
         shadow=overrides.get("shadow"),
-        properties={
-            "correlation_id": delivery[ID],
-            "priority": priority,
-            "delivery_mode": 2,
-            **overrides.get("properties", {}),
-        },
+        origin=overrides.get("origin"),
+        reply_to=given.get("reply_to"),
+        properties={"correlation_id": delivery[ID], "priority": priority, "delivery_mode": 2, **given},
         options=overrides,
         owner=task,
         **continuing.ties_of(getattr(task, "app", None), delivery[ID], canvas),

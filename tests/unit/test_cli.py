@@ -165,10 +165,11 @@ def test_status_shows_tables(answers: Answers, capsys: pytest.CaptureFixture[str
 
 def test_status_of_an_empty_node(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     answers.answers["status"] = {"node": {"active": False}, "queues": [], "workers": [], "states": {}}
-    assert main(["status"]) == 0
-    shown = capsys.readouterr().out
+    assert main(["status"]) == 69
+    shown, said = capsys.readouterr()
     assert "no worker is connected" in shown
     assert "NOT ACTIVE" in shown
+    assert said == "Error: No nodes replied within time constraint\n"
 
 
 def test_status_as_json(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:

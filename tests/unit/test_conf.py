@@ -173,6 +173,8 @@ def test_config_from_the_environment_and_a_command_line(app, module, monkeypatch
     assert app.conf.task_default_queue == "env"
     app.config_from_cmdline(["task_acks_late=no", "worker.concurrency=4", "imports=a,b"])
     assert app.conf.task_acks_late is False and app.conf.worker_concurrency == 4 and app.conf.imports == ("a", "b")
+    app.config_from_cmdline([".prefetch_multiplier=9", "task.default_priority=2"], namespace="worker")
+    assert app.conf.worker_prefetch_multiplier == 9 and app.conf.task_default_priority == 2
     with pytest.raises(ConfigurationError, match="name=value"):
         app.config_from_cmdline(["task_acks_late"])
 
@@ -184,6 +186,9 @@ def test_humanize_hides_secrets(app):
     assert "timezone" in app.conf.humanize(with_defaults=True) and "timezone" not in text
     assert app.conf.table(censored=False)["redis_password"] == "hush"
     assert "task_default_queue" in app.bugreport() and "hush" not in app.bugreport()
+    app.conf.update(broker_url="amqp://me:h:u@sh@host:5/v", result_backend="redis://host/0")
+    shown = app.conf.table()
+    assert (shown["broker_url"], shown["result_backend"]) == ("amqp://me:********@host:5/v", "redis://host/0")
 
 
 def test_find_and_parts(app):

@@ -100,6 +100,8 @@ def test_a_task_whose_time_has_not_come_and_one_that_is_revoked(app, ask):
     assert datetime.fromisoformat(entry["eta"]).tzinfo is not None
     check_task(entry["request"], sent.id, [1, 2], {})
     assert entry["request"]["time_start"] is entry["request"]["worker_pid"] is None
+    (name,) = app.control.inspect().ping()
+    assert entry["request"]["hostname"] == ask("query_task", sent.id)[sent.id][1]["hostname"] == name
     app.control.revoke(sent.id)
     assert ask("revoked") == [sent.id]
     assert ask("scheduled") == []

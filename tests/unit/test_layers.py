@@ -32,7 +32,7 @@ LAYERS = [
     ["signals", "utils", "platforms", "security"],
     ["exposition", "nodemetrics"],
     ["message", "failure", "jvm", "accepted"],
-    ["envelope"],
+    ["envelope", "origin"],
     ["transport"],
     ["loaders"],
     ["store", "rates", "stamps", "bootsteps"],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.canvas_tasks import memory_app
 
 from ignitetasks.exceptions import AlwaysEagerIgnored
+from ignitetasks.message import decode_call_options
 
 LIMIT = 20
 WAYS = ("apply", "always_eager", "worker")
@@ -112,6 +115,39 @@ def test_where_it_came_from(ways, way):
     info = seen["delivery_info"]
     assert (info["routing_key"], info["priority"], info["redelivered"]) == ("celery", 5, False)
     assert (info.get("is_eager", False), seen["headers"]) == (way != "worker", {"tenant": "a"})
+
+
+@pytest.mark.parametrize(
+    "call", [{}, {"priority": 1}, {"headers": {"a": 1}}, {"shadow": "s"}, {"task_id": "with-origin"}]
+)
+def test_who_has_sent_it(ways, call):
+    (seen,) = ways("worker", ways.show, **call)
+    assert seen["origin"] == f"gen{os.getpid()}@{socket.gethostname()}"
+    (eager,) = ways("apply", ways.show, **call)
+    assert eager["origin"] is None
+
+
+def test_a_forked_child_sends_under_its_own_name(ways):
+    ways("worker", ways.show)  # its plan is kept
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        plan = ways.app.plan(ways.show.name, ways.show.options, {})
+        told = decode_call_options(plan.template.options)[1]["origin"]
+        os.write(writes, f"{told} {ways.show._plan}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reads, 1000).decode() == f"gen{child}@{socket.gethostname()} None"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_call_says_of_answers(ways, way):
+    (seen,) = ways(way, ways.show, reply_to="me", correlation_id="together", origin="gen1@else")
+    assert (seen["reply_to"], seen["origin"]) == ("me", "gen1@else")
+    if way == "worker":
+        properties = seen["properties"]
+        assert (properties["reply_to"], properties["correlation_id"]) == ("me", "together")
+        assert seen["correlation_id"] == "together"
 
 
 @pytest.mark.parametrize("way", EAGER)

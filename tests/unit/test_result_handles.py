@@ -13,7 +13,7 @@ from support.canvas_tasks import memory_app
 
 from ignitetasks import IgniteTasks
 from ignitetasks.contrib.abortable import AbortableAsyncResult
-from ignitetasks.errors import InvalidOption
+from ignitetasks.errors import InvalidOption, ResultTimeout
 from ignitetasks.result import AsyncResult, EagerResult, GroupResult, ResultSet
 
 LIMIT = 20
@@ -40,6 +40,35 @@ def test_methods_of_a_handle_can_be_replaced(handles):
             assert handle.ready() == "mine"
         handle.note = {"of": "mine"}
         assert handle.note == {"of": "mine"}
+
+
+def test_who_waits_can_be_called_meanwhile(t):
+    slow = t.app.AsyncResult("never-sent")
+    calls = []
+
+    def called():
+        calls.append(len(calls))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        slow.get(on_interval=called, interval=0.01)
+    assert calls == [0, 1, 2]
+    with pytest.raises(ResultTimeout):
+        slow.get(timeout=0.05, on_interval=lambda: calls.append("again"), interval=0.02)
+    assert "again" in calls
+    assert t.add.delay(1, 2).get(timeout=LIMIT, on_interval=called, interval=LIMIT) == 3
+
+
+def test_a_revoke_returns_nothing_and_the_state_tells(t):
+    waiting = t.add.apply_async((1, 2), countdown=3600)
+    assert waiting.revoke() is None and waiting.state == "REVOKED"
+
+
+def test_a_number_is_no_id(t):
+    for wrong in (123, None, 1.5, "", b"x"):
+        with pytest.raises(ValueError, match="a task id is a text"):
+            AsyncResult(wrong, app=t.app)
 
 
 def test_a_handle_takes_the_arguments_of_celerys(t):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from ignitetasks import IgniteTasks, Task, chain
+from ignitetasks import IgniteTasks, Task, chain, origin
 from ignitetasks.app.task import Context
 
 PATIENCE = 20
@@ -115,7 +115,7 @@ def test_the_request_has_the_fields_that_are_documented(app):
         return request.lang, request.compression, request.get("origin"), request.taskset, request.logfile
 
     with app.local_worker(1, "solo"):
-        assert seen.delay().get(timeout=PATIENCE) == ["py", None, None, None, None]
+        assert seen.delay().get(timeout=PATIENCE) == ["py", None, origin.name(), None, None]
 
 
 def test_a_request_made_by_hand():

@@ -8,8 +8,9 @@ import inspect
 import pickle
 import sys
 import types
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from fakes import FakeTransport
@@ -385,6 +386,19 @@ def test_requests_can_be_pushed_to_the_stack(app):
     finally:
         who.request_stack.pop()
     assert who.request_stack.top is None and who.run() == (None, 0, "who")
+
+
+def test_a_test_may_put_a_stack_of_its_own_in_the_place_of_a_tasks(app):
+    @app.task(bind=True, name="who")
+    def who(self):
+        return self.request.id
+
+    with patch.object(who, "request_stack", SimpleNamespace(top=Context({"id": "mine"}))):
+        assert who.run() == who.request.id == "mine"
+    assert who.run() is None
+    who.request_stack = Mock(top=None)
+    who.push_request(id="2")
+    who.request_stack.push.assert_called_once()
 
 
 def test_the_request_of_a_task_that_does_not_run_may_be_written_to(app):
