@@ -186,8 +186,8 @@ class EmbeddedService:
 
     Args:
         app: The application.
-        prepare: Called in the new process first, e.g. to configure its log.
         max_interval: As for `Service`.
+        prepare: Called in the new process first, e.g. to configure its log.
         first_pause: Seconds before the first restart of a beat that has died; each further one waits longer.
         scheduler_cls: As for `Service`.
     """
@@ -195,8 +195,9 @@ class EmbeddedService:
     def __init__(
         self,
         app: BeatApp,
-        prepare: Callable[[], Any] = lambda: None,
         max_interval: float | None = None,
+        *,
+        prepare: Callable[[], Any] = lambda: None,
         first_pause: float = FIRST_PAUSE,
         scheduler_cls: Any = None,
     ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from ignitetasks import _state, context, origin, planning, sending, signals
@@ -188,6 +189,9 @@ class Dispatching(Registering):
         name: str,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        countdown: float | timedelta | None = None,
+        eta: datetime | str | None = None,
+        task_id: str | None = None,
         **options: Any,
     ) -> AsyncResult[Any]:
         """Sends a call by the name of its task, whose code need not be here.
@@ -196,9 +200,15 @@ class Dispatching(Registering):
             name: Task name.
             args: Positional arguments.
             kwargs: Keyword arguments.
+            countdown: Seconds until it may run.
+            eta: When it may run.
+            task_id: Id to use instead of a new one.
             **options: As for `Task.apply_async`; ``result_cls``, the class of the handle, and ``task_type``, the task
                 itself, which are given to a `send_task` of an app's own.
         """
+        for option, value in (("countdown", countdown), ("eta", eta), ("task_id", task_id)):
+            if value is not None:
+                options[option] = value
         if options:
             kind = options.pop("result_cls", None)
             options = {key: value for key, value in options.items() if value is not None and key != "task_type"}

@@ -69,6 +69,7 @@ class Logging:
         format: str | None = None,
         colorize: bool | None = None,
         hostname: str | None = None,
+        datefmt: str | None = None,
         **_: Any,
     ) -> bool:
         """Gives the root logger and that of tasks their handlers, once; True if ``setup_logging`` had receivers.
@@ -76,15 +77,16 @@ class Logging:
         Args:
             loglevel: As for `setup`.
             logfile: As for `setup`.
-            format: Taken for Celery's sake: the layout is ``worker_log_format``.
+            format: The layout of a line; None for ``worker_log_format``.
             colorize: Taken for Celery's sake.
             hostname: Taken for Celery's sake.
+            datefmt: The layout of its time; None for ``worker_log_datefmt``.
         """
         if self.already_setup:
             return False
         self.already_setup = True
         level = logging.getLevelName(loglevel).lower() if isinstance(loglevel, int) else loglevel
-        return logsetup.set_up(self.app, level, None, _stream(logfile))
+        return logsetup.set_up(self.app, level, None, _stream(logfile), format, datefmt)
 
     def setup_task_loggers(
         self,
@@ -93,6 +95,7 @@ class Logging:
         format: str | None = None,
         colorize: bool | None = None,
         propagate: bool = False,
+        datefmt: str | None = None,
         **_: Any,
     ) -> logging.Logger:
         """Gives the logger of tasks a handler of its own, tells ``after_setup_task_logger`` of it, and returns it.
@@ -104,9 +107,10 @@ class Logging:
                 ``worker_task_log_format``.
             colorize: Taken for Celery's sake.
             propagate: True if handlers above are to have the records, too.
+            datefmt: The layout of its time; None for ``worker_task_log_datefmt``.
         """
         level = mlevel(loglevel)
-        return logsetup.set_up_tasks(self.app, _handler(logfile), level, format, propagate, level)
+        return logsetup.set_up_tasks(self.app, _handler(logfile), level, format, propagate, level, datefmt)
 
     def supports_color(self, colorize: bool | None = None, logfile: Any = None) -> bool:
         """Tells whether lines may have colours: on a terminal, unless somebody says otherwise.

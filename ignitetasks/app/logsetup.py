@@ -17,7 +17,14 @@ from ignitetasks.utils.log import TASK_LOGGER, mlevel
 _SETTINGS = ("worker_log_format", "worker_hijack_root_logger", "worker_log_color")
 
 
-def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None) -> bool:
+def set_up(
+    app: Any,
+    level: str | None,
+    json: bool | None,
+    stream: TextIO | None,
+    layout: str | None = None,
+    datefmt: str | None = None,
+) -> bool:
     """Set up the log of a process, unless ``setup_logging`` has receivers, which then do it.
 
     Args:
@@ -26,6 +33,8 @@ def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None
             warning for what is told of each task.
         json: True for JSON lines, False for text, None to decide by the terminal.
         stream: Where to; None for standard error.
+        layout: The layout of a line; None for that of the settings.
+        datefmt: The layout of its time; None for that of the settings.
 
     Returns:
         True if receivers of ``setup_logging`` did it.
@@ -33,7 +42,8 @@ def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None
     chosen = level or app.settings.log_level
     level = chosen or "info"
     conf = getattr(app, "conf", None)
-    layout, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
+    said, hijack, color = (getattr(conf, name, None) for name in _SETTINGS)
+    layout = layout or said
     news = {"loglevel": mlevel(level), "logfile": getattr(stream, "name", None), "format": layout, "colorize": color}
     if signals.setup_logging.receivers:
         signals.setup_logging.send(sender=None, **news)
@@ -41,7 +51,7 @@ def set_up(app: Any, level: str | None, json: bool | None, stream: TextIO | None
     handler = log.configure(json=json, level=level, stream=stream, values=app.settings.log_values)
     tasklog.set_level(logging.NOTSET if chosen else logging.WARNING)
     if layout:
-        handler.setFormatter(logging.Formatter(layout, getattr(conf, "worker_log_datefmt", None)))
+        handler.setFormatter(logging.Formatter(layout, datefmt or getattr(conf, "worker_log_datefmt", None)))
     root = logging.getLogger()
     if hijack or all(isinstance(one, logging.NullHandler) for one in root.handlers):
         # One handler for everybody's records, ours and those of others: receivers of the signal add theirs beside it.
@@ -64,6 +74,7 @@ def set_up_tasks(
     layout: str | None = None,
     propagate: bool = False,
     own_level: int | None = None,
+    datefmt: str | None = None,
 ) -> logging.Logger:
     """Give the logger of tasks its one handler, and tell the receivers of ``after_setup_task_logger``.
 
@@ -74,11 +85,13 @@ def set_up_tasks(
         layout: The layout of a line; None for that of the settings, and without one the handler's own.
         propagate: True if handlers above are to have the records, too.
         own_level: What the level of the logger itself becomes; None leaves it as it is.
+        datefmt: The layout of a line's time; None for that of the settings.
     """
     conf = getattr(app, "conf", None)
     layout = layout or getattr(conf, "worker_task_log_format", None)
     if layout:
-        handler.setFormatter(TaskFormatter(layout, datefmt=getattr(conf, "worker_task_log_datefmt", None)))
+        datefmt = datefmt or getattr(conf, "worker_task_log_datefmt", None)
+        handler.setFormatter(TaskFormatter(layout, datefmt=datefmt))
     tasks = logging.getLogger(TASK_LOGGER)
     tasks.handlers[:] = [handler]
     tasks.propagate = propagate

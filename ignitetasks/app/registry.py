@@ -43,12 +43,12 @@ class TaskRegistry(dict[str, Any]):
 
     def regular(self) -> dict[str, Any]:
         """Returns all tasks but those of this package's own, and those of the type ``periodic``."""
-        return {
-            name: task
-            for name, task in self.items()
-            if not is_own(name) and getattr(task, "type", "regular") == "regular"
-        }
+        return {name: task for name, task in self.filter_types("regular").items() if not is_own(name)}
 
     def periodic(self) -> dict[str, Any]:
         """Returns tasks whose attribute ``type`` says ``periodic``."""
-        return {name: task for name, task in self.items() if getattr(task, "type", "regular") == "periodic"}
+        return self.filter_types("periodic")
+
+    def filter_types(self, type: str) -> dict[str, Any]:
+        """Returns the tasks whose attribute ``type`` says so; ``regular`` where they have none."""
+        return {name: task for name, task in self.items() if getattr(task, "type", "regular") == type}

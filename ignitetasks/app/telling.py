@@ -12,7 +12,7 @@ from ignitetasks import context, log, signals, states
 from ignitetasks.app.hooks import request_class
 from ignitetasks.app.trace import Watch, overridden
 from ignitetasks.context import Request
-from ignitetasks.errors import NotRegistered
+from ignitetasks.errors import NotRegistered, Terminated
 from ignitetasks.events import local
 from ignitetasks.failure import Failure
 from ignitetasks.utils.unixsignals import number_of
@@ -67,6 +67,8 @@ def tell_end(app: Any, request: Request, state: int, failure: Failure | None, ho
                 signum=signum,
                 expired=failure is not None and failure.type_name == _EXPIRED,
             )
+            if signum is not None:
+                Watch(task).killed(request, Terminated(signum))
         elif state in (states.FAILURE_CODE, states.DEAD_CODE) and failure is not None:
             Watch(task).lost(request, failure.rebuild(app.task_modules))
     finally:

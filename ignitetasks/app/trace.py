@@ -158,6 +158,10 @@ class Watch:
     def lost(self, request: Request, error: BaseException) -> None:
         """Tells that a task failed without a run that could say so: no run is over by this."""
         self._fail(request, error)
+        self.killed(request, error)
+
+    def killed(self, request: Request, error: BaseException) -> None:
+        """Tells the request class alone of a run that ended with its process."""
         if self._handlers is not None:
             handler = self._handlers(request, task=self.task)
             self._call(request, handler.lost, ExceptionInfo(error))

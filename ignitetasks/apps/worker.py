@@ -16,6 +16,7 @@ from ignitetasks.beat import EmbeddedService
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils.nodenames import default_nodename, host_format
 from ignitetasks.worker import asked, main
+from ignitetasks.worker.model import SOLO
 
 __all__ = ["Worker"]
 
@@ -105,6 +106,7 @@ class Worker:
         self._logfile, self._beat, self._purge, self._quiet = logfile, beat, purge, quiet
         self._scheduler, self._ready = scheduler, ready_callback
         self._runs: Any = None
+        self._wanted: int | None = None
 
     def __repr__(self) -> str:
         return f"<Worker: {self.hostname} ({'running' if self._runs is not None else 'initial'})>"
@@ -118,6 +120,21 @@ class Worker:
     def queues(self) -> tuple[str, ...]:
         """Names of the queues it takes tasks from."""
         return self.plan.queues
+
+    @property
+    def pool(self) -> Any:
+        """What runs tasks; None while it does not run."""
+        return self._runs and self._runs.pool
+
+    @property
+    def timer(self) -> Any:
+        """Calls functions at their time, in the worker's own loop; None while it does not run."""
+        return self._runs and self._runs.timer
+
+    @property
+    def consumer(self) -> Any:
+        """The worker, as control commands see it; None while it does not run."""
+        return self._runs and self._runs.consumer
 
     def start(self) -> None:
         """Runs the worker until it is told to stop, by a signal, `stop` or remote control.
@@ -139,7 +156,7 @@ class Worker:
                 self.app.control.purge()
                 self.app.client.close()
             if self._beat:
-                beat = EmbeddedService(self.app, log, scheduler_cls=self._scheduler)
+                beat = EmbeddedService(self.app, prepare=log, scheduler_cls=self._scheduler)
                 beat.start()
                 stack.callback(beat.stop)
             self._runs = main.make_worker(self.app, self.plan, self._became_ready)
@@ -147,14 +164,28 @@ class Worker:
                 main.print_banner(self.app, self.plan, stream)
             stack.enter_context(redirected(self.app))
             try:
-                self.exitcode = self._runs.run()
+                code = self._runs.run()
+                self.exitcode = code if self._wanted is None else self._wanted
             finally:
                 self._runs = None
 
-    def stop(self) -> None:
-        """Asks for a shutdown that lets running tasks end; safe from any thread. `start` returns then."""
+    def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
+        """Asks for a shutdown that lets running tasks end; safe from any thread. `start` returns then.
+
+        Args:
+            in_sighandler: Not needed.
+            exitcode: What `exitcode` is to be; None means what the worker says.
+        """
+        self._wanted = exitcode
         if self._runs is not None:
             self._runs.stop()
+
+    def terminate(self, in_sighandler: bool = False) -> None:
+        """Asks for a shutdown at once: what runs goes back to its queue. A task of the solo pool ends first."""
+        if self._runs is not None and self.plan.pool != SOLO:
+            self._runs.stop(cold=True)
+        else:
+            self.stop()
 
     def _became_ready(self) -> None:
         if self._ready is not None:

@@ -132,6 +132,13 @@ class Common:
 
     secho = echo
 
+    def style(self, message: str = "", **style: Any) -> str:
+        """Returns a text in a colour, where colours are shown; see `click.style`."""
+        return message if self.plain else click.style(message, **style)
+
+    OK = property(lambda self: self.style("OK", fg="green", bold=True), doc="What went well.")
+    ERROR = property(lambda self: self.style("ERROR", fg="red", bold=True), doc="What did not.")
+
     def error(self, message: Any = None, **style: Any) -> None:
         """Prints a message on standard error."""
         click.secho(message, err=True, **style)

@@ -164,7 +164,7 @@ def _serve(app: Any, given: dict[str, Any], stream: TextIO | None, mine: Mapping
         if given.pop("beat"):
             beat = EmbeddedService(
                 app,
-                lambda: logsetup.set_up(app, given["loglevel"], given["log_json"], stream),
+                prepare=lambda: logsetup.set_up(app, given["loglevel"], given["log_json"], stream),
                 scheduler_cls=scheduler,
             )
             beat.start()

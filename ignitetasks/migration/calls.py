@@ -53,22 +53,17 @@ APP: tuple[Entry, ...] = (
         ),
         ("Celery.backend", SAME, "A view of the results: get_result, get_state, store_result and their like."),
         ("Celery.amqp", BETTER, "`amqp.queues` shows the queues; nothing of it speaks AMQP."),
-        (
-            "AMQP.Connection / AMQP.Consumer / AMQP.Producer / AMQP.TaskConsumer / AMQP.producer_pool / "
-            "AMQP.publisher_pool / AMQP.create_task_message / AMQP.send_task_message / AMQP.as_task_v1 / "
-            "AMQP.as_task_v2 / AMQP.default_exchange / AMQP.argsrepr_maxsize / "
-            "AMQP.kwargsrepr_maxsize",
-            GONE,
-            _NO_KOMBU,
-        ),
-        ("AMQP.queues / AMQP.default_queue / AMQP.routes / AMQP.router", SAME, ""),
         ("Celery.current_task / Celery.now / Celery.timezone", SAME, ""),
         ("Celery.add_periodic_task", BETTER, "Also at run time; the entry is kept by the node."),
         ("Celery.on_configure / Celery.on_after_configure / Celery.on_after_finalize / Celery.on_after_fork", SAME, ""),
         ("Celery.set_default / Celery.set_current / Celery.close", SAME, ""),
         ("Celery.start / Celery.worker_main", SAME, ""),
         ("Celery.Task", SAME, ""),
-        ("Celery.Worker / Celery.WorkController / Celery.Beat", SAME, ""),
+        (
+            "Celery.Worker / Celery.WorkController / Celery.Beat",
+            SAME,
+            "`start`, `stop`, `terminate`, `exitcode`, `pool`, `timer`, `consumer`; `run` and `stop` of a beat.",
+        ),
         ("Celery.oid / Celery.thread_oid / Celery.builtin_fixups / Celery.prepare_config", SAME, ""),
         ("current_app / current_task / Celery.bugreport", SAME, ""),
         ("Celery.setup_security", GONE, "There is no auth serializer. Pickles are signed with `signing_key`."),
@@ -311,7 +306,11 @@ CANVAS: tuple[Entry, ...] = (
         ("Control.add_consumer / Control.cancel_consumer", SAME, ""),
         ("Control.pool_grow / Control.pool_shrink / Control.pool_restart / Control.autoscale", SAME, ""),
         ("Control.heartbeat", SAME, ""),
-        ("Control.election", GONE, "The home of a queue decides; there is nothing to elect."),
+        (
+            "Control.election",
+            GONE,
+            "The home of a queue decides; there is nothing to elect.",
+        ),
         (
             "Inspect.ping / Inspect.active / Inspect.reserved / Inspect.scheduled / Inspect.registered / "
             "Inspect.stats / Inspect.report / Inspect.revoked / Inspect.active_queues / Inspect.conf / "

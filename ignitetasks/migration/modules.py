@@ -131,6 +131,11 @@ MODULES: tuple[Entry, ...] = (
             "run as root, so `C_FORCE_ROOT` is not needed.",
         ),
         (
+            "celery.platforms.C_FORCE_ROOT",
+            GONE,
+            "A worker may run as root: leave it out.",
+        ),
+        (
             "celery.platforms.detached / celery.platforms.DaemonContext",
             GONE,
             "Use `ignitetasks worker --detach`, or a service manager.",

@@ -150,9 +150,11 @@ class PythonReader(ast.NodeVisitor):
         """Looks at members of apps, results and backends."""
         inner = node.value
         if isinstance(inner, ast.Name) and self._is_app(inner):
-            entry = find("call", f"Celery.{node.attr}")
-            if entry is not None and entry.verdict == "gone":
-                self._add(node, "gone", entry.name, entry.text)
+            self._gone(node, f"Celery.{node.attr}")
+        if isinstance(inner, ast.Attribute) and self._is_app(inner.value):
+            self._gone(node, f"app.{inner.attr}.{node.attr}")
+            if inner.attr == "control":
+                self._gone(node, f"Control.{node.attr}")
         if isinstance(inner, ast.Attribute) and inner.attr == "backend" and node.attr in _CLIENTS and self.concerned:
             text = "No database client stands behind the results. Make a client of your own for what you keep there."
             self._add(node, "gone", f"backend.{node.attr}", text)
@@ -164,6 +166,11 @@ class PythonReader(ast.NodeVisitor):
             self._member(node, dotted)
         self.generic_visit(node)
 
+    def _gone(self, node: ast.AST, called: str) -> None:
+        entry = find("call", called)
+        if entry is not None and entry.verdict == "gone":
+            self._add(node, "gone", entry.name, entry.text)
+
     def _member(self, node: ast.Attribute, dotted: str) -> None:
         """Looks at ``module.name`` where the module was imported as a whole."""
         module, _, name = dotted.rpartition(".")
@@ -173,12 +180,16 @@ class PythonReader(ast.NodeVisitor):
                 self._add(node, level, dotted, text)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        """Looks for backends, loaders and schedulers of the project's own."""
-        for base in node.bases:
-            dotted = self._dotted(base) or ""
-            if dotted.startswith(("celery.backends", "celery.beat", "celery.loaders")):
+        """Looks for backends of the project's own, and for what a class of tasks names."""
+        dotted = [self._dotted(base) or "" for base in node.bases]
+        for base, known in zip(node.bases, dotted, strict=True):
+            if known.startswith("celery.backends"):
                 text = "A part that Celery lets you exchange: keep what it adds in a task, a signal or a service."
                 self._add(node, "hand", f"class {node.name}({_last_name(base)})", text)
+        if any(known.startswith("celery") and known.endswith("Task") for known in dotted):
+            for inner, target in _assignments(node.body):
+                if isinstance(target, ast.Name):
+                    self._gone(inner, f"Task.{target.id}")
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -239,7 +250,7 @@ def app_names(tree: ast.Module, bound: dict[str, str] | None = None) -> set[str]
         bound: What its names refer to; None takes any call of ``Celery(...)``.
     """
     found: set[str] = set()
-    for node, target in _assignments(tree):
+    for node, target in _assignments(ast.walk(tree)):
         if isinstance(node, ast.Call) and _last_name(node.func) in _APP_CALLS:
             known = bound is None or _root(node.func) in bound
             if known and isinstance(target, ast.Name):
@@ -247,8 +258,8 @@ def app_names(tree: ast.Module, bound: dict[str, str] | None = None) -> set[str]
     return found
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
-    for node in ast.walk(tree):
+def _assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 yield node.value, target

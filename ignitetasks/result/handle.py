@@ -353,7 +353,9 @@ class AsyncResult(Kin, Generic[R]):
         """
         self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")
 
-    def revoke_by_stamped_headers(self, headers: Mapping[str, Any], terminate: bool = False, **options: Any) -> Any:
+    def revoke_by_stamped_headers(
+        self, headers: Mapping[str, Any], connection: Any = None, terminate: bool = False, **options: Any
+    ) -> Any:
         """Revokes every task whose stamps have these values; see ``app.control``."""
         return self.app.control.revoke_by_stamped_headers(headers, terminate=terminate, **options)
 

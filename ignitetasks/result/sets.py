@@ -237,11 +237,21 @@ class ResultSet(Generic[R]):
         for one in self._as_ended(timeout):
             yield one.get(propagate=propagate, disable_sync_subtasks=False)
 
-    def iter_native(self, timeout: float | None = None, **_: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields ids, and maps of state and result, as the tasks end."""
+    def iter_native(
+        self,
+        timeout: float | None = None,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        on_message: Callable[[Any], Any] | None = None,
+        on_interval: Callable[..., Any] | None = None,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields ids, and maps of state and result, as the tasks end; ``on_message`` is called with each map first."""
         for one in self._as_ended(timeout):
             value = one.get(propagate=False, disable_sync_subtasks=False)
-            yield one.id, {"task_id": one.id, "status": one.state, "result": value, "children": one.children}
+            found = {"task_id": one.id, "status": one.state, "result": value, "children": one.children}
+            if on_message is not None:
+                on_message(found)
+            yield one.id, found
 
     def _as_ended(self, timeout: float | None) -> Iterator[AsyncResult[Any]]:
         timeout = patience(timeout)
@@ -413,16 +423,16 @@ class GroupResult(ResultSet[R]):
         return f"<GroupResult: {self.id} [{', '.join(str(one.id) for one in self.results)}]>"
 
 
-def result_from_tuple(data: Any, app: Any = None) -> Any:
+def result_from_tuple(r: Any, app: Any = None) -> Any:
     """Returns the handle that ``as_tuple`` describes; a handle is returned as it is.
 
     Args:
-        data: Nested tuples or lists of ids.
+        r: Nested tuples or lists of ids.
         app: Whose client the handles use.
     """
-    if isinstance(data, (AsyncResult, ResultSet)):
-        return data
-    head, members = data
+    if isinstance(r, (AsyncResult, ResultSet)):
+        return r
+    head, members = r
     task_id, parent = head if isinstance(head, (list, tuple)) else (head, None)
     above = result_from_tuple(parent, app) if parent else None
     if members is not None:

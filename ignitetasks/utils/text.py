@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = [
     "abbr", "abbrtask", "dedent", "dedent_initial", "ensure_newlines", "ensure_sep", "fill_paragraphs", "indent",
-    "join", "pluralize", "pretty", "simple_format", "truncate", "truncate_bytes",
+    "join", "pluralize", "pretty", "simple_format", "str_to_list", "truncate", "truncate_bytes",
 ]  # fmt: skip
 
 
@@ -113,3 +113,8 @@ def simple_format(s: str, keys: Mapping[str, Any], pattern: Any = None) -> str:
         parts += [s[at:found], str(value() if callable(value) else value)]
         at = found + 2
     return "".join(parts) + s[at:]
+
+
+def str_to_list(s: Any) -> Any:
+    """Returns the parts of a text with commas as a list; anything else as it is."""
+    return s.split(",") if isinstance(s, str) else s

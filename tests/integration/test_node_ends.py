@@ -127,7 +127,8 @@ def test_a_revoke_that_ends_the_process(ends, ends_worker, heard, events, door):
     with pytest.raises(TaskRevokedError) as error:
         result.get(timeout=PATIENCE)
     assert error.value.signal == "SIGKILL"
-    assert heard(result.id, 2) == [
+    assert heard(result.id, 3) == [
+        "request.on_failure ID Terminated False",
         "task_prerun ID ends_app.wait",
         f"task_revoked ID ends_app.wait ['{door}'] True {int(signal.SIGKILL)} False",
     ]

@@ -12,12 +12,13 @@ import time
 import types
 from datetime import date, timedelta
 
+import click
 import pytest
 
 from ignitetasks import IgniteTasks, Task, loaders, platforms, shared_task, worker
 from ignitetasks.app.autoretry import add_autoretry_behaviour
 from ignitetasks.app.utils import Settings
-from ignitetasks.bin.base import COMMA_SEPARATED_LIST, LOG_LEVEL
+from ignitetasks.bin.base import COMMA_SEPARATED_LIST, LOG_LEVEL, CLIContext
 from ignitetasks.loaders.app import AppLoader
 from ignitetasks.utils import collections, debug, functional, graph, saferepr, serialization, threads
 from ignitetasks.worker.worker import WorkController
@@ -81,6 +82,12 @@ def test_names_for_annotations(app):
     assert importlib.import_module("ignitetasks.bin.worker").worker.name == "worker"
     assert importlib.import_module("ignitetasks.bin.beat").beat.name == "beat"
     assert COMMA_SEPARATED_LIST.convert("a,b", None, None) == ["a", "b"] and LOG_LEVEL.name
+
+
+def test_commands_of_packages_show_what_went_well():
+    assert CLIContext(plain=True).OK == "OK" and CLIContext(plain=True).ERROR == "ERROR"
+    assert click.style("OK", fg="green", bold=True) == CLIContext().OK
+    assert CLIContext().style("x", bold=True) == click.style("x", bold=True)
 
 
 class TestDebug:

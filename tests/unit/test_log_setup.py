@@ -83,3 +83,14 @@ def test_the_log_of_a_test_is_left_alone(app):
     before = list(logging.getLogger().handlers)
     assert isinstance(app.log, Logging) and app.log.setup() is False
     assert logging.getLogger().handlers == before
+
+
+def test_layouts_of_lines_and_of_their_times_may_be_given(app):
+    stream = io.StringIO()
+    app.log.setup_logging_subsystem("INFO", stream, "%(asctime)s %(message)s", datefmt="at-%Y")
+    logging.getLogger("somebody").info("hello")
+    assert stream.getvalue().startswith("at-20") and stream.getvalue().endswith(" hello\n")
+    own = io.StringIO()
+    app.log.setup_task_loggers("INFO", own, "%(asctime)s %(task_id)s %(message)s", datefmt="at-%Y")
+    get_task_logger("tasks").info("done")
+    assert own.getvalue().startswith("at-20") and own.getvalue().endswith(" ??? done\n")

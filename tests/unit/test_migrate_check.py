@@ -144,6 +144,33 @@ def test_inner_parts_and_packages_beside_celery(project):
     assert (11, "._cache") in hand
 
 
+def test_parts_of_an_application_and_of_a_class_of_tasks(project):
+    found = project(
+        tasks_dot_py="""\
+        from celery import Celery, Task, beat, platforms
+        from celery.loaders.base import BaseLoader
+        platforms.C_FORCE_ROOT = True
+        app = Celery("a")
+        app.control.election("id", "topic")
+        app.control.purge()
+        with app.amqp.producer_pool.acquire() as producer:
+            print(app.amqp.queues)
+        class Mine(Task):
+            Strategy = "shop.batches:strategy"
+            Request = "shop.requests:Loud"
+        class Loader(BaseLoader): pass
+        class Own(beat.Scheduler): pass
+        """
+    )
+    assert of(found, "gone") == [
+        (3, "celery.platforms.C_FORCE_ROOT"),
+        (5, "Control.election"),
+        (7, "app.amqp.producer_pool"),
+        (10, "Task.Strategy"),
+    ]
+    assert of(found, "hand") == []
+
+
 def test_call_options_and_loggers(project):
     found = project(
         tasks_dot_py="""\
@@ -164,7 +191,7 @@ def test_texts_that_name_modules_and_tasks(project):
         tests_dot_py="""\
         pytest_plugins = ("celery.contrib.pytest",)
         handler = FileHandler("celery.log")
-        patch("celery.app.task.Task.retry"), patch("celery.Celery.send_task"), "celery.utils.dispatch.signal.Signal"
+        patch("celery.app.task.Task.retry"), patch("celery.Celery.send_task"), "celery.utils.timer3.Timer"
         routes = {"celery.chord_unlock": "fast", "celery.security:setup_security": 1}
         """
     )
@@ -173,7 +200,7 @@ def test_texts_that_name_modules_and_tasks(project):
         (3, "'celery.Celery.send_task'"),
         (3, "'celery.app.task.Task.retry'"),
     ]
-    assert of(found, "hand") == [(3, "'celery.utils.dispatch.signal.Signal'"), (4, "'celery.chord_unlock'")]
+    assert of(found, "hand") == [(3, "'celery.utils.timer3.Timer'"), (4, "'celery.chord_unlock'")]
     assert of(found, "gone") == [(4, "'celery.security'")]
 
 

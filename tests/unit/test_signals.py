@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from ignitetasks import signals
-from ignitetasks.utils import dispatch
 from ignitetasks.utils.dispatch import Group, Signal
+from ignitetasks.utils.dispatch import signal as signal_module
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_receiver_must_take_what_it_does_not_name():
 
 def test_a_receiver_with_retry_is_called_until_it_works(heard, monkeypatch):
     pauses = []
-    monkeypatch.setattr(dispatch.time, "sleep", pauses.append)
+    monkeypatch.setattr(signal_module.time, "sleep", pauses.append)
     signal = Signal(name="news")
 
     @signal.connect(sender="me", retry=True)
