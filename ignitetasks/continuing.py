@@ -83,6 +83,7 @@ class Continuing:
         self._compiler = Compiler(app, put_blob, task.root_id, task.id)
         self._ends: list[End] = []
         self._grow: list[tuple[str, int]] = []
+        self._kin: list[list[Any]] = []
         self._request: Request | None = None
 
     def header(self) -> list[Any] | None:
@@ -103,6 +104,7 @@ class Continuing:
         if place < len(line):
             args = self._ask([line.step(index) for index in range(place, min(place + 2, len(line)))], (value,))
             self._compiler.start(line, place, args, canvas.get("J"), self._task.id)
+            self._note_group(line.step(place))
         called = [task_id for link in canvas.get("l", ()) for task_id in self._follow(link, (value,))]
         if request is not None:
             self._add_members(request.additions)
@@ -180,7 +182,7 @@ class Continuing:
         args = self._ask(flow, args)
         self._compiler.start(self._line(flow), 0, args, None, self._task.id)
         last = flow[-1]
-        return [one.id for one in ([last] if isinstance(last, Call) else _leaves(last))]
+        return [one.id for one in ([last] if isinstance(last, Call) else last.ends())]
 
     def _add_members(self, sigs: Sequence[Any]) -> None:
         join = self._task.canvas.get("J")
@@ -196,22 +198,28 @@ class Continuing:
         if sigs and join is not None:
             self._grow.append((join, len(sigs)))
 
+    def _note_group(self, step: Any) -> None:
+        """Notes the group that follows: of a step that is a call, its id says that it does."""
+        if isinstance(step, Fan) and step.id and self._task.trail:
+            self._kin.append(envelope.pack_group(step.id, [one.id for one in step.ends()]))
+
     def _note_children(self, ids: Sequence[str]) -> None:
-        if not ids:
+        packed = [*self._kin, *envelope.pack_ids(ids)]
+        if not packed:
             return
         trail = envelope.trail_of(self._task.id)
         template = Template(task="ignitetasks.trail", queue=self._app.settings.default_queue)._replace(
             root_id=self._task.root_id, parent_id=self._task.id
         )
         serializer = self._app.settings.result_serializer
-        payload = bytes(encode_result(self._compiler.codecs, trail, envelope.pack_ids(ids), serializer))
+        payload = bytes(encode_result(self._compiler.codecs, trail, packed, serializer))
         self._ends.append((trail, states.SUCCESS_CODE, payload, None, template))
 
     def _end_rest(self, line: Line, place: int, state: int, payload: bytes | None, error_type: str | None) -> None:
         join = self._task.canvas.get("J")
         steps = [line.step(index) for index in range(place, len(line))]
         last = steps[-1]
-        tails = [last] if isinstance(last, Call) else list(_leaves(last))
+        tails = [last] if isinstance(last, Call) else last.ends()
         ends = {one.id for one in tails}
         doomed = [(one, None) for one in calls_of(steps) if one.promised and one.id not in ends]
         targets = [*doomed, *((one, join if one is last else None) for one in tails)]
@@ -414,14 +422,6 @@ def _sent(request: Request) -> list[str]:
 
 def _ids_of(sent: Any) -> Sequence[str]:
     return sent.as_list() if isinstance(sent, GroupResult) else (sent.id,)
-
-
-def _leaves(fan: Fan) -> list[Call]:
-    found: list[Call] = []
-    for member in fan.members:
-        last = member[-1]
-        found += [last] if isinstance(last, Call) else _leaves(last)
-    return found
 
 
 class _Tails:

@@ -92,6 +92,19 @@ def pack_ids(ids: Sequence[str]) -> list[Any]:
     return packed
 
 
+def pack_group(group_id: str, ids: Sequence[str]) -> list[Any]:
+    """Shortens a group's id and those of its members to one entry behind what `pack_ids` made."""
+    return [group_id, pack_ids(ids)]
+
+
+def unpack_kin(packed: Sequence[Any]) -> list[str | tuple[str, list[str]]]:
+    """Reads what a task has led to: ids of tasks, and groups as pairs of an id and those of their members."""
+    kin: list[str | tuple[str, list[str]]] = []
+    for one in packed:
+        kin += [(one[0], unpack_ids(one[1]))] if isinstance(one[1], (list, tuple)) else unpack_ids([one])
+    return kin
+
+
 def unpack_ids(packed: Sequence[Any]) -> list[str]:
     """Reads what `pack_ids` made."""
     ids: list[str] = []

@@ -25,7 +25,7 @@ _WITHOUT_MEANING = frozenset(
     {
         "disable_rate_limits", "heartbeat_interval", "no_color", "optimization", "pidfile", "redirect_stdouts",
         "redirect_stdouts_level", "schedule_filename", "statedb", "use_eventloop", "without_gossip",
-        "without_heartbeat", "without_mingle",
+        "without_mingle",
     }
 )  # fmt: skip
 _POOLS = {"processes": "prefork", "thread": "threads"}
@@ -51,7 +51,7 @@ class Worker:
         quiet: True says nothing on the screen.
         ready_callback: Called with the worker once it takes tasks.
         **options: Further options of `ignitetasks.worker.main.make_plan`, such as ``time_limit``; those of Celery
-            that have no meaning here are accepted.
+            that have no meaning here are accepted. ``without_heartbeat=True`` tells nobody that it is there.
 
     Attributes:
         app: The application.
@@ -92,6 +92,7 @@ class Worker:
         given["pool"] = _POOLS.get(str(pool), pool)
         given["concurrency"] = concurrency
         given["events"] = task_events or given.pop("send_events", None)
+        given["heartbeats"] = not given.pop("without_heartbeat", False)
         given["name"] = host_format(default_nodename(hostname)) if hostname else None
         given["queues"] = asked.without(self.app, _names(queues), _names(exclude_queues))
         given["prefetch_multiplier"] = asked.prefetch(self.app, given.get("prefetch_multiplier"))

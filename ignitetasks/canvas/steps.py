@@ -145,6 +145,14 @@ class Fan:
         self.id = id
         self.source = source
 
+    def ends(self) -> list[Call]:
+        """Returns the calls that its members end with, those of groups inside it too."""
+        found: list[Call] = []
+        for member in self.members:
+            last = member[-1]
+            found += [last] if isinstance(last, Call) else last.ends()
+        return found
+
     def pack(self) -> list[Any]:
         """Returns it as plain data."""
         return [self.id, [[step.pack() for step in member] for member in self.members]]

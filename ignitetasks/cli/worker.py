@@ -79,7 +79,6 @@ def _quiet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         no_effect("--without-gossip", why=_NO_GOSSIP, is_flag=True),
         no_effect("--without-mingle", why=_NO_GOSSIP, is_flag=True),
-        no_effect("--without-heartbeat", why=_WATCHED, is_flag=True),
         no_effect("--heartbeat-interval", why=_WATCHED),
         no_effect("-O", "--optimization", why="a task always goes to a child that is free"),
         no_effect("-S", "--statedb", why="revokes are state of the cluster"),
@@ -119,6 +118,7 @@ def _pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @names_option("-I", "--include", help="Modules to import before.")
 @_pool_options
 @click.option("-E", "--task-events", "--events", "events", is_flag=True, help="Send events, see `ignitetasks events`.")
+@click.option("--without-heartbeat", is_flag=True, help="Without -E: do not tell that it is there either.")
 @click.option("-B", "--beat", "beat", is_flag=True, help="Also send periodic tasks, see `ignitetasks beat`.")
 @click.option("--scheduler", metavar="MODULE:CLASS", help="With -B: a scheduler of your own.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all waiting tasks first.")
@@ -184,4 +184,5 @@ def _settle(app: Any, given: dict[str, Any]) -> None:
         app.close()
     bound = asked.prefetch(app, given["prefetch_multiplier"])
     given["prefetch_multiplier"] = 1 if given.pop("disable_prefetch") else bound
+    given["heartbeats"] = not given.pop("without_heartbeat")
     asked.complete(app, given)

@@ -20,6 +20,8 @@ OLDEST: Final = 0
 _PAGE: Final = 500
 #: Longest wait of one call, in seconds; Ctrl-C and `should_stop` are noticed between two.
 _WAIT_SECONDS: Final = 1.0
+#: Workers tell of their hearts for so long after they have heard that somebody listens; said again after a third.
+_LISTEN_SECONDS: Final = 30.0
 
 Handler = Callable[[dict[str, Any]], Any]
 
@@ -64,6 +66,8 @@ class EventReceiver:
         self.dropped = 0
         self.should_stop = False
         self._fits = _filter(routing_key)
+        self._listens = self._fits("worker-heartbeat")
+        self._said = -_LISTEN_SECONDS
 
     def process(self, type: str, event: dict[str, Any]) -> None:
         """Gives an event to its handler."""
@@ -89,6 +93,7 @@ class EventReceiver:
             self.wakeup_workers()
         count, heard = 0, time.monotonic()
         while not self.should_stop:
+            self._keep_saying()
             left = _WAIT_SECONDS if timeout is None else min(_WAIT_SECONDS, heard + timeout - time.monotonic())
             page = self._read(max(left, 0.0))
             for seq, data in page:
@@ -126,8 +131,18 @@ class EventReceiver:
         return [(int(seq), data) for seq, data in page]
 
     def wakeup_workers(self, channel: Any = None) -> None:
-        """Asks all workers for a heartbeat."""
-        self.app.control.broadcast("heartbeat")
+        """Asks all workers for a heartbeat now, and for more of them while somebody listens."""
+        self._say(now=True)
+
+    def _keep_saying(self) -> None:
+        if self._listens and time.monotonic() - self._said >= _LISTEN_SECONDS / 3:
+            self._say(now=False)
+
+    def _say(self, now: bool) -> None:
+        """Says to all workers that somebody listens to their hearts, and whether they are to tell of them now."""
+        self._said = time.monotonic()
+        seconds = _LISTEN_SECONDS if self._listens else 0.0
+        self.app.control.broadcast("heartbeat", {"seconds": seconds, "now": now})
 
     def event_from_message(self, body: dict[str, Any], localize: bool = True, **_: Any) -> tuple[str, dict[str, Any]]:
         """Adds to an event when it was received.

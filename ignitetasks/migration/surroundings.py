@@ -9,7 +9,7 @@ from ignitetasks.migration.entry import BETTER, GONE, SAME, Entry, rows
 from ignitetasks.migration.modules import MODULES
 
 _NO_EFFECT = "Taken, and said to have no effect."
-_NO_GOSSIP = "Workers do not talk to each other: there is no gossip, mingle or heartbeat to switch off. Leave it out."
+_NO_GOSSIP = "Workers do not talk to each other: there is no gossip or mingle to switch off. Leave it out."
 
 
 def _options(command: str, words: str) -> str:
@@ -21,7 +21,12 @@ SIGNALS: tuple[Entry, ...] = (
     *rows(
         "signal",
         "Signals",
-        ("before_task_publish / after_task_publish", SAME, ""),
+        (
+            "before_task_publish / after_task_publish",
+            SAME,
+            "Of the body of a chord the client tells, which stores it with the header; of repeats and next steps the "
+            "child that runs the task.",
+        ),
         (
             "task_prerun / task_postrun / task_success / task_failure / task_retry / task_revoked / task_rejected / "
             "task_received / task_unknown / task_internal_error",
@@ -51,7 +56,11 @@ SIGNALS: tuple[Entry, ...] = (
             BETTER,
             "Durable and in one order; a reader can resume after a cursor.",
         ),
-        ("worker-online / worker-heartbeat / worker-offline", BETTER, "Durable and in one order."),
+        (
+            "worker-online / worker-heartbeat / worker-offline",
+            BETTER,
+            "Durable and in one order, also without `-E`. Heartbeats are sent while somebody reads the feed.",
+        ),
     ),
 )
 
@@ -102,10 +111,15 @@ COMMANDS: tuple[Entry, ...] = (
         ),
         ("celery worker --disable-prefetch", SAME, "One task in hand for each slot."),
         (
-            "celery worker --without-gossip / celery worker --without-mingle / celery worker --without-heartbeat / "
-            "celery worker --heartbeat-interval",
+            "celery worker --without-gossip / celery worker --without-mingle",
             GONE,
             _NO_GOSSIP,
+        ),
+        ("celery worker --without-heartbeat", SAME, ""),
+        (
+            "celery worker --heartbeat-interval",
+            GONE,
+            "The node watches workers by their connection; the events come each 2 seconds. Leave it out.",
         ),
         ("celery worker --pool-start-method", GONE, "Children are forked. Leave it out."),
         (

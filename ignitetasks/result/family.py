@@ -58,12 +58,19 @@ def children_of(handle: Any, make: Callable[..., Any]) -> list[Any]:
     trail, record, step = client.transport.call("info", asked)
     if isinstance(trail, dict) and trail.get("result") is not None:
         known = _ids(found)
-        ids = envelope.unpack_ids(decode_result(client.codecs, str(trail["id"]), trail["result"]))
-        found += [make(one, handle.source) for one in ids if one not in known]
+        kin = envelope.unpack_kin(decode_result(client.codecs, str(trail["id"]), trail["result"]))
+        groups = [one for one in kin if not isinstance(one, str) and known.isdisjoint(one[1])]
+        found += [_group(handle, make, group_id, ids) for group_id, ids in groups]
+        found += [make(one, handle.source) for one in kin if isinstance(one, str) and one not in known]
     # The steps of a chain have ids that are counted on; nothing else says on record what comes after one.
     if _is_step(record, step) and following not in _ids(found):
         found.append(make(following, handle.source))
     return found
+
+
+def _group(handle: Any, make: Callable[..., Any], group_id: str, ids: list[str]) -> Any:
+    members = [make(one, handle.source) for one in ids]
+    return handle.source.GroupResult(group_id, members, parent=handle, app=handle.source)
 
 
 def _is_step(record: Any, step: Any) -> bool:

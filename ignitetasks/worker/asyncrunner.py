@@ -155,7 +155,7 @@ class AsyncRunner(Runner):
             ending = await self._aside(one.begin)
             if ending is not None:
                 return ending
-            return await self._aside(one.end, await self._execute(run, one.args, one.kwargs, one.kept))
+            return await self._execute(run, one.args, one.kwargs, one)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         try:
@@ -169,7 +169,7 @@ class AsyncRunner(Runner):
         return await self._execute(run, args, kwargs)
 
     async def _execute(
-        self, run: Run, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+        self, run: Run, args: list[Any], kwargs: dict[str, Any], follow: continued.Continued | None = None
     ) -> Ending:
         """Run the task once with given arguments, as `Runner.execute` does."""
         delivery = run.delivery
@@ -183,25 +183,37 @@ class AsyncRunner(Runner):
             began = watch.started(trace.running_request()) if watch is not None else 0.0
             value = await self._within_limits(run, args, kwargs)
             payload = None if delivery[FLAGS] & message.IGNORE_RESULT else self._encode(value, delivery)
+            if follow is not None:
+                await self._aside(follow.succeeded, value)
             if watch is not None:
                 watch.succeeded(trace.running_request(), value, began)
             asks = context.made_request()
         except BaseException as error:
-            ending = self._ended_by(error, delivery)
-            if watch is not None:
-                trace.tell(watch, ending[0], ending[3], error)
+            if follow is None:
+                ending = self._broken_off(error, delivery, watch, None)
+            else:
+                ending = await self._broken_off_with(follow, error, delivery, watch)
             asks = context.made_request()
-            if keep is not None:
-                keep += (continued.told_value(), asks)
-            elif ending[0] == FAILURE and asks is not None and asks.asks:
+            if follow is None and ending[0] == FAILURE and asks is not None and asks.asks:
                 return await self._aside(continued.with_children, self, delivery, ending, asks)
             return ending
         large = payload is not None and len(payload) > self._inline
         ending = await self._aside(self._success, payload, delivery) if large else self._success(payload, delivery)
-        if keep is not None:
-            keep += (value, asks)
-        elif asks is not None and asks.asks:
+        if follow is not None:
+            return await self._aside(follow.over, ending)
+        if asks is not None and asks.asks:
             return await self._aside(continued.with_additions, self, delivery, ending, asks)
+        return ending
+
+    async def _broken_off_with(
+        self, follow: continued.Continued, error: BaseException, delivery: Delivery, watch: trace.Watch | None
+    ) -> Ending:
+        """The same as `_broken_off`; what follows is worked out in a thread."""
+        if follow.cut is error:
+            raise error
+        ending = await self._aside(follow.ended, self._ended_by(error, delivery))
+        if watch is not None:
+            trace.tell(watch, ending[0], ending[3], error)
         return ending
 
     async def _aside(self, work: Callable[..., T], *args: Any) -> T:

@@ -374,7 +374,7 @@ def disable_events(state: ControlState, **_: Any) -> Any:
 
 
 @control_command()
-def heartbeat(state: ControlState, **_: Any) -> Any:
+def heartbeat(state: ControlState, seconds: float = 0.0, now: bool = True, **_: Any) -> Any:
     """Tell worker(s) to send an event heartbeat immediately."""
-    state.worker.heartbeat()
+    state.worker.heartbeat(float(seconds), bool(now))
     return _ok("heartbeat sent")

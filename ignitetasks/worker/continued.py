@@ -13,7 +13,7 @@ from ignitetasks.context import Request
 from ignitetasks.continuing import Continuing, Ended
 from ignitetasks.failure import safe_text
 from ignitetasks.frames import FAILURE, IGNORE, REJECT, REPLACED, REVOKED, SUCCESS
-from ignitetasks.message import IGNORE_RESULT, BlobRef
+from ignitetasks.message import IGNORE_RESULT, BlobRef, Spawn
 from ignitetasks.sending import BLOB_TTL_MS
 from ignitetasks.serializers import Codecs, Data
 from ignitetasks.worker.endings import failed
@@ -53,7 +53,7 @@ class ContinuedRunner(Protocol):
         """Decodes the arguments of a delivery."""
 
     def execute(
-        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], follow: Continued | None = None
     ) -> Ending:
         """Runs the task with given arguments."""
 
@@ -85,7 +85,7 @@ class Continued:
     Attributes:
         args: Its positional arguments, once they are known.
         kwargs: Its keyword arguments.
-        kept: Is given the return value and the request by what runs the task.
+        cut: What was raised because the node went away while it was worked out what follows: no end of the task.
     """
 
     def __init__(self, runner: ContinuedRunner, delivery: Delivery) -> None:
@@ -93,9 +93,10 @@ class Continued:
         self._delivery = delivery
         self._canvas: dict[str, Any] = {}
         self._follow: Continuing | None = None
+        self._spawn: Spawn | None = None
         self.args: list[Any] = []
         self.kwargs: dict[str, Any] = {}
-        self.kept: list[Any] = []
+        self.cut: BaseException | None = None
 
     def begin(self) -> Ending | None:
         """Work out the arguments.
@@ -127,8 +128,25 @@ class Continued:
             return self._failed(failed(error))
         return None
 
-    def end(self, ending: Ending) -> Ending:
-        """Add to the end of the task what follows it.
+    def succeeded(self, value: Any) -> None:
+        """Work out what follows a result; the run is still the current one.
+
+        Args:
+            value: What the task returned.
+
+        Raises:
+            NotConnected: The node went away while a large value was stored; then it is also ``cut``.
+            Exception: What follows cannot be encoded or sent: the task fails of that.
+        """
+        if self._follow is not None:
+            try:
+                self._spawn = self._follow.succeeded(value, context.made_request())
+            except errors.NotConnected as error:
+                self.cut = error
+                raise
+
+    def ended(self, ending: Ending) -> Ending:
+        """Add what follows to an end that was no return; the run is still the current one.
 
         Args:
             ending: How the task itself ended.
@@ -136,17 +154,30 @@ class Continued:
         Raises:
             NotConnected: The node went away while a large value was fetched or stored.
         """
-        if ending[0] == SUCCESS and self._follow is not None:
+        if ending[0] == SUCCESS:
             try:
-                return (*ending[:4], self._follow.succeeded(*self.kept))
+                self.succeeded(told_value())  # it has told its result, and asked to be ignored
+                return self.over(ending)
             except errors.NotConnected:
                 raise
             except Exception as error:
                 ending = failed(error)
         return self._failed(ending)
 
+    def over(self, ending: Ending) -> Ending:
+        """Add what follows to the end of a run that has returned.
+
+        Args:
+            ending: How the task itself ended: not well where its result is too large.
+
+        Raises:
+            NotConnected: The node went away while a large value was fetched or stored.
+        """
+        return (*ending[:4], self._spawn) if ending[0] == SUCCESS else self._failed(ending)
+
     def _failed(self, ending: Ending) -> Ending:
-        ran = self.kept[1] if self.kept else None
+        # Looked up, not made: the request that the run itself has seen, if it has looked at it.
+        ran = context.made_request()
         return _failed(self._runner, self._delivery, self._canvas, ending, self.args, self.kwargs, ran)
 
 
@@ -164,7 +195,7 @@ def run(runner: ContinuedRunner, delivery: Delivery) -> Ending:
     ending = one.begin()
     if ending is not None:
         return ending
-    return one.end(runner.execute(delivery, one.args, one.kwargs, one.kept))
+    return runner.execute(delivery, one.args, one.kwargs, one)
 
 
 def _is_revoked(runner: ContinuedRunner, canvas: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from ignitetasks.message import BlobRef
 from ignitetasks.result import AsyncResult, GroupResult
 from ignitetasks.serializers import PLAIN, Codecs, Data, compress
 from ignitetasks.signals import running
-from ignitetasks.worker import continued
+from ignitetasks.worker import announced, continued
 from ignitetasks.worker.coroutines import bridged, is_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
 from ignitetasks.worker.limits import SignalLimit, TimeLimit, over
@@ -228,7 +228,7 @@ class Runner:
         return self._decode(delivery[BODY], delivery[FLAGS])
 
     def execute(
-        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], keep: list[Any] | None = None
+        self, delivery: Delivery, args: list[Any], kwargs: dict[str, Any], follow: continued.Continued | None = None
     ) -> Ending:
         """Run the task once with given arguments.
 
@@ -236,7 +236,8 @@ class Runner:
             delivery: As it came from the node.
             args: Positional arguments.
             kwargs: Keyword arguments.
-            keep: Is given the return value and the request, where something follows the task.
+            follow: Says what follows the task, where something does. Asked while the run is the current one, and
+                before anybody hears that it is over: what is sent then belongs to it.
 
         Returns:
             How it ended.
@@ -250,28 +251,39 @@ class Runner:
             limited = soft_ms or hard_ms
             value = self._limited(args, kwargs, soft_ms, hard_ms) if limited else self._fn(*args, **kwargs)
             payload = None if flags & message.IGNORE_RESULT else self._encode(value, delivery)
+            if follow is not None:
+                follow.succeeded(value)
             if watch is not None:
                 watch.succeeded(running_request(), value, began)
             asks = context.made_request()
         except WorkerShutdown:
             raise
         except BaseException as error:
-            ending = self._ended_by(error, delivery)
-            if watch is not None:
-                tell(watch, ending[0], ending[3], error)
+            ending = self._broken_off(error, delivery, watch, follow)
             asks = context.made_request()
-            if keep is not None:
-                keep += (continued.told_value(), asks)
-            elif ending[0] == FAILURE and asks is not None and asks.asks:
+            if follow is None and ending[0] == FAILURE and asks is not None and asks.asks:
                 return continued.with_children(self, delivery, ending, asks)
             return ending
         finally:
             context.leave(token)
         ending = self._success(payload, delivery)
-        if keep is not None:
-            keep += (value, asks)
-        elif asks is not None and asks.asks:
+        if follow is not None:
+            return follow.over(ending)
+        if asks is not None and asks.asks:
             return continued.with_additions(self, delivery, ending, asks)
+        return ending
+
+    def _broken_off(
+        self, error: BaseException, delivery: Delivery, watch: Watch | None, follow: continued.Continued | None
+    ) -> Ending:
+        """Return how a run ended that did not return, with what follows, and tell who wants to hear of it."""
+        if follow is not None and follow.cut is error:
+            raise error
+        ending = self._ended_by(error, delivery)
+        if follow is not None:
+            ending = follow.ended(ending)
+        if watch is not None:
+            tell(watch, ending[0], ending[3], error)
         return ending
 
     def _watching(self) -> Watch | None:
@@ -402,22 +414,17 @@ class Runner:
         body, flags = None, 0
         if retry.call is not None:
             args, kwargs = retry.call
-            body, flags = self._encode_call(args, kwargs, delivery, eta_ms)
-        extra = [
-            eta_ms,
-            body,
-            retry.queue,
-            -1 if retry.priority is None else retry.priority,
-            type_name(cause),
-            -1 if retry.expires_ms is None else retry.expires_ms,
-            flags,
-        ]
-        return RETRY, capture(cause), 0, extra, None
+            body, flags = self.encode_call(args, kwargs, delivery, eta_ms)
+        priority = -1 if retry.priority is None else retry.priority
+        expires_ms = -1 if retry.expires_ms is None else retry.expires_ms
+        extra = [eta_ms, body, retry.queue, priority, type_name(cause), expires_ms, flags]
+        return RETRY, capture(cause), 0, announced.repeat(self, delivery, extra, retry.call), None
 
     def _again(self, error: BaseException, delivery: Delivery, eta_ms: int) -> Ending:
-        return RETRY, capture(error), 0, [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0], None
+        extra = [min(eta_ms, _LATEST_MS), None, None, -1, type_name(error), -1, 0]
+        return RETRY, capture(error), 0, announced.repeat(self, delivery, extra, None), None
 
-    def _encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[Data, int]:
+    def encode_call(self, args: Any, kwargs: Any, delivery: Delivery, eta_ms: int) -> tuple[Data, int]:
         """Encode a retry's new arguments; returns the body and its flags."""
         executor = self._executor
         serializer = self.task.options.serializer or executor.settings.task_serializer

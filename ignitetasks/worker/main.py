@@ -51,7 +51,7 @@ def make_plan(
     prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
-    heartbeats: bool = False,
+    heartbeats: bool = True,
 ) -> WorkerPlan:
     """Check what was asked and fill in the defaults.
 
@@ -70,7 +70,7 @@ def make_plan(
         prefetch_multiplier: Most deliveries for each slot, the running one included; 0 or None for no bound of yours.
         autoscale: Largest and smallest size of a prefork pool that follows its work.
         events: Send events from the start.
-        heartbeats: Send those of the worker itself.
+        heartbeats: Send those of the worker itself, whether events are on or not.
 
     Returns:
         The plan.
@@ -152,6 +152,7 @@ def run_worker(
     prefetch_multiplier: int | None = None,
     autoscale: tuple[int, int] | None = None,
     events: bool = False,
+    heartbeats: bool = True,
     loglevel: str | None = None,
     log_json: bool | None = None,
     log_stream: TextIO | None = None,
@@ -175,6 +176,7 @@ def run_worker(
         prefetch_multiplier: See `make_plan`.
         autoscale: See `make_plan`.
         events: See `make_plan`.
+        heartbeats: See `make_plan`.
         loglevel: Lowest level that is logged; None for that of the settings.
         log_json: True for JSON lines, False for text, None to decide by the terminal.
         log_stream: Where to log; None for standard error.
@@ -203,6 +205,7 @@ def run_worker(
         prefetch_multiplier=prefetch_multiplier,
         autoscale=autoscale,
         events=events,
+        heartbeats=heartbeats,
     )
     if reload and not reloading.under_reloader():
         return reloading.run_reloading()

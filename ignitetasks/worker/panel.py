@@ -123,8 +123,8 @@ class Worker(Protocol):
     def send_events(self, enabled: bool) -> bool:
         """Switches task events; returns whether that was a change."""
 
-    def heartbeat(self) -> None:
-        """Sends a heartbeat event now, whether events are on or not."""
+    def heartbeat(self, seconds: float, now: bool) -> None:
+        """Sends heartbeat events for a time, as somebody listens, and one now, whether events are on or not."""
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         """Sends an event of the worker's own, where events are sent."""

@@ -218,9 +218,11 @@ class Remote:
         """See `panel.Worker.events_enabled`."""
         return self.events.enabled
 
-    def heartbeat(self) -> None:
+    def heartbeat(self, seconds: float, now: bool) -> None:
         """See `panel.Worker.heartbeat`."""
-        self.events.heartbeat(asked=True)
+        self.events.listen(seconds)
+        if now:
+            self.events.heartbeat(asked=True)
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         """See `panel.Worker.event`."""

@@ -1,6 +1,8 @@
 """The events of a worker itself: online, heartbeat, offline, and what happens to tasks from outside.
 
-This file must not decide whether events are on, and must not know children.
+That it comes and goes is told always. Its heart is told of while somebody listens: who reads the feed says so again and
+again (`WorkerEvents.listen`). So a worker that nobody looks at writes nothing, and does not push what happened to tasks
+out of the feed. This file must not decide whether events are on, and must not know children.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class WorkerEvents:
         beating: Whether the worker tells of itself also while they are not.
 
     Attributes:
-        enabled: Whether events are on; while they are not, nothing is sent but a heartbeat that is asked for.
+        enabled: Whether events are on; while they are not, nothing of tasks is told.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class WorkerEvents:
         self._slots = slots
         self._send = send
         self._beaten = 0.0
+        self._heard_until = 0.0
         self._common = {"hostname": hostname, "pid": os.getpid(), "utcoffset": utc_offset()}
         self._software = {
             "freq": FREQ,
@@ -71,6 +74,14 @@ class WorkerEvents:
         """Tell that the worker is there."""
         self._beat("worker-online")
 
+    def listen(self, seconds: float) -> None:
+        """Take note that somebody listens.
+
+        Args:
+            seconds: For how long at least.
+        """
+        self._heard_until = max(self._heard_until, time.monotonic() + seconds)
+
     def heartbeat(self, asked: bool = False) -> None:
         """Tell that the worker is still there.
 
@@ -85,12 +96,16 @@ class WorkerEvents:
 
     @property
     def beats(self) -> bool:
-        """Whether anybody hears of this worker's heart: the feed, or receivers of ``heartbeat_sent``."""
-        return self._tells or bool(signals.heartbeat_sent.receivers)
+        """Whether anybody hears of this worker's heart: who reads the feed, or receivers of ``heartbeat_sent``."""
+        return self._is_heard or bool(signals.heartbeat_sent.receivers)
 
     @property
     def _tells(self) -> bool:
         return self.enabled or self._beating
+
+    @property
+    def _is_heard(self) -> bool:
+        return self._tells and time.monotonic() < self._heard_until
 
     def tick(self) -> None:
         """Send a heartbeat when it is due."""
@@ -98,12 +113,11 @@ class WorkerEvents:
             self.heartbeat()
 
     def _beat(self, type: str, asked: bool = False) -> None:
-        if not (asked or self.beats):
-            return
-        self._beaten = time.monotonic()
-        if type == "worker-heartbeat":
+        beat = type == "worker-heartbeat"
+        if beat:
+            self._beaten = time.monotonic()
             signals.heartbeat_sent.send(sender=self)
-        if not (asked or self._tells):
+        if not (asked or (self._is_heard if beat else self._tells)):
             return
         slots = self._slots
         active = sum(slots.running(index).seq != IDLE for index in range(slots.count))

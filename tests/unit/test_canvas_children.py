@@ -9,7 +9,7 @@ import pytest
 from support.canvas_tasks import memory_app
 
 from ignitetasks.canvas import chain, chord, group
-from ignitetasks.result import AsyncResult
+from ignitetasks.result import AsyncResult, GroupResult
 
 LIMIT = 20
 
@@ -94,3 +94,31 @@ def test_what_a_run_sent_before_it_failed_are_its_children(t, links):
         sent.get(timeout=LIMIT)
     first, *others = AsyncResult(sent.id, app=t.app).children
     assert first.get(timeout=LIMIT) == 3 and len(others) == ("link_error" in links)
+
+
+@pytest.mark.parametrize(
+    ("after", "values"),
+    [
+        (lambda t: group(t.add.s(1), t.add.s(2)), [4, 5]),
+        (lambda t: chord([t.add.s(1), t.add.s(2) | t.add.s(3)], t.tsum.s()), [4, 8]),
+        (lambda t: group(t.add.s(1), group(t.add.s(2), t.add.s(3))), [4, 5, 6]),
+    ],
+)
+def test_a_group_that_follows_is_a_child_for_everybody_who_knows_the_id(t, after, values):
+    sent = (t.add.s(1, 2) | after(t)).apply_async()
+    sent.get(timeout=LIMIT)
+    first = sent
+    while first.parent is not None:
+        first = first.parent
+    stranger = AsyncResult(first.id, app=t.app)
+    (family,) = stranger.children
+    assert isinstance(family, GroupResult) and family.parent is stranger
+    assert family.id == first.children[0].id and len(first.children) == 1, "none is told twice"
+    assert family.get(timeout=LIMIT) == values
+    assert [value for _, value in stranger.collect()][:2] == [3, values]
+
+
+def test_no_group_is_noted_where_no_children_are(t):
+    sent = (t.add.s(1, 2).set(ignore_result=True) | group(t.add.si(1, 1), t.add.si(2, 2))).apply_async()
+    assert sent.get(timeout=LIMIT) == [2, 4]
+    assert AsyncResult(sent.parent.id, app=t.app).children == []

@@ -246,7 +246,8 @@ class TestWorker:
         assert (plan["queues"], plan["events"]) == (["a", "c"], True)
         assert (plan["max_tasks_per_child"], plan["time_limit"]) == (5, 9.0)
         said = capsys.readouterr().err
-        assert said.count("has no effect") == 4
+        assert said.count("has no effect") == 3 and not plan["heartbeats"]
+        assert planned()["heartbeats"]
         assert "--without-gossip has no effect: workers do not talk to each other" in said
 
     def test_defaults(self, planned: Any) -> None:

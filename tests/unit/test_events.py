@@ -170,6 +170,9 @@ class TestReceiver:
         assert receiver.cursor == 2
         again = app.events.Receiver(handlers=handlers, since=receiver.cursor)
         again.capture(limit=1, wakeup=False)
+        assert feed.commands == ["heartbeat"] * 2  # that somebody listens
+        app.events.Receiver(routing_key="task.#", since=receiver.cursor).capture(limit=1, wakeup=False)
+        assert feed.commands == ["heartbeat"] * 2
         assert seen[2:] == [("other", "task-started")]
 
     @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ class NotedWorker:
         changed, self.events_enabled = self.events_enabled != enabled, enabled
         return changed
 
-    def heartbeat(self) -> None:
-        self.done.append("heartbeat")
+    def heartbeat(self, seconds: float, now: bool) -> None:
+        self.done.append(("heartbeat", seconds, now))
 
     def event(self, type: str, fields: Mapping[str, Any]) -> None:
         self.done.append((type, dict(fields)))
@@ -237,7 +237,7 @@ def test_events_shutdown_clock_and_what_is_gone(run: Any, worker: NotedWorker) -
     assert run("heartbeat") == {"ok": "heartbeat sent"}
     assert run("disable_events") == {"ok": "task events disabled"}
     assert run("shutdown") == {"ok": "shutting down"}
-    assert worker.done == ["heartbeat", "shut down"]
+    assert worker.done == [("heartbeat", 0.0, True), "shut down"]
     assert run("clock")["clock"] > 1_700_000_000_000
     assert run("memsample").endswith("MB")
     for name in ("memdump", "objgraph", "election"):

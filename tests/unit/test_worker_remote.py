@@ -17,6 +17,7 @@ from ignitetasks import frames
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.events.event import unpack
 from ignitetasks.serializers import Codecs
+from ignitetasks.worker import workerevents
 from ignitetasks.worker.autoscale import Autoscaler, load
 
 CODECS = Codecs(("msgpack",))
@@ -323,6 +324,42 @@ def test_new_children_send_events_too(start):
     second = one.server.next_peer("child", child=1)
     second.run(("add", (1, 2)))
     events_of(one, second, "task-succeeded")
+
+
+def beats_of(one: WorkerUnderTest) -> list[str]:
+    """Returns the types of events that the worker itself has sent since the last look."""
+    sent: list[str] = []
+    while not one.worker.received.empty():
+        kind, value = one.worker.received.get()
+        sent += [unpack(data)["type"] for data in value] if kind == frames.EVENTS else []
+    return sent
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_a_heart_is_told_of_while_somebody_listens(start, events, monkeypatch):
+    monkeypatch.setattr(workerevents, "FREQ", 0.01)
+    one = start(events=events, heartbeats=True)
+    events_of(one, one.worker, "worker-online")
+    for _ in range(3):
+        ask(one, "ping")  # the worker has looked at its clock
+    assert beats_of(one) == []
+    assert ask(one, "heartbeat", seconds=60.0, now=False) == {"ok": "heartbeat sent"}
+    events_of(one, one.worker, "worker-heartbeat")
+    events_of(one, one.worker, "worker-heartbeat")
+    one.signal(signal.SIGTERM)
+    assert one.join() == 0
+    assert beats_of(one)[-1] == "worker-offline"
+
+
+def test_a_worker_without_heartbeat_tells_nobody(start, monkeypatch):
+    monkeypatch.setattr(workerevents, "FREQ", 0.01)
+    one = start(heartbeats=False)
+    ask(one, "heartbeat", seconds=60.0, now=False)
+    for _ in range(3):
+        ask(one, "ping")
+    assert beats_of(one) == []
+    send(one, "heartbeat")
+    events_of(one, one.worker, "worker-heartbeat")
 
 
 def test_a_worker_tells_of_itself(start):

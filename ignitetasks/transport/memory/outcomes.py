@@ -133,7 +133,7 @@ def _end(
 
 
 def _retry(record: Record, payload: bytes | None, ref: bool, extra: list[Any], worker: str) -> Next:
-    eta_ms, body, queue, priority, error_type, expires_ms, body_flags = extra
+    eta_ms, body, queue, priority, error_type, expires_ms, body_flags, *options = extra
     record.attempt += 1
     reopen(record)
     record.eta_ms, record.payload, record.ref = eta_ms, payload, ref
@@ -147,4 +147,6 @@ def _retry(record: Record, payload: bytes | None, ref: bool, extra: list[Any], w
         record.priority = priority
     if expires_ms >= 0:
         record.expires_ms = expires_ms
+    if options:
+        record.options = options[0]
     return Next.REQUEUE

@@ -229,6 +229,9 @@ final class Outcomes {
     if (how.expires() >= 0) {
       r.expiresMillis = how.expires();
     }
+    if (how.options() != null) {
+      r.options = how.options();
+    }
   }
 
   private static void end(TaskRecord r, TaskState state, Outcome o, String worker, long now) {

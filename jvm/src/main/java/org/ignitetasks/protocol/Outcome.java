@@ -77,7 +77,19 @@ public record Outcome(
 
   /** The changes that a retry makes to the record; null and -1 mean "as it was". */
   public record Retry(
-      long etaMillis, byte[] body, boolean bodyIsRef, String queue, int priority, long expires) {}
+      long etaMillis,
+      byte[] body,
+      boolean bodyIsRef,
+      String queue,
+      int priority,
+      long expires,
+      byte[] options) {
+    /** A retry whose options stay. */
+    public Retry(
+        long etaMillis, byte[] body, boolean bodyIsRef, String queue, int priority, long expires) {
+      this(etaMillis, body, bodyIsRef, queue, priority, expires, null);
+    }
+  }
 
   /** Says whether the delivery goes on after this. */
   public boolean runsOn() {

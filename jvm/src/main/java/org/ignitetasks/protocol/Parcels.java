@@ -55,7 +55,13 @@ final class Parcels {
         r == null
             ? null
             : new Object[] {
-              r.etaMillis(), r.body(), r.bodyIsRef(), r.queue(), r.priority(), r.expires()
+              r.etaMillis(),
+              r.body(),
+              r.bodyIsRef(),
+              r.queue(),
+              r.priority(),
+              r.expires(),
+              r.options()
             };
     return new Object[] {
       o.id(),
@@ -101,7 +107,8 @@ final class Parcels {
                   (Boolean) r[2],
                   (String) r[3],
                   (Integer) r[4],
-                  (Long) r[5]);
+                  (Long) r[5],
+                  (byte[]) r[6]);
       outcomes.add(
           new Outcome(
               (String) in[0],

@@ -29,7 +29,10 @@ import org.msgpack.value.Value;
 final class LaneMessages {
   private static final int DELIVERY_FIELDS = 19;
   static final int OUTCOME_FIELDS = 7;
+
+  /** Fields of a retry; new options follow where a retry has some. */
   private static final int RETRY_FIELDS = 7;
+
   private static final int MAX_QUEUES = 1_000;
   private static final byte FAILURE_CODEC = 'm';
 
@@ -187,7 +190,10 @@ final class LaneMessages {
       case Outcome.GIVE_BACK -> reason = text(u);
       case Outcome.REJECT -> requeue = u.unpackBoolean();
       case Outcome.RETRY -> {
-        expectArray(u, RETRY_FIELDS);
+        int fields = u.unpackArrayHeader();
+        if (fields != RETRY_FIELDS && fields != RETRY_FIELDS + 1) {
+          throw malformed(fields + " fields instead of " + RETRY_FIELDS, null);
+        }
         long eta = u.unpackLong();
         byte[] newBody = binary(u);
         String queue = text(u);
@@ -195,7 +201,8 @@ final class LaneMessages {
         errorType = text(u);
         long expires = u.unpackLong();
         boolean bodyRef = (u.unpackInt() & TaskFlags.BODY_REF) != 0;
-        retry = new Outcome.Retry(eta, newBody, bodyRef, queue, priority, expires);
+        byte[] options = fields > RETRY_FIELDS ? binary(u) : null;
+        retry = new Outcome.Retry(eta, newBody, bodyRef, queue, priority, expires, options);
       }
       case Outcome.SUCCESS, Outcome.IGNORE, Outcome.STARTED, Outcome.REVOKED, Outcome.REPLACED ->
           u.skipValue();

@@ -238,7 +238,8 @@ class OutcomesTest {
   void aRetryChangesWhatItNames() {
     TaskRecord r = record(0);
     r.deliveries = 1;
-    Outcome.Retry all = new Outcome.Retry(NOW + 500, new byte[] {9}, true, "slow", 7, NOW + 9_000);
+    Outcome.Retry all =
+        new Outcome.Retry(NOW + 500, new byte[] {9}, true, "slow", 7, NOW + 9_000, new byte[] {5});
     Outcome o = new Outcome("t-1", 7, Outcome.RETRY, PAYLOAD, false, 10, "IOError", all, false);
     assertEquals(REQUEUE, apply(r, o));
     assertEquals(TaskState.RETRY, r.state);
@@ -252,6 +253,7 @@ class OutcomesTest {
     assertEquals(NOW + 9_000, r.expiresMillis);
     assertArrayEquals(PAYLOAD, r.payload);
     assertEquals("IOError", r.errorType);
+    assertArrayEquals(new byte[] {5}, r.options);
 
     Outcome.Retry nothing = new Outcome.Retry(0, null, false, null, -1, -1);
     o = new Outcome("t-1", 8, Outcome.RETRY, null, false, 10, null, nothing, false);
@@ -263,6 +265,7 @@ class OutcomesTest {
     assertEquals(7, r.priority);
     assertEquals(NOW + 9_000, r.expiresMillis);
     assertEquals(0, r.etaMillis);
+    assertArrayEquals(new byte[] {5}, r.options);
   }
 
   @Test

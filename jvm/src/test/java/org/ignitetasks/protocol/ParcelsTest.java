@@ -47,7 +47,7 @@ class ParcelsTest {
 
   @Test
   void outcomes() {
-    Outcome.Retry retry = new Outcome.Retry(5, new byte[] {1}, true, "q", 3, 9);
+    Outcome.Retry retry = new Outcome.Retry(5, new byte[] {1}, true, "q", 3, 9, new byte[] {8});
     TaskRecord member = new TaskRecord();
     member.id = "m";
     member.joinId = "body";
@@ -64,6 +64,7 @@ class ParcelsTest {
     assertArrayEquals(new byte[] {4}, back.get(0).payload());
     assertArrayEquals(new byte[] {1}, back.get(0).retry().body());
     assertEquals("q", back.get(0).retry().queue());
+    assertArrayEquals(new byte[] {8}, back.get(0).retry().options());
     Spawn brought = back.get(0).spawn();
     assertEquals("body", brought.submit().get(0).joinId);
     assertEquals(TaskState.FAILURE, brought.end().get(0).state);
