@@ -20,9 +20,11 @@ from ignitetasks.beatkeeper import FIRST_PAUSE, Keeper
 from ignitetasks.errors import ConfigurationError, IgniteTasksError, ScheduleError
 from ignitetasks.loaders import symbol_by_name
 from ignitetasks.periodic import LazyCall, ScheduleEntry
+from ignitetasks.schedules import crontab
 from ignitetasks.scheduling import DEFAULT_MAX_INTERVAL, Scheduler, event_t
 from ignitetasks.storedschedule import PersistentScheduler
 from ignitetasks.ticks import BeatApp, run_now
+from ignitetasks.utils.log import get_logger
 
 __all__ = [
     "DEFAULT_MAX_INTERVAL",
@@ -33,7 +35,9 @@ __all__ = [
     "Scheduler",
     "SchedulingError",
     "Service",
+    "crontab",
     "event_t",
+    "logger",
     "run_now",
 ]
 
@@ -48,6 +52,8 @@ _FAREWELL_SECONDS = 5.0
 _GROUPS = ("celery.beat_schedulers", "ignitetasks.beat_schedulers")
 
 _logger = log.get_logger("beat")
+#: For programs that log as a beat does.
+logger = get_logger(__name__)
 
 
 def scheduler_class(named: Any) -> type[Scheduler]:

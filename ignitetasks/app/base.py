@@ -20,6 +20,10 @@ from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.result import set_default_source
 from ignitetasks.transport.base import Transport
+from ignitetasks.utils.log import get_logger
+
+#: For programs that log as an application does.
+logger = get_logger(__name__)
 
 
 class IgniteTasks(Periodic, Running, Dispatching):

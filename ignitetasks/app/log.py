@@ -15,10 +15,10 @@ from typing import Any, TextIO
 from ignitetasks import signals
 from ignitetasks.app import logsetup
 from ignitetasks.app.taskformat import TaskFormatter
-from ignitetasks.utils.log import REDIRECTED_LOGGER, mlevel, redirect_stdouts_to_logger
+from ignitetasks.utils.log import REDIRECTED_LOGGER, get_logger, mlevel, redirect_stdouts_to_logger
 from ignitetasks.utils.term import colored
 
-__all__ = ["Logging", "TaskFormatter"]
+__all__ = ["Logging", "TaskFormatter", "get_logger", "mlevel"]
 
 
 class Logging:

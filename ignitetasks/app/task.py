@@ -23,7 +23,7 @@ from ignitetasks.context import Context, Request
 from ignitetasks.errors import InvalidOption, MaxRetriesExceededError, OperationalError
 from ignitetasks.errors import Retry as RetryRequest
 
-__all__ = ["HOOKS", "Context", "Task", "as_call"]
+__all__ = ["HOOKS", "BaseTask", "Context", "Task", "as_call"]
 
 #: State of a task that tells how far it is without naming one.
 PROGRESS = "PROGRESS"
@@ -320,6 +320,10 @@ class Task(Hooks, Calls[P, R]):
         request = self.request
         with self.app.events.default_dispatcher(hostname=request.hostname) as sender:
             sender.send(type_, uuid=request.id, **fields)
+
+
+#: Its name in older programs.
+BaseTask = Task
 
 
 def _direct_request(parts: tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]) -> Request:

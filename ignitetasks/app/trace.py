@@ -17,6 +17,7 @@ from ignitetasks.context import Request
 from ignitetasks.errors import Ignore, Retry
 from ignitetasks.failure import ExceptionInfo
 from ignitetasks.frames import REJECT, RETRY
+from ignitetasks.utils.log import get_logger
 
 #: Layouts of what a worker logs of each run; a program sets its own here, as it did in Celery's module of this name.
 LOG_RECEIVED = tasklog.RECEIVED
@@ -27,6 +28,8 @@ LOG_REJECTED = tasklog.REJECTED
 LOG_RETRY = tasklog.RETRY
 
 _log = log.get_logger("task")
+#: For programs that log as what is told of runs.
+logger = get_logger(__name__)
 
 
 def overridden(task: Any) -> frozenset[str]:

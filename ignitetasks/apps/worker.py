@@ -14,11 +14,15 @@ from ignitetasks.app import logsetup
 from ignitetasks.app.log import redirected
 from ignitetasks.beat import EmbeddedService
 from ignitetasks.errors import ConfigurationError
+from ignitetasks.utils.log import get_logger
 from ignitetasks.utils.nodenames import default_nodename, host_format
 from ignitetasks.worker import asked, main
 from ignitetasks.worker.model import SOLO
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "logger"]
+
+#: For programs that log as a worker does.
+logger = get_logger(__name__)
 
 #: Options of Celery's worker that steer parts which do not exist here.
 _WITHOUT_MEANING = frozenset(

@@ -3,6 +3,8 @@
 This file must only name them.
 """
 
+from ignitetasks import states
+from ignitetasks.errors import ResultTimeout as TimeoutError
 from ignitetasks.result.eager import EagerResult
 from ignitetasks.result.facts import ResultBase
 from ignitetasks.result.guard import (
@@ -21,6 +23,7 @@ __all__ = [
     "GroupResult",
     "ResultBase",
     "ResultSet",
+    "TimeoutError",
     "allow_join_result",
     "assert_will_not_block",
     "default_source",
@@ -30,5 +33,6 @@ __all__ = [
     "open_completion",
     "result_from_tuple",
     "set_default_source",
+    "states",
     "task_join_will_block",
 ]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ignitetasks import message
+from ignitetasks._state import get_current_app
 from ignitetasks.accepted import codecs_of
 from ignitetasks.config import check_queue
 from ignitetasks.errors import IgniteTasksError
@@ -320,6 +321,21 @@ def pool_restart(
             importlib.import_module(name)
     state.worker.restart_pool()
     return _ok("reload started")
+
+
+def revoke(state: Any, task_id: str | Sequence[str], terminate: bool = False, signal: Any = None, **_: Any) -> Any:
+    """Revoke tasks, which is state of the cluster; for programs that call what is a worker's command in Celery.
+
+    Args:
+        state: Of a command; None means the current application.
+        task_id: One id, or several.
+        terminate: End the process of a task that runs.
+        signal: What its process is sent; None means SIGTERM.
+    """
+    app = get_current_app() if state is None else state.app
+    ids = [task_id] if isinstance(task_id, str) else list(task_id)
+    app.control.revoke(ids, terminate=terminate, signal=signal or "SIGTERM")
+    return _ok(f"tasks {', '.join(ids)} flagged as revoked")
 
 
 @control_command()

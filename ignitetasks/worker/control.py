@@ -6,7 +6,7 @@ behaviour.
 
 from __future__ import annotations
 
-from ignitetasks.worker.commands import make_panel
+from ignitetasks.worker.commands import make_panel, revoke
 from ignitetasks.worker.consumer import Consumer
 from ignitetasks.worker.panel import CommandInfo, ControlState, Later, Panel, control_command, inspect_command
 
@@ -19,4 +19,5 @@ __all__ = [
     "control_command",
     "inspect_command",
     "make_panel",
+    "revoke",
 ]

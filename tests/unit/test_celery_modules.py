@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -15,12 +16,28 @@ from datetime import date, timedelta
 import click
 import pytest
 
-from ignitetasks import IgniteTasks, Task, loaders, platforms, shared_task, worker
+from ignitetasks import (
+    IgniteTasks,
+    Task,
+    beat,
+    exceptions,
+    loaders,
+    platforms,
+    result,
+    schedules,
+    shared_task,
+    states,
+    worker,
+)
+from ignitetasks.app import base, task, trace
+from ignitetasks.app import log as app_log
 from ignitetasks.app.autoretry import add_autoretry_behaviour
 from ignitetasks.app.utils import Settings
+from ignitetasks.apps import worker as apps_worker
 from ignitetasks.bin.base import COMMA_SEPARATED_LIST, LOG_LEVEL, CLIContext
 from ignitetasks.loaders.app import AppLoader
 from ignitetasks.utils import collections, debug, functional, graph, saferepr, serialization, threads
+from ignitetasks.worker import control
 from ignitetasks.worker.worker import WorkController
 
 PATIENCE = 20
@@ -88,6 +105,26 @@ def test_commands_of_packages_show_what_went_well():
     assert CLIContext(plain=True).OK == "OK" and CLIContext(plain=True).ERROR == "ERROR"
     assert click.style("OK", fg="green", bold=True) == CLIContext().OK
     assert CLIContext().style("x", bold=True) == click.style("x", bold=True)
+
+
+def test_names_that_programs_import_from_where_celery_imports_them(app):
+    assert beat.crontab is schedules.crontab and result.states is states
+    assert result.TimeoutError is exceptions.TimeoutError and task.BaseTask is Task
+    for module in (beat, base, trace, apps_worker):
+        assert module.logger.name == module.__name__ and isinstance(module.logger, logging.Logger)
+    assert app_log.get_logger("a.b").name == "a.b" and app_log.mlevel("INFO") == logging.INFO
+
+
+def test_a_revoke_by_the_function_of_a_workers_command(app, monkeypatch):
+    @app.task
+    def later():
+        return None
+
+    sent = [later.apply_async(countdown=3600) for _ in range(2)]
+    monkeypatch.setattr("ignitetasks.worker.commands.get_current_app", lambda: app)
+    assert "flagged" in control.revoke(None, sent[0].id)["ok"]
+    control.revoke(types.SimpleNamespace(app=app), [sent[1].id], terminate=True)
+    assert [one.state for one in sent] == ["REVOKED", "REVOKED"]
 
 
 class TestDebug:
