@@ -227,8 +227,8 @@ WORKER_MODULES = {
     ),
     "none": (
         "from ignitetasks import IgniteTasks\napp = IgniteTasks('a')\n",
-        "-A none -c 0",
-        "concurrency must be a whole number of at least 1, not 0",
+        "-A none -c -1",
+        "concurrency must be a whole number of at least 1, not -1",
     ),
 }
 
