@@ -267,9 +267,11 @@ class Configured(Parts):
         return found
 
     def _configure_once(self) -> None:
-        """Reads the configuration object and tells who waits for it."""
+        """Reads the configuration object, where there is one, and tells who waits for it."""
         if not self._configured:
             self._configured = True
+            if self._conf._reader is None:
+                self.on_configure.send(sender=self)
             self._conf._load()
             self.on_after_configure.send(sender=self, source=self._conf)
 

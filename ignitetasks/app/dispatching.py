@@ -67,6 +67,7 @@ class Dispatching(Registering):
 
     def _look(self) -> Router:
         """Works out how calls are sent; done again after settings have changed."""
+        self._configure_once()  # first: who hears of it may change settings
         conf = self._conf
         router = self._router = routes.prepare(conf.task_routes)
         self._eager = bool(conf.task_always_eager)

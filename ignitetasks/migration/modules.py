@@ -18,7 +18,13 @@ MODULES: tuple[Entry, ...] = (
             "",
         ),
         ("celery.canvas / celery.result / celery.schedules / celery.beat / celery.signals / celery.states", SAME, ""),
-        ("celery.exceptions / celery.local / celery.registry / celery.app.autoretry / celery.app.builtins", SAME, ""),
+        (
+            "celery.exceptions",
+            BETTER,
+            "A task's exception comes back as its own class, whatever its arguments; `RemoteError` stands for one "
+            "that is not here. `Ignore` and `Reject` end a task as IGNORED and REJECTED, also for who waits.",
+        ),
+        ("celery.local / celery.registry / celery.app.autoretry / celery.app.builtins", SAME, ""),
         (
             "celery.version_info / celery.version_info_t / celery.VERSION_BANNER / celery.SERIES / celery.__author__ / "
             "celery.__contact__ / celery.__homepage__ / celery.__docformat__",

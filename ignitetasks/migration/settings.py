@@ -8,7 +8,8 @@ from __future__ import annotations
 from ignitetasks.migration.entry import BETTER, GONE, SAME, Entry, rows
 
 _NO_BROKER = (
-    "There is no broker: the node starts by itself, and `cluster=` or IGNITETASKS_CLUSTER names the nodes of a cluster."
+    "There is no broker: whatever the URL, all programs of one user on a machine meet in one node, which starts by "
+    "itself; `data_dir=` names another one, and `cluster=` or IGNITETASKS_CLUSTER the nodes of a cluster."
 )
 _NO_BACKEND = "There is no separate result backend: results are in the same records as the tasks. Remove it."
 _NO_AMQP = "A queue is a name: there are no exchanges, bindings or delivery modes. Route by queue name."

@@ -32,9 +32,12 @@ class Kin(Facts):
         raise NotImplementedError
 
     def maybe_throw(self, propagate: bool = True, callback: Callable[[str, Any], Any] | None = None) -> Any:
-        """Raises the exception of a task that has failed; else returns what there is of a result."""
+        """Raises the exception of a task that has failed; else returns what there is of a result.
+
+        Of a task that runs that is what it has told of itself, of one that is repeated the reason for it.
+        """
         if not self.ready():
-            return None
+            return self.result
         good, value = self._open()
         if not good and propagate:
             raise value

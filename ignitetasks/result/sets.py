@@ -249,6 +249,7 @@ class ResultSet(Generic[R]):
         for one in self._as_ended(timeout):
             value = one.get(propagate=False, disable_sync_subtasks=False)
             found = {"task_id": one.id, "status": one.state, "result": value, "children": one.children}
+            found["traceback"] = one.traceback
             if on_message is not None:
                 on_message(found)
             yield one.id, found

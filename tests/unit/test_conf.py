@@ -238,6 +238,25 @@ def test_celerys_arguments_are_accepted(caplog, monkeypatch):
         IgniteTasks("x", task_route={})
 
 
+def test_who_only_sends_is_configured_too():
+    app = IgniteTasks("c", transport="memory", set_as_current=False)
+    add = app.task(name="add")(lambda x: x)
+    told = []
+    app.on_configure.connect(lambda **_: told.append("configure"), weak=False)
+
+    @app.on_after_configure.connect
+    def after(sender, source, **_):
+        told.append("after")
+        sender.conf.task_default_queue = "chosen"
+
+    assert not app.configured
+    sent = add.delay(1)
+    assert told == ["configure", "after"] and app.configured and sent.queue == "chosen"
+    add.delay(2)
+    _ = app.tasks
+    assert told == ["configure", "after"]
+
+
 def test_after_configure_and_after_finalize_reach_the_late(app):
     heard = []
     app.on_after_configure.connect(lambda sender, source, **_: heard.append(("configured", source)), weak=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ignitetasks import IgniteTasks
 from ignitetasks.config import Settings, check_queue, load_signing_key
 from ignitetasks.errors import ConfigurationError
 
@@ -24,6 +25,15 @@ def test_defaults(tmp_path):
     assert settings.embedded and settings.instance_dir == settings.data_dir
     assert settings.effective_durability == "power"
     assert hash(settings) == hash(Settings())
+
+
+def test_programs_that_share_a_broker_url_meet_wherever_they_are_started(monkeypatch, tmp_path):
+    home = Settings().data_dir
+    for place in ("web", "worker"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        app = IgniteTasks("shop", broker="redis://localhost/0", backend="redis://localhost/1", set_as_current=False)
+        assert app.settings.instance_dir == home
 
 
 def test_relative_state_home_is_ignored(monkeypatch):

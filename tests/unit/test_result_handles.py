@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 import weakref
 from types import SimpleNamespace
 from unittest.mock import Mock, PropertyMock, patch
@@ -63,6 +64,28 @@ def test_who_waits_can_be_called_meanwhile(t):
 def test_a_revoke_returns_nothing_and_the_state_tells(t):
     waiting = t.add.apply_async((1, 2), countdown=3600)
     assert waiting.revoke() is None and waiting.state == "REVOKED"
+
+
+def test_what_there_is_of_a_task_that_has_not_ended(t):
+    begun = threading.Event()
+
+    @t.app.task(bind=True, name="tells")
+    def tells(self):
+        if not self.request.retries:
+            self.update_state(state="PROGRESS", meta={"done": 3})
+            begun.wait(LIMIT)
+            raise self.retry(exc=KeyError("not yet"), countdown=3600)
+
+    assert t.app.AsyncResult("never-sent").maybe_throw() is None
+    sent = tells.delay()
+    while sent.state != "PROGRESS":
+        threading.Event().wait(0.01)
+    assert sent.maybe_throw() == {"done": 3}
+    begun.set()
+    while sent.state != "RETRY":
+        threading.Event().wait(0.01)
+    assert repr(sent.maybe_throw()) == repr(sent.info) == "KeyError('not yet')"
+    sent.revoke()
 
 
 def test_a_number_is_no_id(t):
