@@ -26,6 +26,9 @@ BUILTIN_TASKS = {
     f"celery.{name}" for name in ("accumulate", "chain", "chord", "chord_unlock", "chunks", "group", "map", "starmap")
 }
 _SENDERS = ("apply_async", "send_task")
+#: What programs set to stop the worker they are in.
+_SWITCHES = ("celery.worker.state.should_stop", "celery.worker.state.should_terminate")
+_SWITCHED = "It is told and not asked here: `app.control.shutdown([hostname])` stops a worker."
 
 
 class PythonReader(ast.NodeVisitor):
@@ -133,10 +136,12 @@ class PythonReader(ast.NodeVisitor):
                 self._add(keyword.value, "gone", entry.name, entry.text)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Looks at settings of ``app.conf``."""
+        """Looks at settings of ``app.conf``, and at the switches of a worker's state."""
         for target in node.targets:
             if isinstance(target, ast.Attribute) and self._is_conf(target.value):
                 self._settings([(target.attr, target)])
+            elif self._dotted(target) in _SWITCHES:
+                self._add(target, "gone", str(self._dotted(target)), _SWITCHED)
             elif (
                 isinstance(target, ast.Subscript)
                 and self._is_conf(target.value)

@@ -159,6 +159,9 @@ def test_parts_of_an_application_and_of_a_class_of_tasks(project):
             Strategy = "shop.batches:strategy"
             Request = "shop.requests:Loud"
         class Loader(BaseLoader): pass
+        from celery.worker import state
+        state.should_stop = True
+        print(state.should_terminate)
         class Own(beat.Scheduler): pass
         """
     )
@@ -167,6 +170,7 @@ def test_parts_of_an_application_and_of_a_class_of_tasks(project):
         (5, "Control.election"),
         (7, "app.amqp.producer_pool"),
         (10, "Task.Strategy"),
+        (14, "celery.worker.state.should_stop"),
     ]
     assert of(found, "hand") == []
 
