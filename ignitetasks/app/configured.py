@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ignitetasks import loaders, signals
+from ignitetasks import loaders, log, signals
 from ignitetasks.app import conf as configuration
 from ignitetasks.app.conf import Conf
 from ignitetasks.app.parts import Parts
@@ -24,6 +24,7 @@ from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError
 from ignitetasks.utils.dispatch import Signal
 
+_log = log.get_logger("app")
 _FIELDS = frozenset(one.name for one in fields(Settings))
 
 
@@ -227,12 +228,10 @@ class Configured(Parts):
         """Imports the task modules of packages, when a worker starts or tasks are asked for.
 
         Args:
-            packages: Their names, or a function that returns these; None means Django's installed apps.
+            packages: Their names, or a function that returns these; None means Django's installed apps, and nothing
+                where Django is not set up.
             related_name: Name of the module in each; None for the packages themselves.
             force: True imports now.
-
-        Raises:
-            ConfigurationError: No packages were given, and Django is not set up.
         """
         names = _installed_apps if packages is None else packages
 
@@ -293,11 +292,13 @@ def _import_object(obj: Any) -> Any:
 
 
 def _installed_apps() -> Iterable[str]:
+    """Returns the names of Django's installed apps; none in a program that does not use Django."""
     try:
-        apps = importlib.import_module("django.apps").apps
-        return [config.name for config in apps.get_app_configs()]
-    except ImportError as error:
-        raise ConfigurationError(
-            "autodiscover_tasks without packages means Django's installed apps, and Django is not installed; "
-            "name the packages"
-        ) from error
+        settings = importlib.import_module("django.conf").settings
+    except ImportError:
+        settings = None
+    if settings is None or not (settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE")):
+        _log.warning("autodiscover_tasks without packages finds nothing: they are Django's, and Django is not set up")
+        return []
+    apps = importlib.import_module("django.apps").apps
+    return [config.name for config in apps.get_app_configs()]

@@ -134,7 +134,10 @@ _SECONDS: _Rule = (lambda value: _is_number(value) or isinstance(value, timedelt
 _TEXT: _Rule = (lambda value: isinstance(value, str), "a text")
 _MAP: _Rule = (lambda value: isinstance(value, Mapping), "a map")
 _NAMES: _Rule = (lambda value: isinstance(value, (list, tuple, set, frozenset, str)), "a list of names")
-_CODEC: _Rule = (lambda value: is_known(name_of(value)), f"one of {list(ENCODINGS)}, or a registered one")
+_CODEC: _Rule = (
+    lambda value: is_known(name_of(value)),
+    f"one of {list(ENCODINGS)}, or one registered with ignitetasks.serializers.register",
+)
 _COMPRESSION: _Rule = (
     lambda value: value is None or (value in COMPRESSIONS and missing(value) is None),
     f"None or one of {sorted(COMPRESSIONS)} (zstd and brotli where zstandard and brotli are installed)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import inspect
+import logging
 import pickle
 import sys
 import types
@@ -313,6 +314,18 @@ def test_autodiscover(app, monkeypatch):
     assert "shop_pkg.jobs" in seen and "shop_pkg.tasks" not in seen
     app.autodiscover_tasks(["shop_pkg"], related_name=None)
     assert seen[-1] == "shop_pkg"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_autodiscover_without_packages_needs_no_django(app, monkeypatch, caplog, installed):
+    monkeypatch.setattr(logging.getLogger("ignitetasks"), "propagate", True)
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    conf = types.ModuleType("django.conf")
+    conf.settings = types.SimpleNamespace(configured=False)
+    monkeypatch.setitem(sys.modules, "django.conf", conf if installed else None)
+    app.autodiscover_tasks()
+    app.prepare()
+    assert caplog.text.count("Django is not set up") == 1
 
 
 def test_push_request(app):
