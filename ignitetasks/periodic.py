@@ -205,7 +205,13 @@ def _following(entry: ScheduleEntry, moment: datetime) -> datetime | None:
 
 
 def _only_says_if_due(one: Any) -> bool:
-    return getattr(type(one), "next_after", BaseSchedule.next_after) is BaseSchedule.next_after
+    """Tells whether a class of one's own has its rule in `is_due`, where Celery has it, and not in `next_after`."""
+    for kind in type(one).__mro__:
+        if "next_after" in vars(kind):
+            return kind is BaseSchedule
+        if "is_due" in vars(kind) or "remaining_estimate" in vars(kind):
+            return True
+    return True
 
 
 def next_run(entry: ScheduleEntry, now: datetime) -> datetime | None:

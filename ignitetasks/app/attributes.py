@@ -155,7 +155,7 @@ class Attributes:
         """
         options = self._options
         if options is None:
-            self._annotate()
+            self.take_annotations()
             options = self._resolve()
             object.__setattr__(self, "_options", options)
         return options
@@ -170,7 +170,8 @@ class Attributes:
         chosen = {name: value for name, value in given.items() if name in _RULED}
         call_options.task_options(task, chosen)
 
-    def _annotate(self) -> None:
+    def take_annotations(self) -> None:
+        """Takes what ``task_annotations`` says of it, once."""
         if self._annotated:
             return
         self.app.refuse_incomplete()

@@ -95,6 +95,9 @@ class Registering(Configured):
             _state.announce_finalized(self)
         self._configure_once()
         self.on_after_finalize.send(sender=self)
+        if self._conf.task_annotations:
+            for task in list(self._tasks.values()):
+                task.take_annotations()  # whoever reads an attribute finds what holds
 
     def prepare(self) -> None:
         """Makes ready for running tasks: imports what settings and `autodiscover_tasks` name, and finalizes."""

@@ -21,8 +21,18 @@ APP: tuple[Entry, ...] = (
             "first are given by name; `namespace=` names the instance here: that of settings is an argument of "
             "`config_from_object`.",
         ),
-        ("Celery.task / shared_task / Celery.register_task", SAME, ""),
-        ("Celery.tasks / Celery.gen_task_name / Celery.finalize / Celery.main", SAME, ""),
+        (
+            "Celery.task / shared_task / Celery.register_task",
+            SAME,
+            "A task is made when it is decorated: there is no proxy to be evaluated.",
+        ),
+        ("Celery.tasks / Celery.gen_task_name / Celery.finalize", SAME, ""),
+        (
+            "Celery.main",
+            BETTER,
+            "Tasks of a script are named after its file, as a worker that imports it names them, whatever the "
+            "application is called; in an interpreter it is the application's name.",
+        ),
         (
             "Celery.conf",
             BETTER,

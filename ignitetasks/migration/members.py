@@ -373,4 +373,42 @@ MEMBERS: tuple[Entry, ...] = (
         ),
         ("Inspect.app / Inspect.registered_tasks", SAME, ""),
     ),
+    *rows(
+        "call",
+        "Members of a worker and its consumer, for steps and control commands",
+        ("worker.app / worker.hostname / worker.pool / worker.timer / worker.consumer", SAME, ""),
+        ("worker.hub / consumer.hub", GONE, "There is no event loop to be added to; use the timer, or a thread."),
+        ("worker.blueprint / consumer.blueprint", GONE, "Steps have no blueprint; `requires` orders them."),
+        ("worker.statedb", GONE, "Revokes are state of the cluster: nothing is kept in a file."),
+        ("worker.autoscaler", GONE, "Use the setting `worker_autoscaler`, or the control command `autoscale`."),
+        (
+            "consumer.app / consumer.hostname / consumer.controller / consumer.connection / consumer.pool / "
+            "consumer.timer / consumer.event_dispatcher / consumer.qos / consumer.call_soon / "
+            "consumer.add_task_queue / consumer.cancel_task_queue / consumer.reset_rate_limits",
+            SAME,
+            "",
+        ),
+        ("consumer.qos.value", SAME, "Tasks at a time."),
+        (
+            "consumer.qos.increment_eventually / consumer.qos.decrement_eventually / consumer.qos.set",
+            GONE,
+            "A worker is given a task when it has a slot for it: grow the pool (`pool_grow`, `autoscale`).",
+        ),
+        (
+            "consumer.gossip",
+            GONE,
+            "Workers do not talk to each other; signals and the event feed tell of workers that come and go.",
+        ),
+        ("consumer.heart", GONE, "The node sees the end of a worker's connection."),
+        (
+            "consumer.task_consumer / consumer.strategies / consumer.apply_eta_task",
+            GONE,
+            "There is no broker that messages are read from.",
+        ),
+        (
+            "consumer.task_buckets / consumer.bucket_for_task",
+            GONE,
+            "Rate limits are kept by the cluster: use `app.control.rate_limit`.",
+        ),
+    ),
 )

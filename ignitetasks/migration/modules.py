@@ -178,6 +178,12 @@ MODULES: tuple[Entry, ...] = (
             "`Timer`, `Pool`, `Beat` and `Consumer`, for `requires`; there is no `Hub`.",
         ),
         (
+            "celery.worker.components.Hub",
+            GONE,
+            "There is no event loop to be added to; use worker.timer, or a thread of your own.",
+        ),
+        ("celery.worker.components.StateDB", GONE, "Revokes are state of the cluster: nothing is kept in a file."),
+        (
             "celery.worker.consumer / celery.worker.strategy",
             GONE,
             "The worker has no exchangeable inner parts. Use steps, signals or custom control commands.",

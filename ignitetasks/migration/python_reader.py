@@ -160,6 +160,8 @@ class PythonReader(ast.NodeVisitor):
             self._gone(node, f"app.{inner.attr}.{node.attr}")
             if inner.attr == "control":
                 self._gone(node, f"Control.{node.attr}")
+        elif isinstance(inner, ast.Attribute) and self.concerned and inner.attr in ("consumer", "qos"):
+            self._gone(node, f"{'consumer.' if inner.attr == 'qos' else ''}{inner.attr}.{node.attr}")
         if isinstance(inner, ast.Attribute) and inner.attr == "backend" and node.attr in _CLIENTS and self.concerned:
             text = "No database client stands behind the results. Make a client of your own for what you keep there."
             self._add(node, "gone", f"backend.{node.attr}", text)
@@ -191,6 +193,9 @@ class PythonReader(ast.NodeVisitor):
             if known.startswith("celery.backends"):
                 text = "A part that Celery lets you exchange: keep what it adds in a task, a signal or a service."
                 self._add(node, "hand", f"class {node.name}({_last_name(base)})", text)
+            elif known.startswith("celery.worker.autoscale"):
+                text = "Its rule is `decide(now, size, busy)`, which returns by how much the pool is to change."
+                self._add(node, "hand", f"class {node.name}({_last_name(base)})", text)
         if any(known.startswith("celery") and known.endswith("Task") for known in dotted):
             for inner, target in _assignments(node.body):
                 if isinstance(target, ast.Name):
@@ -207,14 +212,15 @@ class PythonReader(ast.NodeVisitor):
         if beside is not None and ("_" in value or "." in value):
             self._add(node, "gone", repr(value), beside.text)
         elif value.startswith("celery."):
-            self._named_in_text(node, value.partition(":")[0])
+            self._named_in_text(node, value)
 
     def _named_in_text(self, node: ast.Constant, value: str) -> None:
         """Looks at a text that begins like a module of Celery's; file names and loggers begin so, too."""
+        dotted = value.replace(":", ".")
         if value in BUILTIN_TASKS:
             self._add(node, "hand", repr(value), "Celery's own tasks have other names here, or none is needed.")
-        elif names.is_place(value):
-            level, text = names.text_fate(value)
+        elif names.is_place(dotted):
+            level, text = names.text_fate(dotted)
             self._add(node, level, repr(value), text)
 
     # -- what names mean

@@ -202,7 +202,8 @@ WORKER: tuple[Entry, ...] = (
         (
             "worker_autoscaler",
             BETTER,
-            "A subclass of `ignitetasks.worker.autoscale.Autoscaler`: its `decide(now, size, busy)` says by how much.",
+            "A subclass of `ignitetasks.worker.autoscale.Autoscaler`: its `decide(now, size, busy)` says by how much; "
+            "one whose rule is in `_maybe_scale` is refused.",
         ),
         (
             "worker_consumer worker_timer worker_timer_precision worker_agent",

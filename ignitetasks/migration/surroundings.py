@@ -82,7 +82,12 @@ COMMANDS: tuple[Entry, ...] = (
         ("celery worker", SAME, "SIGHUP replaces its children, not the process: for new code start another."),
         ("celery worker -Q / celery worker --queues / celery worker -X / celery worker --exclude-queues", SAME, ""),
         ("celery worker -c / celery worker --concurrency / celery worker -n / celery worker --hostname", SAME, ""),
-        ("celery worker -l / celery worker --loglevel / celery worker -f / celery worker --logfile", SAME, ""),
+        ("celery worker -l / celery worker --loglevel", SAME, ""),
+        (
+            "celery worker -f / celery worker --logfile",
+            SAME,
+            "A worker has one log, for its children too: `%i` in its name is 0, `%I` nothing.",
+        ),
         (
             "celery worker -P / celery worker --pool",
             BETTER,

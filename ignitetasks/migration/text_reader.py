@@ -12,14 +12,15 @@ from pathlib import PurePath
 
 from ignitetasks.migration.catalog import find, setting_named
 from ignitetasks.migration.finding import Finding, Level
+from ignitetasks.migration.variables import SCRIPTS
 
 _REQUIREMENTS = re.compile(
     r"(requirements|constraints)[\w.-]*\.(txt|in)|pyproject\.toml|setup\.(cfg|py)|Pipfile|pdm\.lock"
 )
 _SUFFIXES = {".yml", ".yaml", ".service", ".conf", ".ini", ".sh", ".env", ".toml", ".cfg", ".txt", ".in", ".mk", ".cmd"}
 _NAMES = ("Procfile", "Dockerfile", "Makefile", "docker-compose", "compose", ".env", "crontab", "Pipfile", "justfile")
-#: ``celery`` as a program: at a place where a command can stand, followed by an option or a command.
-_COMMAND = re.compile(r"(?:^|[\s/\"'=(&|;,\[])celery(?:[\"']?,\s*[\"']?|\s+)(?=[-\w])(.*)")
+#: ``celery`` as a program, or the variable in unit files, where a command can stand, before an option or a command.
+_COMMAND = re.compile(r"(?:^|[\s/\"'=(&|;,\[])(?:celery|\$\{?CELERY_BIN\}?)(?:[\"']?,\s*[\"']?|\s+)(?=[-\w])(.*)")
 _VARIABLE = re.compile(r"\b((?:CELERY|CELERYD|CELERYBEAT|BROKER|C|REMAP)_[A-Z0-9_]+)\s*[:=]")
 _PACKAGE = re.compile(r"(?:^\s*|[\"'])([A-Za-z][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;,\"'@ ]|$)")
 _WITH_VALUE = {"-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir"}
@@ -71,8 +72,10 @@ def _variable(line: str) -> Iterator[tuple[Level, str, str]]:
             yield "gone", name, entry.text
             continue
         variable = find("variable", name)
-        if variable is not None and variable.text:
-            yield "gone" if variable.verdict == "gone" else "hand", name, variable.text
+        if variable is not None and variable.verdict == "gone":
+            yield "gone", name, variable.text
+        elif variable is not None and variable.text == SCRIPTS:
+            yield "hand", name, SCRIPTS
 
 
 def _command(line: str) -> Iterator[tuple[Level, str, str]]:

@@ -7,7 +7,8 @@ from ignitetasks.migration.entry import GONE, SAME, Entry, rows
 _NO_BROKER = (
     "There is no broker: the node starts by itself, and IGNITETASKS_CLUSTER or IGNITETASKS_DATA_DIR names another."
 )
-_SCRIPTS = "Read by scripts and unit files around Celery's command, not by the command: look at what uses it."
+#: What is said of variables that the command itself does not read.
+SCRIPTS = "Read by scripts and unit files around Celery's command, not by the command: look at what uses it."
 
 VARIABLES: tuple[Entry, ...] = (
     *rows(
@@ -53,7 +54,7 @@ VARIABLES: tuple[Entry, ...] = (
             "CELERYBEAT_CHDIR / CELERYBEAT_USER / CELERYBEAT_GROUP / CELERYBEAT_PID_FILE / CELERYBEAT_LOG_FILE / "
             "CELERYBEAT_LOG_LEVEL / CELERY_CREATE_DIRS / CELERY_CREATE_RUNDIR / CELERY_CREATE_LOGDIR",
             SAME,
-            _SCRIPTS,
+            SCRIPTS,
         ),
     ),
 )

@@ -15,6 +15,8 @@ from ignitetasks.errors import ConfigurationError
 KEEPALIVE_SECONDS: Final = float(os.environ.get("AUTOSCALE_KEEPALIVE", "30"))
 #: Seconds between two growths, so that one burst of short tasks is not taken for lasting work.
 GROW_SECONDS: Final = 0.2
+#: Where a class written for Celery has its rule.
+_RULES: Final = ("_maybe_scale", "maybe_scale", "scale_up", "scale_down", "body")
 
 
 class Autoscaler:
@@ -105,7 +107,7 @@ def load(named: Any) -> type[Autoscaler]:
         named: ``module:Class``, ``module.Class``, a class, or None for `Autoscaler`.
 
     Raises:
-        ConfigurationError: It cannot be imported, or is no subclass of `Autoscaler`.
+        ConfigurationError: It cannot be imported, is no subclass of `Autoscaler`, or has a rule that nobody asks.
     """
     found: Any = named or Autoscaler
     if isinstance(found, str):
@@ -117,5 +119,11 @@ def load(named: Any) -> type[Autoscaler]:
     if not (isinstance(found, type) and issubclass(found, Autoscaler)):
         raise ConfigurationError(
             f"worker_autoscaler names {named!r}, which is no subclass of ignitetasks.worker.autoscale.Autoscaler."
+        )
+    unasked = [name for name in _RULES if hasattr(found, name)]
+    if unasked and found.decide is Autoscaler.decide:
+        raise ConfigurationError(
+            f"worker_autoscaler names {named!r}, whose {unasked[0]} nobody asks; its rule is decide(now, size, busy), "
+            "which returns by how much the pool is to change."
         )
     return found

@@ -26,7 +26,7 @@ from ignitetasks.worker.execute import WorkerShutdown
 from ignitetasks.worker.model import ASYNCIO, WorkerApp, WorkerPlan
 from ignitetasks.worker.remote import Controlled, SoloRemote
 from ignitetasks.worker.signals import debug_by_signals
-from ignitetasks.worker.slots import IDLE, Slots
+from ignitetasks.worker.slots import Slots
 from ignitetasks.worker.stopping import Shutdown, Stage
 from ignitetasks.worker.workerevents import FREQ
 
@@ -145,7 +145,7 @@ class SoloWorker(Controlled):
         return {signum: signal.signal(signum, self._on_signal) for signum in watched} | debug_by_signals()
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        stage = self._shutdown.next(signum, self._slots.running(0).seq != IDLE)
+        stage = self._shutdown.next(signum)
         if stage is None:
             return
         lifecycle.stopping(self._plan.name, signal.Signals(signum).name, stage.how)

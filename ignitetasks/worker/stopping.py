@@ -33,8 +33,8 @@ class Shutdown:
     """Knows the stage of one worker's shutdown.
 
     SIGTERM begins a warm one, and is not heard again. SIGQUIT begins a cold one, SIGINT a warm one; each of the two
-    goes one stage on when a shutdown is under way. The soft stage is left out where no time is set for it, or nothing
-    runs. REMAP_SIGTERM=SIGQUIT in the environment makes SIGTERM mean SIGQUIT.
+    goes one stage on when a shutdown is under way. The soft stage is left out where no time is set for it; where
+    nothing runs it is over at once. REMAP_SIGTERM=SIGQUIT in the environment makes SIGTERM mean SIGQUIT.
 
     Attributes:
         soft_seconds: Length of the soft stage; 0 leaves it out.
@@ -52,19 +52,18 @@ class Shutdown:
         self.stage: Stage | None = None
         self.cold_at = math.inf
 
-    def next(self, signum: int, busy: bool) -> Stage | None:
+    def next(self, signum: int) -> Stage | None:
         """Return the stage that a signal begins; None when it begins none.
 
         Args:
             signum: The signal.
-            busy: Whether a task runs.
         """
         if self.stage is Stage.COLD or (self.stage is not None and signum == signal.SIGTERM and not _term_is_quit()):
             return None
         quits = signum == signal.SIGQUIT or (signum == signal.SIGTERM and _term_is_quit())
         if self.stage is None and not quits:
             self.stage = Stage.WARM
-        elif self.stage is not Stage.SOFT and self.soft_seconds and busy:
+        elif self.stage is not Stage.SOFT and self.soft_seconds:
             self.stage = Stage.SOFT
             self.cold_at = time.monotonic() + self.soft_seconds
         else:

@@ -365,7 +365,7 @@ class Supervisor(Controlled):
 
     def _shut(self, signum: int) -> None:
         """Begin what comes next in a shutdown, if the signal asks for anything."""
-        stage = self._shutdown.next(signum, self._busy() > 0)
+        stage = self._shutdown.next(signum)
         if stage is None:
             return
         lifecycle.stopping(self._plan.name, signal.Signals(signum).name, stage.how)

@@ -6,6 +6,8 @@ import asyncio
 import importlib.util
 import logging
 import pickle
+import sys
+import types
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -656,6 +658,13 @@ def test_names_and_duplicates(shop, monkeypatch):
     for bad in (5, int, shop.add):
         with pytest.raises(ArgumentError):
             shop.app.task(bad)
+
+
+@pytest.mark.parametrize(("file", "name"), [("<stdin>", "guide"), ("/srv/jobs.py", "jobs"), (None, "guide")])
+def test_what_runs_from_no_file_is_named_after_its_app(monkeypatch, file, name):
+    monkeypatch.setitem(sys.modules, "__main__", types.SimpleNamespace(__file__=file))
+    app = IgniteTasks("guide", transport="memory")
+    assert (app.main, app.gen_task_name("add", "__main__")) == (name, f"{name}.add")
 
 
 def test_one_file_loaded_under_two_names_is_one_task(shop, tmp_path):

@@ -34,7 +34,9 @@ def loop():
 
 @pytest.fixture
 def pump():
-    return awaiting._Pump(Hub())
+    made = awaiting._Pump(Hub())
+    made._running = True  # without a thread of its own, which would hold the lock at some moment of the test
+    return made
 
 
 def in_time(work):

@@ -287,6 +287,21 @@ def test_schedules_and_arguments_that_live_in_code(transport, clock):
     one.agenda.pause("own")
 
 
+@pytest.mark.parametrize("base", [schedule, crontab])
+def test_a_schedule_that_changes_what_is_due_is_asked(transport, clock, base):
+    asked = []
+
+    class Mine(base):
+        def is_due(self, last_run_at):
+            asked.append(last_run_at)
+            return schedstate((self.now() - last_run_at).total_seconds() >= 7, 1)
+
+    mine = Mine(timedelta(days=1)) if base is schedule else Mine(0, 0)
+    app = FakeApp(transport, clock, {"mine": {"task": "mine", "schedule": mine}})
+    run(beat(app), clock, 30)
+    assert asked and len(app.sent) == 4
+
+
 def test_run_now_is_beside_the_ticks(transport, clock):
     app = FakeApp(transport, clock, EVERY_TEN)
     one = beat(app)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ignitetasks import IgniteTasks, planning, registry, signals
-from ignitetasks.app import default_app
+from ignitetasks.app import default_app, logsetup
 from ignitetasks.app.connections import Connection
 from ignitetasks.app.queues import Exchange, Queue, binding
 from ignitetasks.errors import ConfigurationError, NodeError, NotRegistered
@@ -75,6 +76,32 @@ def test_a_router_names_an_exchange_as_the_guide_does(app: IgniteTasks) -> None:
 
     app.conf.task_routes = (route_task,)
     assert app.send_task("guide.add", (1, 2)).queue == "celery"
+
+
+def test_a_child_tells_whose_it_is(app: IgniteTasks) -> None:
+    told: list[Any] = []
+
+    def hear(sender: Any = None, **_: Any) -> None:
+        told.append(sender)
+
+    for signal in (signals.worker_process_init, signals.worker_process_shutdown):
+        signal.connect(hear, sender="db@example.com", weak=False)
+    try:
+        for name in ("db@example.com", "other@example.com"):
+            lifecycle.child_started(app, name)
+            lifecycle.child_ended(name)
+    finally:
+        for signal in (signals.worker_process_init, signals.worker_process_shutdown):
+            signal.disconnect(hear, sender="db@example.com")
+    assert told == ["db@example.com"] * 2
+
+
+def test_who_sets_up_logging_is_told_the_file(app: IgniteTasks, connected: Any, tmp_path: Path) -> None:
+    told: list[Any] = []
+    connected(signals.setup_logging, lambda loglevel=None, logfile=None, **_: told.append((loglevel, logfile)))
+    with open(tmp_path / "w.log", "w") as stream:
+        assert logsetup.set_up(app, "info", None, stream)
+    assert told == [(20, str(tmp_path / "w.log"))]
 
 
 def test_a_routing_key_finds_its_queue(app: IgniteTasks) -> None:

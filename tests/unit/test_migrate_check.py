@@ -205,7 +205,7 @@ def test_texts_that_name_modules_and_tasks(project):
         (3, "'celery.app.task.Task.retry'"),
     ]
     assert of(found, "hand") == [(3, "'celery.utils.timer3.Timer'"), (4, "'celery.chord_unlock'")]
-    assert of(found, "gone") == [(4, "'celery.security'")]
+    assert of(found, "gone") == [(4, "'celery.security:setup_security'")]
 
 
 def test_steps_are_here_but_those_that_read_a_broker(project):
@@ -232,6 +232,49 @@ def test_parts_of_an_application_are_here_but_those_of_a_broker(project):
     )
     assert of(found, "gone") == [(2, "Celery(backend=)"), (2, "Celery(broker=)")]
     assert of(found, "hand") == [(2, "Celery(namespace=)")]
+
+
+def test_members_of_parts_of_an_application_and_of_a_worker(project):
+    found = project(
+        tasks_dot_py="""\
+        from celery import Celery, bootsteps
+        app = Celery("a")
+        app.amqp.send_task_message(None, "x"), app.conf.table(), app.backend.decode(b""), app.control.Mailbox
+        def command(state):
+            state.consumer.qos.increment_eventually(1), state.consumer.gossip, state.consumer.pool.grow(1)
+        class Step(bootsteps.StartStopStep):
+            requires = {"celery.worker.components:Hub", "celery.worker.components:Timer"}
+        """
+    )
+    assert of(found, "gone") == [
+        (3, "Control.Mailbox"),
+        (3, "app.amqp.send_task_message"),
+        (3, "app.backend.decode"),
+        (5, "consumer.gossip"),
+        (5, "consumer.qos.increment_eventually"),
+        (7, "'celery.worker.components:Hub'"),
+    ]
+
+
+def test_a_rule_for_the_size_of_the_pool(project):
+    found = project(scale_dot_py="from celery.worker.autoscale import Autoscaler\nclass Mine(Autoscaler):\n    pass\n")
+    assert of(found, "hand") == [(2, "class Mine(Autoscaler)")]
+
+
+def test_variables_of_unit_files(project):
+    found = project(
+        celery_dot_service="""\
+        Environment=C_FORCE_ROOT=1
+        Environment="CELERY_WORKER_REVOKES_MAX=3"
+        Environment=REMAP_SIGTERM=SIGQUIT
+        Environment=CELERYD_OPTS="-c 4"
+        ExecStart=/bin/sh -c '${CELERY_BIN} -A $CELERY_APP multi start w1'
+        ExecStop=/bin/sh -c '$CELERY_BIN amqp queue.purge celery'
+        """
+    )
+    assert of(found, "gone") == [(1, "C_FORCE_ROOT"), (2, "CELERY_WORKER_REVOKES_MAX"), (6, "celery amqp")]
+    assert of(found, "hand") == [(4, "CELERYD_OPTS")]
+    assert (5, "celery multi") in of(found, "rename")
 
 
 def test_a_file_without_celery_is_left_in_peace(project):

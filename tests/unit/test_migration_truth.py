@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -22,6 +23,8 @@ from ignitetasks.events import snapshot, state
 from ignitetasks.migration import ENTRIES
 from ignitetasks.migration.names import module_fate, name_fate
 from ignitetasks.worker import control as panel
+from ignitetasks.worker.consumer import Consumer, Qos
+from ignitetasks.worker.supervisor import Supervisor
 
 KEPT = [entry for entry in ENTRIES if entry.verdict != "gone"]
 TASK_OPTIONS: dict[str, Any] = {
@@ -110,6 +113,9 @@ def test_members_of_everything_else(app: IgniteTasks, task: Any) -> None:
         "Polaroid": snapshot.Polaroid,
         "Control": Control,
         "Inspect": Inspect(app=app),
+        "worker": Supervisor,
+        "consumer": Consumer(app, SimpleNamespace(plan=SimpleNamespace(name="w@h"))),  # type: ignore[arg-type]
+        "consumer.qos": Qos,
     }
     of_members = {name.rpartition(".")[0] for name in names("call") if "." in name}
     assert of_members - set(holders) == {"Celery", "Task", "request", "xmap"} & of_members

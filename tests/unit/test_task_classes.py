@@ -355,6 +355,14 @@ def test_pydantic(app):
         task({"amount": "much"})
 
 
+def test_attributes_of_a_complete_application_are_annotated():
+    app = IgniteTasks("annotated", transport="memory")
+    app.conf.task_annotations = {"*": {"time_limit": 9}, "add": {"rate_limit": "3/s"}}
+    add, other = (app.task(name=name)(lambda: None) for name in ("add", "other"))
+    assert app.tasks["add"] is add
+    assert (add.rate_limit, add.time_limit, other.rate_limit, other.time_limit) == ("3/s", 9, None, 9)
+
+
 def test_calls_may_be_given_models():
     app = IgniteTasks("models", transport="memory")
     pydantic = pytest.importorskip("pydantic")

@@ -253,6 +253,20 @@ def test_an_autoscaler_that_is_none_is_named(named):
         load(named)
 
 
+def test_an_autoscaler_whose_rule_nobody_asks_is_refused():
+    class Old(Autoscaler):
+        def _maybe_scale(self, req=None):
+            return False
+
+    class New(Old):
+        def decide(self, now, size, busy):
+            return 0
+
+    with pytest.raises(ConfigurationError, match=r"Old'>, whose _maybe_scale nobody asks; its rule is decide"):
+        load(Old)
+    assert load(New) is New
+
+
 def test_a_worker_uses_the_autoscaler_of_the_settings(start, monkeypatch):
     monkeypatch.setattr(PlainApp, "conf", SimpleNamespace(worker_autoscaler=Eager, task_routes=None), raising=False)
     one = start(concurrency=1, autoscale=(2, 1))

@@ -16,27 +16,25 @@ TERM, INT, QUIT = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT
 WARM, SOFT, COLD = Stage.WARM, Stage.SOFT, Stage.COLD
 
 
-def stages(signals, seconds=0.0, busy=True):
+def stages(signals, seconds=0.0):
     shutdown = Shutdown(SimpleNamespace(conf=SimpleNamespace(worker_soft_shutdown_timeout=seconds)))
-    return [shutdown.next(signum, busy) for signum in signals]
+    return [shutdown.next(signum) for signum in signals]
 
 
 @pytest.mark.parametrize(
-    ("signals", "seconds", "busy", "begun"),
+    ("signals", "seconds", "begun"),
     [
-        ([TERM, TERM, TERM, INT], 0, True, [WARM, None, None, COLD]),
-        ([INT, INT, INT], 0, True, [WARM, COLD, None]),
-        ([QUIT, TERM], 0, True, [COLD, None]),
-        ([TERM, QUIT], 0, True, [WARM, COLD]),
-        ([QUIT, QUIT], 5, True, [SOFT, COLD]),
-        ([INT, INT, INT, INT], 5, True, [WARM, SOFT, COLD, None]),
-        ([QUIT, TERM, INT], 5, True, [SOFT, None, COLD]),
-        ([QUIT], 5, False, [COLD]),
-        ([TERM, INT], 5, False, [WARM, COLD]),
+        ([TERM, TERM, TERM, INT], 0, [WARM, None, None, COLD]),
+        ([INT, INT, INT], 0, [WARM, COLD, None]),
+        ([QUIT, TERM], 0, [COLD, None]),
+        ([TERM, QUIT], 0, [WARM, COLD]),
+        ([QUIT, QUIT], 5, [SOFT, COLD]),
+        ([INT, INT, INT, INT], 5, [WARM, SOFT, COLD, None]),
+        ([QUIT, TERM, INT], 5, [SOFT, None, COLD]),
     ],
 )
-def test_stages(signals, seconds, busy, begun):
-    assert stages(signals, seconds, busy) == begun
+def test_stages(signals, seconds, begun):
+    assert stages(signals, seconds) == begun
 
 
 def test_sigterm_may_mean_sigquit(monkeypatch):
@@ -60,7 +58,7 @@ def test_a_soft_shutdown_kills_what_takes_too_long(start, pool):
     assert one.join() == 0
 
 
-@pytest.mark.parametrize("pool", ["prefork", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio", "solo"])
 def test_a_soft_shutdown_lets_a_short_task_end(start, pool):
     one = start(pool=pool, conf={"worker_soft_shutdown_timeout": 600})
     go = one.folder / "go"
@@ -81,6 +79,13 @@ def test_more_sigterms_do_not_hurry_a_warm_shutdown(start):
     one.signal(TERM)
     go.touch()
     assert value(one.child.wait_for(seqs[0])[0]) == str(go)
+    assert one.join() == 0
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio", "solo"])
+def test_a_soft_shutdown_of_an_idle_worker_is_over_at_once(start, pool):
+    one = start(pool=pool, conf={"worker_soft_shutdown_timeout": 600})
+    one.signal(QUIT)
     assert one.join() == 0
 
 
