@@ -55,11 +55,17 @@ def register_app(app: Any, current: bool) -> None:
         current: Whether it is meant from now on where none is named.
     """
     global _latest
+    _register_app(app)
     with _lock:
-        _apps.add(app)
         if current:
             _latest = weakref.ref(app)
             _thread.app = app
+
+
+def _register_app(app: Any) -> None:
+    # Extensions of Flask put another function in its place while they make an app that is to be known later.
+    with _lock:
+        _apps.add(app)
 
 
 def deregister_app(app: Any) -> None:

@@ -121,6 +121,8 @@ class Request:
     given_up: BaseException | None = field(default=None, compare=False)
     handler: Any = field(default=None, compare=False)
     told_end: tuple[str, Any] | None = field(default=None, compare=False)
+    #: Set by tasks whose ``__call__`` pushes a request of its own unless this one is marked.
+    _protected = 0
 
     def __getattr__(self, name: str) -> Any:
         headers = self.__dict__.get("headers")

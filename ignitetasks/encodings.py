@@ -6,6 +6,7 @@ This file must not encode anything; `serializers` does.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -101,13 +102,13 @@ def unregister(name: str) -> None:
 
 
 def registered(name: str) -> Registered | None:
-    """Returns an encoding that was registered, or None."""
-    return _registered.get(name)
+    """Returns an encoding that was registered, here or with kombu, or None."""
+    return _registered.get(name) or _of_kombu(name)
 
 
 def is_known(name: object) -> bool:
     """Tells whether there is an encoding of a name."""
-    return isinstance(name, str) and (name in OWN or name in _registered)
+    return isinstance(name, str) and (name in OWN or registered(name) is not None)
 
 
 def known() -> list[str]:
@@ -117,4 +118,21 @@ def known() -> list[str]:
 
 def name_of(value: Any) -> Any:
     """Returns the name of an encoding that may be given by its content type; anything else as it is."""
-    return _types.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _types.get(value) or getattr(_registry_of_kombu(), "type_to_name", {}).get(value, value)
+
+
+def _registry_of_kombu() -> Any:
+    """Returns where a program that was written for Celery may have registered encodings, if it has imported that."""
+    return getattr(sys.modules.get("kombu.serialization"), "registry", None)
+
+
+def _of_kombu(name: str) -> Registered | None:
+    registry = _registry_of_kombu()
+    content_type = getattr(registry, "name_to_type", {}).get(name)
+    decoder = getattr(registry, "_decoders", {}).get(content_type)
+    found = getattr(registry, "_encoders", {}).get(name)
+    if decoder is None or found is None or found.encoder is None:
+        return None
+    return Registered(name, found.encoder, decoder, str(content_type), found.content_encoding)

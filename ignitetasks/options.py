@@ -59,7 +59,7 @@ class Plan(NamedTuple):
 
 def near(name: str, known: Iterable[str]) -> str | None:
     """Returns the known name that was probably meant, or None."""
-    close = difflib.get_close_matches(name, list(known), 1, 0.75)
+    close = difflib.get_close_matches(name, list(known), 1, 0.85)
     return close[0] if close else None
 
 

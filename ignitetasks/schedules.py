@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from typing import Any, cast
 
 from ignitetasks import cron, deferred
@@ -249,15 +250,15 @@ class solar(BaseSchedule):
     def __init__(
         self,
         event: str,
-        lat: float,
-        lon: float,
+        lat: float | Decimal,
+        lon: float | Decimal,
         nowfun: Callable[[], datetime] | None = None,
         app: ScheduleApp | None = None,
     ) -> None:
         if event not in SOLAR_EVENTS:
             raise ScheduleError(f"solar event must be one of {', '.join(SOLAR_EVENTS)}, not {event!r}")
         for name, value, most in (("lat", lat, 90), ("lon", lon, 180)):
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not -most <= value <= most:
+            if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool) or not -most <= value <= most:
                 raise ScheduleError(f"solar {name} must be degrees from -{most} to {most}, not {value!r}")
         try:
             self._sun = deferred.load("sun")
@@ -266,8 +267,8 @@ class solar(BaseSchedule):
                 'solar schedules need the library ephem; install it with: pip install "ignitetasks[solar]"'
             ) from error
         self.event = event
-        self.lat = lat
-        self.lon = lon
+        # A database may have them as decimals.
+        self.lat, self.lon = (float(one) if isinstance(one, Decimal) else one for one in (lat, lon))
         super().__init__(nowfun=nowfun, app=app)
 
     def next_after(self, last: datetime) -> datetime | None:

@@ -15,6 +15,17 @@ from ignitetasks.app.hooks import PLAIN_REQUEST
 from ignitetasks.errors import InvalidOption
 from ignitetasks.message import TaskOptions
 
+#: Attributes that are options of a call as well.
+_OF_A_CALL = (
+    "queue",
+    "routing_key",
+    "priority",
+    "expires",
+    "serializer",
+    "compression",
+    "time_limit",
+    "soft_time_limit",
+)
 #: Attributes that come from a setting where nobody gives them.
 FROM_CONFIG: Mapping[str, str] = {
     "acks_late": "task_acks_late",
@@ -125,6 +136,8 @@ class Attributes:
     track_started: Any
 
     app: Any
+    #: What an ``apply_async`` that was copied from Celery's looks at; tasks of its second version are not made here.
+    __v2_compat__ = False
     _options: TaskOptions | None = None
     _bound: bool = False
     _annotated: bool = False
@@ -210,6 +223,10 @@ class Attributes:
             return given
         conf = self.app.conf
         return conf[setting] if conf.value_set_for(setting) else None
+
+    def _get_exec_options(self) -> dict[str, Any]:
+        # By its name in classes whose apply_async was copied from Celery's.
+        return {name: value for name in _OF_A_CALL if (value := getattr(self, name, None)) is not None}
 
     def _resolve(self) -> TaskOptions:
         given = {name: getattr(self, name) for name in _RULED if name not in _ADDED_BY_WORKER}

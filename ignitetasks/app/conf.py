@@ -376,8 +376,9 @@ def _checked(given: Mapping[str, Any], where: str, namespaced: bool = False) -> 
 
 def _canonical(name: str, value: Any) -> Any:
     if name in ("accept_content", "result_accept_content") and value is not None:
-        names = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(name_of(one) for one in names))
+        names = [name_of(one) for one in ([value] if isinstance(value, str) else value)]
+        # A content type that no encoding here has can only be received from elsewhere, and nothing is.
+        return tuple(dict.fromkeys(one for one in names if not (isinstance(one, str) and "/" in one)))
     if name in ("task_serializer", "result_serializer"):
         return name_of(value)
     if name in ("imports", "include"):

@@ -37,6 +37,7 @@ class Configured(Parts):
         on_after_finalize: Sent once all tasks are known, and at once to who connects later.
         on_after_fork: Sent in each child of a worker.
         finalized: Whether all tasks are known.
+        namespace: What the names of settings begin with in its configuration object.
     """
 
     def __init__(self, base: Settings) -> None:
@@ -46,6 +47,7 @@ class Configured(Parts):
         self._lock = threading.RLock()
         self._configured = self._prepared = False
         self.finalized = False
+        self.namespace: str | None = None
         self.on_configure = Signal(name="app.on_configure")
         self.on_after_configure = Signal(name="app.on_after_configure", providing_args={"source"}, replay=True)
         self.on_after_finalize = Signal(name="app.on_after_finalize", replay=True)
@@ -59,6 +61,11 @@ class Configured(Parts):
     @conf.setter
     def conf(self, given: Mapping[str, Any]) -> None:
         self._conf.change(given)
+
+    @property
+    def _preconf(self) -> Conf:
+        # Extensions of Flask give settings under this name while they make an app.
+        return self._conf
 
     @property
     def configured(self) -> bool:
@@ -108,6 +115,7 @@ class Configured(Parts):
             force: True reads it now.
             namespace: Only names that start with it are meant, e.g. ``CELERY`` for ``CELERY_TASK_ACKS_LATE``.
         """
+        self.namespace = namespace or self.namespace
         told: list[Any] = []
 
         def read() -> tuple[Mapping[str, Any], str]:
@@ -236,7 +244,7 @@ class Configured(Parts):
         names = _installed_apps if packages is None else packages
 
         def discover() -> list[ModuleType]:
-            return loaders.autodiscover(names, related_name)
+            return self._autodiscover_tasks(names, related_name)
 
         if force:
             discover()
@@ -244,6 +252,11 @@ class Configured(Parts):
             self._imports.append(discover)
             if self._prepared:
                 self.import_tasks()
+
+    def _autodiscover_tasks(
+        self, packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None
+    ) -> list[ModuleType]:
+        return loaders.autodiscover(packages, related_name)
 
     def import_tasks(self) -> list[ModuleType]:
         """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once.

@@ -76,6 +76,10 @@ class Worker:
     """
 
     expire_window = HEARTBEAT_EXPIRE_WINDOW
+    _fields: Final = (
+        "hostname", "pid", "freq", "heartbeats", "clock", "active", "processed", "loadavg", "sw_ident", "sw_ver",
+        "sw_sys",
+    )  # fmt: skip
 
     def __init__(self, hostname: str | None = None, **fields: Any) -> None:
         self.hostname = hostname
@@ -113,8 +117,8 @@ class Worker:
         fields: Mapping[str, Any] | None = None,
     ) -> None:
         """Takes note of an event of the worker's own, or (type None) of one of its tasks."""
-        known = ("pid", "freq", "clock", "active", "processed", "loadavg", "sw_ident", "sw_ver", "sw_sys")
-        self.update({name: value for name, value in (fields or {}).items() if name in known})
+        told = set(self._fields) - {"hostname", "heartbeats"}
+        self.update({name: value for name, value in (fields or {}).items() if name in told})
         if type_ == "offline":
             self.heartbeats.clear()
         elif local_received and timestamp:
@@ -158,6 +162,11 @@ class Task:
     exchange = routing_key = root_id = parent_id = client = hostname = None
     worker: Worker | None = None
     clock: int = 0
+    _fields: Final = (
+        "uuid", "name", "state", "received", "sent", "started", "rejected", "succeeded", "failed", "retried", "revoked",
+        "args", "kwargs", "eta", "expires", "retries", "worker", "result", "exception", "timestamp", "runtime",
+        "traceback", "exchange", "routing_key", "clock", "client", "root", "root_id", "parent", "parent_id", "children",
+    )  # fmt: skip
 
     def __init__(self, uuid: str | None = None, cluster_state: Any = None, **fields: Any) -> None:
         self.uuid = uuid
@@ -214,10 +223,17 @@ class Task:
         return {name: value for name, value in values if value is not None}
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns everything that is known, by name."""
-        hidden = ("cluster_state", "worker")
-        known = {name: value for name, value in self.__dict__.items() if name not in hidden}
-        return {**known, "state": self.state, "worker": self.worker.hostname if self.worker else None}
+        """Returns everything that is known, by name; of tasks related to it their ids."""
+        known = {**{name: getattr(self, name) for name in self._fields}, **self.__getstate__()}
+        related = {"root": self.root_id, "parent": self.parent_id, "children": [one.uuid for one in self.children]}
+        return known | related
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The state it belongs to is put in again by the one that is read with it.
+        return {name: value for name, value in self.__dict__.items() if name != "cluster_state"}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept, cluster_state=None)
 
     @property
     def id(self) -> str | None:

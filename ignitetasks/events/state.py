@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from ignitetasks import states
 from ignitetasks.events import records
@@ -17,9 +17,28 @@ from ignitetasks.events.records import Task, Worker, heartbeat_expires
 
 __all__ = ["State", "Task", "Worker", "heartbeat_expires"]
 
+_T = TypeVar("_T")
 
-#: What a copy, or a state that is read from a file, makes anew.
-_MADE_AGAIN = frozenset({"tasks_by_type", "tasks_by_worker", "_mutex"})
+
+class _Recent(OrderedDict[str, _T]):
+    """A map of at most so many: what was put in first goes first.
+
+    Attributes:
+        limit: How many.
+    """
+
+    def __init__(self, limit: int, known: Mapping[str, _T] | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+        self.update(known or {})
+
+    def __setitem__(self, key: str, value: _T) -> None:
+        super().__setitem__(key, value)
+        while len(self) > self.limit:
+            self.popitem(last=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.limit, dict(self))
 
 
 class _Index:
@@ -44,6 +63,7 @@ class State:
         callback: Called with this object and each event before it is taken in.
         workers: Workers known already.
         tasks: Tasks known already.
+        taskheap: Taken for Celery's sake: tasks are kept in order.
         max_workers_in_memory: Most workers that are kept.
         max_tasks_in_memory: Most tasks that are kept; those longest unheard of go first.
         on_node_join: Called with a worker that is new or online again.
@@ -65,16 +85,17 @@ class State:
     def __init__(
         self,
         callback: Callable[[State, dict[str, Any]], Any] | None = None,
-        workers: MutableMapping[str, records.Worker] | None = None,
-        tasks: MutableMapping[str, records.Task] | None = None,
+        workers: Mapping[str, records.Worker] | None = None,
+        tasks: Mapping[str, records.Task] | None = None,
+        taskheap: Any = None,
         max_workers_in_memory: int = 5000,
         max_tasks_in_memory: int = 10000,
         on_node_join: Callable[[records.Worker], Any] | None = None,
         on_node_leave: Callable[[records.Worker], Any] | None = None,
     ) -> None:
         self.event_callback = callback
-        self.workers: OrderedDict[str, records.Worker] = OrderedDict(workers or {})
-        self.tasks: OrderedDict[str, records.Task] = OrderedDict(tasks or {})
+        self.workers = _Recent(max_workers_in_memory, workers)
+        self.tasks = _Recent(max_tasks_in_memory, tasks)
         self.max_workers_in_memory = max_workers_in_memory
         self.max_tasks_in_memory = max_tasks_in_memory
         self.on_node_join = on_node_join
@@ -82,20 +103,21 @@ class State:
         self.handlers: dict[str, Callable[[str, dict[str, Any]], Any]] = {}
         self.event_count = 0
         self.task_count = 0
-        self._make_views()
-        self._types: set[str] = set()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in _MADE_AGAIN}
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__dict__.update(kept)
-        self._make_views()
-
-    def _make_views(self) -> None:
         self.tasks_by_type = _Index(self, lambda task: task.name)
         self.tasks_by_worker = _Index(self, lambda task: task.worker.hostname if task.worker else None)
         self._mutex = threading.RLock()
+        self._types: set[str] = set()
+        for task in self.tasks.values():
+            task.cluster_state = self
+            if task.name is not None:
+                self._types.add(task.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A class of one's own makes what it adds by itself, as it did the first time.
+        known = (self.event_callback, dict(self.workers), dict(self.tasks), None)
+        args = (*known, self.max_workers_in_memory, self.max_tasks_in_memory, self.on_node_join, self.on_node_leave)
+        kept = {"event_count": self.event_count, "task_count": self.task_count, "handlers": self.handlers}
+        return type(self), args, kept
 
     def __repr__(self) -> str:
         return f"<State: events={self.event_count} tasks={self.task_count}>"
@@ -164,8 +186,6 @@ class State:
         created = worker is None
         if worker is None:
             worker = self.workers[hostname] = self.Worker(hostname)
-            while len(self.workers) > self.max_workers_in_memory:
-                self.workers.popitem(last=False)
         worker.update(fields)
         return worker, created
 
@@ -175,8 +195,6 @@ class State:
         if task is not None:
             return task, False
         task = self.tasks[uuid] = self.Task(uuid, cluster_state=self)
-        while len(self.tasks) > self.max_tasks_in_memory:
-            self.tasks.popitem(last=False)
         return task, True
 
     def itertasks(self, limit: int | None = None) -> Iterator[tuple[str, records.Task]]:
@@ -217,9 +235,12 @@ class State:
     def clear_tasks(self, ready: bool = True) -> None:
         """Forgets the tasks that have ended, or with ``ready=False`` all."""
         with self._mutex:
-            kept = [pair for pair in self.tasks.items() if ready and pair[1].state not in states.READY_STATES]
-            self.tasks.clear()
-            self.tasks.update(kept)
+            self._clear_tasks(ready)
+
+    def _clear_tasks(self, ready: bool = True) -> None:
+        kept = [pair for pair in self.tasks.items() if ready and pair[1].state not in states.READY_STATES]
+        self.tasks.clear()
+        self.tasks.update(kept)
 
     def clear(self, ready: bool = True) -> None:
         """Forgets all workers, and tasks as `clear_tasks` does."""

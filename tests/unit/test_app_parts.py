@@ -396,3 +396,24 @@ def test_a_suite_may_forget_its_shared_tasks():
         _state._on_app_finalizers = set()
         assert "parts.forgotten" not in IgniteTasks("parts.later", set_as_current=False).tasks
     assert "parts.forgotten" in IgniteTasks("parts.last", set_as_current=False).tasks
+
+
+def test_an_app_that_is_made_twice_is_known_from_the_second_time_on(monkeypatch):
+    class Later(IgniteTasks):
+        """As extensions of Flask have it: empty first, configured when the web application is there."""
+
+        def __init__(self):
+            with monkeypatch.context() as patched:
+                patched.setattr(_state, "_register_app", lambda app: None)
+                super().__init__("later", set_as_current=False)
+
+        def init_app(self):
+            super().__init__("later", set_as_current=False)
+            self._preconf["CELERY_RESULT_EXPIRES"] = 60
+
+    with _state.kept():
+        app = Later()
+        assert app not in _state.all_apps()
+        app.init_app()
+        assert app in _state.all_apps() and app.conf.result_expires == 60
+        app.close()

@@ -172,10 +172,11 @@ def test_an_id_may_be_a_uuid(shop):
 
 
 def test_an_option_that_is_nobody_s_is_handed_to_the_task(shop):
-    shop.add.apply_async((1,), once={"graceful": True}, headers={"trace": "7"}, shadow="sum")
+    shop.add.apply_async((1,), once={"graceful": True}, headers={"trace": "7"}, shadow="sum", stale_time_limit=9)
     headers, extra = message.decode_call_options(shop.last.options)
     assert headers == {"trace": "7"}
-    assert extra == {"origin": origin.name(), "shadow": "sum", "properties": {"once": {"graceful": True}}}
+    handed = {"once": {"graceful": True}, "stale_time_limit": 9}
+    assert extra == {"origin": origin.name(), "shadow": "sum", "properties": handed}
 
 
 @pytest.mark.parametrize("value", [{"max_retries": -1}, {"autoretry_for": 5}, {"bind": "x"}, {"idempotency_key": "k"}])

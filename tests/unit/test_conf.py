@@ -53,8 +53,14 @@ def test_settings_of_the_instance_are_settings_too(app):
     assert app.conf.task_default_queue == "other"
 
 
+def test_an_app_knows_the_namespace_of_its_configuration(app):
+    assert app.namespace is None
+    app.config_from_object({"SHOP_RESULT_EXPIRES": 5}, namespace="SHOP")
+    assert (app.namespace, app.conf.result_expires) == ("SHOP", 5)
+
+
 def test_accepting_json_alone_means_json(app):
-    app.conf.accept_content = ["application/json"]
+    app.conf.accept_content = ["application/json", "application/text"]
     assert (app.settings.task_serializer, app.settings.result_serializer) == ("json", "json")
     app.conf.task_serializer = "pickle"
     with pytest.raises(ConfigurationError, match="accept_content"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import threading
 import time
 from typing import Any
 
@@ -13,7 +15,7 @@ from ignitetasks.errors import NotConnected, OutcomeUnknown, RequestError, Resul
 from ignitetasks.events import NOW, OLDEST, Event, EventDispatcher, EventReceiver, group_from, local
 from ignitetasks.events.event import pack, text, unpack
 from ignitetasks.events.snapshot import Polaroid, camera_class
-from ignitetasks.events.state import State, Worker
+from ignitetasks.events.state import State, Task, Worker
 
 
 class Feed:
@@ -337,3 +339,38 @@ class TestSnapshot:
         assert camera_class(Polaroid) is Polaroid
         with pytest.raises(ValueError, match="there is no camera"):
             camera_class("no.such")
+
+
+class Counting(State):
+    """A state of somebody's own, with a part that cannot be pickled."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lock = threading.Lock()
+        self.cleared = 0
+
+    def _clear_tasks(self, ready: bool = True) -> None:
+        super()._clear_tasks(ready)
+        self.cleared += 1
+
+
+class TestStateOfOnesOwn:
+    def test_it_is_read_from_a_file_as_it_was_made(self) -> None:
+        state = Counting(max_tasks_in_memory=3)
+        state.event(task_event("task-received", name="t", root_id="u0", parent_id="u0"))
+        again = pickle.loads(pickle.dumps(state))
+        assert (again.tasks.limit, again.task_types(), again.cleared) == (3, ["t"], 0)
+        assert again.tasks["u1"].cluster_state is again and again.tasks["u1"].worker == again.workers["w1"]
+        again.clear()
+        assert again.cleared == 1
+
+    def test_the_oldest_go_and_what_is_known_is_told_field_by_field(self) -> None:
+        state = State(max_tasks_in_memory=2, max_workers_in_memory=2)
+        for number in range(4):
+            state.event(task_event("task-received", f"u{number}", hostname=f"w{number}", parent_id="u2"))
+        assert list(state.tasks) == ["u2", "u3"] and list(state.workers) == ["w2", "w3"]
+        told = state.tasks["u2"].as_dict()
+        assert set(told) >= set(Task._fields)
+        assert (told["worker"].hostname, told["parent"]) == ("w2", "u2")
+        assert set(told["children"]) == {"u2", "u3"}
+        assert dict.fromkeys(Worker._fields).keys() <= vars(state.workers["w2"]).keys()

@@ -6,6 +6,7 @@ import itertools
 import pickle
 import random
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -413,3 +414,8 @@ def test_a_schedule_that_never_ticks_again_says_none():
 
     entry = periodic.ScheduleEntry("e", "t", schedule=Over())
     assert periodic.due(entry, datetime.now(timezone.utc)).next is None
+
+
+def test_a_place_may_be_given_as_a_database_has_it():
+    one = solar("sunrise", Decimal("48.2"), Decimal("16.4"))
+    assert (one.lat, one.lon) == (48.2, 16.4)

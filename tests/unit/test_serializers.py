@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pickle
@@ -10,12 +11,13 @@ import sys
 import uuid
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignitetasks import IgniteTasks
+from ignitetasks import IgniteTasks, encodings
 from ignitetasks.accepted import codecs_of
 from ignitetasks.config import Settings
 from ignitetasks.errors import ConfigurationError, SerializationError
@@ -279,3 +281,21 @@ def test_results_have_encodings_of_their_own():
         codecs.decode(bytes(result))
     with pytest.raises(ConfigurationError, match="result_accept_content"):
         encode_result(codecs, "id", 1, "json")
+
+
+def test_what_a_program_has_registered_with_kombu_is_known(monkeypatch):
+    registry = SimpleNamespace(
+        name_to_type={"own": "application/x-own", "raw": "application/data"},
+        type_to_name={"application/x-own": "own", "application/data": "raw"},
+        _encoders={
+            "own": SimpleNamespace(encoder=repr, content_encoding="utf-8"),
+            "raw": SimpleNamespace(encoder=None, content_encoding="binary"),
+        },
+        _decoders={"application/x-own": ast.literal_eval},
+    )
+    monkeypatch.setitem(sys.modules, "kombu.serialization", SimpleNamespace(registry=registry))
+    assert encodings.name_of("application/x-own") == "own" and encodings.is_known("own")
+    assert encodings.registered("own").loads(encodings.registered("own").dumps((1, 2))) == (1, 2)
+    assert not encodings.is_known("raw") and not encodings.is_known("application/x-own")
+    monkeypatch.delitem(sys.modules, "kombu.serialization")
+    assert not encodings.is_known("own") and encodings.name_of("application/x-own") == "application/x-own"

@@ -314,6 +314,9 @@ def test_autodiscover(app, monkeypatch):
     assert "shop_pkg.jobs" in seen and "shop_pkg.tasks" not in seen
     app.autodiscover_tasks(["shop_pkg"], related_name=None)
     assert seen[-1] == "shop_pkg"
+    with patch.object(app, "_autodiscover_tasks", return_value=[]) as looked:
+        app.autodiscover_tasks(["other"])
+    looked.assert_called_once_with(["other"], "tasks")
 
 
 @pytest.mark.parametrize("installed", [True, False])
@@ -393,6 +396,18 @@ def test_what_an_app_does_not_have_is_said(app):
         app.producer_or_acquire()
     with pytest.raises(AttributeError, match="has no 'colour'"):
         _ = app.colour
+
+
+def test_a_call_that_was_copied_from_celery_finds_what_it_looks_at(app):
+    class Guarded(Task):
+        def __call__(self, *args, **kwargs):
+            assert not self.__v2_compat__ and self._get_exec_options()["queue"] == "q"
+            if self.request._protected:
+                return "twice"
+            self.request._protected = 1
+            return self(*args, **kwargs)
+
+    assert app.task(base=Guarded, name="guarded", queue="q")(lambda: None).apply().get() == "twice"
 
 
 def test_requests_can_be_pushed_to_the_stack(app):
