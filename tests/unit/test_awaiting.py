@@ -6,13 +6,11 @@ import asyncio
 import threading
 
 import pytest
-from support import until
 
 from ignitetasks import awaiting
 from ignitetasks.waiters import Waiter
 
 LIMIT = 10.0
-# What leaves while the pump's own thread holds the lock is let go by that, a moment later: hence `until`.
 
 
 class Hub:
@@ -56,7 +54,7 @@ def test_who_is_collected_while_its_thread_wakes_the_pump_does_not_wait(pump, lo
             pump.done(future)
 
     in_time(collected_in_the_middle)
-    until(lambda: pump._waiter.satisfied)
+    assert pump._waiter.satisfied
 
 
 def test_who_is_collected_while_another_comes_or_goes_is_not_counted(pump, loop):
@@ -88,12 +86,12 @@ def test_who_is_collected_while_another_comes_or_goes_is_not_counted(pump, loop)
     pump.add(second)
     pump._waiter = Counted()
     in_time(lambda: pump.done(first))
-    until(lambda: (pump._futures, pump._waiter.left) == (set(), 0))
+    assert (pump._futures, pump._waiter.left) == (set(), 0)
     pump._waiter.collected.append(first)
     in_time(lambda: pump.add(third))
-    until(lambda: (pump._futures, pump._waiter.left) == ({third}, 1))
+    assert (pump._futures, pump._waiter.left) == ({third}, 1)
     in_time(lambda: pump.done(third))
-    until(lambda: pump._waiter.satisfied)
+    assert pump._waiter.satisfied
 
 
 def test_who_is_collected_while_another_thread_changes_the_pump_is_let_go_by_that(pump, loop):
@@ -102,6 +100,6 @@ def test_who_is_collected_while_another_thread_changes_the_pump_is_let_go_by_tha
     with pump._changed:
         in_time(lambda: pump.done(first))
     pump.add(second)
-    until(lambda: pump._futures == {second})
+    assert pump._futures == {second}
     pump.done(second)
-    until(lambda: pump._waiter.satisfied)
+    assert pump._waiter.satisfied
