@@ -70,7 +70,7 @@ class Request:
         report: Tells the cluster how far the execution is (state, value); None where no worker runs it.
         given_up: The error that a `retry` without a repeat left has raised; nothing repeats it.
         handler: What is told of this run, where the task has a request class of its own.
-        told_end: State and value it has told of its own end, which holds if it raises ``Ignore``.
+        told: State and value it has told of itself last; they hold on if it raises ``Ignore``.
     """
 
     id: str | None = None
@@ -120,7 +120,7 @@ class Request:
     report: Any = field(default=None, compare=False)
     given_up: BaseException | None = field(default=None, compare=False)
     handler: Any = field(default=None, compare=False)
-    told_end: tuple[str, Any] | None = field(default=None, compare=False)
+    told: tuple[str, Any] | None = field(default=None, compare=False)
     #: Set by tasks whose ``__call__`` pushes a request of its own unless this one is marked.
     _protected = 0
 

@@ -296,7 +296,7 @@ class Task(Hooks, Calls[P, R]):
             self.backend.store_result(task_id, meta, name, request=current, **request)
             return
         if current.report is not None and name in (states.SUCCESS, states.FAILURE):
-            current.told_end = (name, meta)
+            current.told = (name, meta)
             return
         if name in states.READY_STATES or not name or len(name) > MAX_NAME:
             raise InvalidOption(
@@ -305,6 +305,7 @@ class Task(Hooks, Calls[P, R]):
             )
         if current.report is not None:
             current.report(name, meta)
+            current.told = (name, meta)
         elif current.id is not None and not current.is_eager:
             self.backend.store_result(current.id, meta, name, request=current, **request)  # a request made by hand
 

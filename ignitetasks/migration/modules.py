@@ -22,7 +22,8 @@ MODULES: tuple[Entry, ...] = (
             "celery.exceptions",
             BETTER,
             "A task's exception comes back as its own class, whatever its arguments; `RemoteError` stands for one "
-            "that is not here. `Ignore` and `Reject` end a task as IGNORED and REJECTED, also for who waits.",
+            "that is not here. `Ignore` and `Reject` end a task as IGNORED and REJECTED, also for who waits; "
+            "a state told before `Ignore` stays.",
         ),
         ("celery.local / celery.registry / celery.app.autoretry / celery.app.builtins", SAME, ""),
         (

@@ -24,6 +24,7 @@ from ignitetasks.message import (
     is_terminal,
 )
 from ignitetasks.result import words
+from ignitetasks.result.opening import ignored_word
 
 
 def _retried(code: int, record: Mapping[str, Any] | None) -> Failure | None:
@@ -113,6 +114,9 @@ class Facts(ResultBase):
             return str(record["note"])
         if code == EXPIRED_STATE:
             return states.PENDING
+        if code == states.IGNORED_CODE and self._completion is not None:
+            kept = ignored_word(self.source.client, self._completion)
+            return states.IGNORED if kept is None else kept[0]
         word = None if is_terminal(code) else words.told(self.source.client, self.id)
         return word[0] if word is not None else states.name_of(code)
 

@@ -61,8 +61,22 @@ def open_completion(client: Client, completion: Completion, modules: Collection[
     if state == states.SUCCESS_CODE:
         return True, decode_result(client.codecs, task_id, payload)
     if state == states.IGNORED_CODE:
-        return True, None
+        word = ignored_word(client, completion)
+        return True, None if word is None else word[1]
     return False, _exception(task_id, state, payload, modules)
+
+
+def ignored_word(client: Client, completion: Completion) -> tuple[str, Any] | None:
+    """Returns what a task had told of itself, state and value, before it raised ``Ignore``; None where it had not.
+
+    Args:
+        client: Decodes it.
+        completion: Of a task that ended as IGNORED.
+    """
+    if completion.payload is None:
+        return None
+    state, value = decode_result(client.codecs, completion.id, completion.payload)
+    return str(state), value
 
 
 def _exception(task_id: str, state: int, payload: Data | None, modules: Collection[str]) -> BaseException:

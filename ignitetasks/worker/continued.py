@@ -223,15 +223,16 @@ def _failed(
         return ending  # it will run again, or another one stands in its place
     request = ran if ran is not None else runner.request(delivery, args, kwargs)
     error_type = extra if kind == FAILURE else None
+    cause = None if kind == IGNORE else payload  # a state of its own is this task's alone
     try:
-        spawn = _continuing(runner, delivery, canvas).failed(state, payload, error_type, request)
+        spawn = _continuing(runner, delivery, canvas).failed(state, cause, error_type, request)
     except errors.NotConnected:
         raise
     except Exception as error:
         # The task has failed in any case; what waits for it must hear of that.
         task_id = delivery[ID]
         _log.error(f"errbacks of task {task_id} could not be sent: {safe_text(error)}")
-        spawn = _continuing(runner, delivery, {**canvas, "e": []}).failed(state, payload, error_type, request)
+        spawn = _continuing(runner, delivery, {**canvas, "e": []}).failed(state, cause, error_type, request)
     return kind, payload, flags, extra, spawn
 
 
@@ -299,4 +300,4 @@ def replaced(runner: ContinuedRunner, delivery: Delivery, sig: Any) -> Ending:
 def told_value() -> Any:
     """Return the result that the running task has told of itself before it asked to be ignored."""
     request = context.made_request()
-    return None if request is None or request.told_end is None else request.told_end[1]
+    return None if request is None or request.told is None else request.told[1]

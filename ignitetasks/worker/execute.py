@@ -25,7 +25,7 @@ from ignitetasks.signals import running
 from ignitetasks.worker import announced, continued
 from ignitetasks.worker.coroutines import bridged, is_coroutine
 from ignitetasks.worker.endings import capture, failed, type_name
-from ignitetasks.worker.limits import SignalLimit, TimeLimit, over
+from ignitetasks.worker.limits import SignalLimit, TimeLimit, milliseconds, over
 from ignitetasks.worker.model import (
     ATTEMPT,
     BODY,
@@ -166,8 +166,8 @@ class Runner:
         self.task = task
         # Unknown counts as slow until the first run has shown otherwise.
         self.mean_us = 10_000.0
-        self.soft_ms = _ms(options.soft_time_limit) or settings.soft_ms
-        self.hard_ms = _ms(options.time_limit) or settings.hard_ms
+        self.soft_ms = milliseconds(options.soft_time_limit) or settings.soft_ms
+        self.hard_ms = milliseconds(options.time_limit) or settings.hard_ms
         self._executor = executor
         self._limit = executor.limit
         self.codecs = self._codecs = executor.codecs
@@ -185,7 +185,7 @@ class Runner:
         # The commonest arguments and the commonest result always have the same bytes; only a signed pickle has not.
         self._empty_body = message.encode_body(PLAIN, self._name, (), {})
         self._none = message.encode_result(PLAIN, "", None) if self._serializer == "msgpack" else None
-        self._ttl_ms = _ms(options.result_expires) or settings.result_ttl_ms
+        self._ttl_ms = milliseconds(options.result_expires) or settings.result_ttl_ms
 
     def run(self, delivery: Delivery) -> Ending:
         """Run the task once.
@@ -398,14 +398,16 @@ class Runner:
             return failed(second)
 
     def _ignored(self, delivery: Delivery) -> Ending:
-        """Map an `Ignore`: to the end that the task has told before, where it has."""
+        """Map an `Ignore`: to the end that the task has told before, where it has; a state of its own stays."""
         request = context.made_request()
-        if request is None or request.told_end is None:
+        if request is None or request.told is None:
             return _IGNORED
-        state, meta = request.told_end
+        state, meta = request.told
         if state == states.FAILURE:
             failure = failure_of(meta)
             return FAILURE, failure.encode(), 0, failure.type_name, None
+        if state != states.SUCCESS:
+            return IGNORE, bytes(self._encode([state, meta], delivery)), 0, None, None
         return self._success(self._encode(meta, delivery), delivery)
 
     def _retry(self, retry: errors.Retry, delivery: Delivery) -> Ending:
@@ -443,7 +445,3 @@ class Runner:
 def _make_request(parts: tuple[Runner, Delivery, list[Any], dict[str, Any]]) -> Request:
     runner, delivery, args, kwargs = parts
     return runner.request(delivery, args, kwargs)
-
-
-def _ms(seconds: float | None) -> int:
-    return max(int(seconds * 1000), 1) if seconds else 0

@@ -32,6 +32,15 @@ def over(kind: str, limit_ms: int) -> str:
     return f"The task ran longer than its {kind} limit of {limit_ms / 1000:g} s."
 
 
+def milliseconds(seconds: float | None) -> int:
+    """Return a limit in whole milliseconds, at least one; 0 stands for none.
+
+    Args:
+        seconds: The limit; None or 0 means none.
+    """
+    return max(int(seconds * 1000), 1) if seconds else 0
+
+
 class TimeLimit(Protocol):
     """Watches one execution.
 

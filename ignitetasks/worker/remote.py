@@ -22,6 +22,7 @@ from ignitetasks.worker.autoscale import Autoscaler
 from ignitetasks.worker.children import Children, tell_frame
 from ignitetasks.worker.commands import make_panel
 from ignitetasks.worker.consumer import Consumer, Pool
+from ignitetasks.worker.limits import milliseconds
 from ignitetasks.worker.model import PREFORK, WorkerApp, WorkerPlan
 from ignitetasks.worker.panel import Holdings, InHand, encode
 from ignitetasks.worker.slots import IDLE, Slots
@@ -200,7 +201,7 @@ class Remote:
 
     def limit(self, task: str, soft: float | None, hard: float | None) -> None:
         """See `panel.Worker.limit`."""
-        self.limits[task] = (_ms(soft), _ms(hard))
+        self.limits[task] = (milliseconds(soft), milliseconds(hard))
         self.tell({"limits": {task: self.limits[task]}})
 
     def send_events(self, enabled: bool) -> bool:
@@ -434,7 +435,3 @@ class SoloRemote(Remote):
     def pids(self) -> list[int]:
         """See `panel.Worker.pids`."""
         return [os.getpid()]
-
-
-def _ms(seconds: float | None) -> int:
-    return max(int(seconds * 1000), 1) if seconds else 0

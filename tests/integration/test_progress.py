@@ -132,3 +132,6 @@ def test_a_task_that_tells_its_end_and_asks_to_be_ignored(progress_app, talkers)
     with pytest.raises(ValueError, match="no"):
         failed.get(timeout=60)
     assert tasks.tells_its_end.apply_async(("SUCCESS", 5), queue="talk").get(timeout=60) == 5
+    own = tasks.tells_its_end.apply_async(("PAUSED", [5]), queue="talk")
+    assert (own.get(timeout=60), own.state) == ([5], "PAUSED")
+    assert (progress_app.AsyncResult(own.id).state, progress_app.AsyncResult(own.id).info) == ("PAUSED", [5])

@@ -48,6 +48,17 @@ def test_any_id_can_be_given_a_state_of_ones_own(app, new_id):
     assert (found.state, found.result) == ("LATER", 1)
 
 
+def test_a_state_of_ones_own_stays_where_the_run_is_ignored(app):
+    step = app.tasks["double"]
+    with app.local_worker(1, pool="solo"):
+        alone = app.tasks["tell"].delay("PAUSED", {"at": 3})
+        assert (alone.get(timeout=PATIENCE), alone.state, alone.info) == ({"at": 3}, "PAUSED", {"at": 3})
+        assert alone.ready() and not alone.successful() and not alone.failed()
+        last = chain(app.tasks["tell"].s("PAUSED", 1), step.s())()
+        assert (last.get(timeout=PATIENCE), last.state) == (None, states.IGNORED)
+        assert (last.parent.state, last.parent.info) == ("PAUSED", 1)
+
+
 def test_a_task_that_waits_is_shown_so_until_it_ends(app, new_id):
     sent = app.tasks["double"].apply_async((4,), task_id=new_id)
     app.backend.store_result(new_id, "soon", "QUEUED")

@@ -42,7 +42,7 @@ def apply(record: Record, outcome: list[Any], worker: str) -> Next:
     if kind == frames.FAILURE:
         return _end(record, states.FAILURE_CODE, payload, ref, run_us, extra, worker)
     if kind == frames.IGNORE:
-        return _end(record, states.IGNORED_CODE, None, False, run_us, None, worker)
+        return _end(record, states.IGNORED_CODE, payload, ref, run_us, None, worker)
     if kind == frames.REJECT:
         if extra:
             return lost(record, worker, "rejected with requeue")
