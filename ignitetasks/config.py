@@ -45,6 +45,14 @@ def _default_data_dir() -> Path:
     return state_home() / "default"
 
 
+def place_of(url: Any) -> dict[str, str]:
+    """Returns the setting that a broker's URL stands for: ``memory://`` or ``ignite://host,host``; else none."""
+    scheme, found, rest = str(url or "").partition("://")
+    if scheme == "memory":
+        return {"transport": f"memory{found}{rest}"}
+    return {"cluster": rest.rstrip("/")} if scheme == "ignite" else {}
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set; immutable, hashable, and valid once it exists.

@@ -22,7 +22,8 @@ class MapAnnotation:
         ConfigurationError: What is said of a task is no map.
     """
 
-    def __init__(self, annotations: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, annotations: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        annotations = annotations or {}
         for name, attributes in annotations.items():
             if not isinstance(attributes, Mapping):
                 raise ConfigurationError(

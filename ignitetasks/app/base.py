@@ -51,7 +51,8 @@ class IgniteTasks(Periodic, Running, Dispatching):
 
     Attributes:
         name: As given.
-        main: Task names of functions in ``__main__`` start with this: the script's file name without its end.
+        main: The name too. Where it is changed, names of tasks of functions in ``__main__`` start with it, else with
+            the script's file name without its end.
     """
 
     def __init__(

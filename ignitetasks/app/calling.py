@@ -185,13 +185,15 @@ class Calls(Attributes, Composing[P, R]):
             "result_expires": result_expires, "track_started": track_started, "retry": retry, **more,
         }  # fmt: skip
         call = {name: value for name, value in call.items() if value is not None}
+        given_kwargs = kwargs
         args, kwargs = as_call(args, kwargs)
         if self._as_sent is not None and (serializer or self.serializer) != "pickle":
             args, kwargs = self._as_sent(args, kwargs)
         self.name_call(args, kwargs, call)
         app = self.app
         if app.sends_its_own_way and not app.eager:
-            return app.send_task(self.name, args, kwargs, **self._told_to_app(call))  # type: ignore[no-any-return]
+            told = self._told_to_app(call)
+            return app.send_task(self.name, tuple(args), given_kwargs, **told)  # type: ignore[no-any-return]
         part_of_canvas: AsyncResult[R] | None = asking.answered(app, self.name, args, kwargs, call)
         if part_of_canvas is not None:
             return part_of_canvas

@@ -76,6 +76,8 @@ def workers(client: Client) -> dict[str, Sequence[str]]:
 
 
 def _chosen(client: Client, names: Names) -> dict[str, Sequence[str]]:
+    if names is not None and not names:
+        return {}
     return {name: queues for name, queues in workers(client).items() if names is None or name in names}
 
 

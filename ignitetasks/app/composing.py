@@ -115,7 +115,7 @@ class Composing(Generic[P, R]):
         request = self.request
         if not request.called_directly:
             raise Replaced(sig)
-        if request.id is None and context.current_request() is not None:
+        if request.id is None and request is context.current_request():
             with allow_join_result():
                 return sig.apply().get()
         sig.delay()

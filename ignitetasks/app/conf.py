@@ -15,7 +15,7 @@ from typing import Any
 from ignitetasks import deferred, log
 from ignitetasks.app.defaults import DEFAULTS, INERT, OWN, RULES
 from ignitetasks.app.reading import start_of
-from ignitetasks.config import Settings
+from ignitetasks.config import Settings, place_of
 from ignitetasks.encodings import name_of
 from ignitetasks.errors import ConfigurationError
 
@@ -300,7 +300,8 @@ class Conf(MutableMapping[str, Any]):
         if "result_expires_seconds" in values:
             values["result_expires_seconds"] = _expiry_seconds(values["result_expires_seconds"])
         values.update({name: self[name] for name in _SERIALIZERS if name not in values})
-        values.update(_from_url(self.get("broker_url"), values))
+        place = place_of(self.get("broker_url"))
+        values.update({field: value for field, value in place.items() if field not in values})
         current = {field: getattr(self._base, field) for field in OWN.values()}
         return Settings(**{**current, **values})
 
@@ -314,16 +315,6 @@ def _censored(name: str, value: Any) -> Any:
 
 def _nowhere(name: str) -> Any:
     raise KeyError(name)
-
-
-def _from_url(url: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings that a broker's URL stands for, where it is one that means something here."""
-    scheme, found, rest = str(url or "").partition("://")
-    if scheme == "memory" and "transport" not in values:
-        return {"transport": f"memory{found}{rest}"}
-    if scheme == "ignite" and "cluster" not in values:
-        return {"cluster": rest.rstrip("/")}
-    return {}
 
 
 def _expiry_seconds(value: Any) -> float:
@@ -418,7 +409,7 @@ def _hint(name: str) -> str:
 
 def _explain(spelled: str, name: str, value: Any) -> None:
     """Says once, of a setting that cannot apply, why."""
-    understood = name == "broker_url" and str(value).partition("://")[0] in ("memory", "ignite")
+    understood = name == "broker_url" and bool(place_of(value))
     if value is not None and not understood and name not in _named:
         _named.add(name)
         _log.warning("a setting has no effect here", setting=spelled, reason=_gone(name))

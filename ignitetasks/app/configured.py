@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ignitetasks import loaders, log, signals
+from ignitetasks import log, signals
 from ignitetasks.app import conf as configuration
 from ignitetasks.app.conf import Conf
 from ignitetasks.app.parts import Parts
@@ -256,7 +256,8 @@ class Configured(Parts):
     def _autodiscover_tasks(
         self, packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None
     ) -> list[ModuleType]:
-        return loaders.autodiscover(packages, related_name)
+        # A loader of the project's own may look elsewhere, and need not say what it has found.
+        return self.loader.autodiscover_tasks(packages() if callable(packages) else packages, related_name) or []
 
     def import_tasks(self) -> list[ModuleType]:
         """Imports what ``imports``, ``include`` and `autodiscover_tasks` name; each once.

@@ -1,4 +1,4 @@
-"""`Connection`: an application's way to its node, as an object for those who check or hold it.
+"""`Connection`, `Producer`, `Pool`: an application's way to its node, as objects for those who check or hold it.
 
 Tasks, control and events find their way by themselves. This is for what asks whether the cluster can be reached, such
 as a health check or a monitor. There is one way for a process, so it is shared, and closing this object leaves it open.
@@ -7,15 +7,18 @@ as a health check or a monitor. There is one way for a process, so it is shared,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ignitetasks import errors
 
 _NO_BROKER = "there is no message broker, so no channel; see app.control.inspect() and ignitetasks.control.status"
+_NO_MESSAGES = "there is no message broker, so nothing to publish to; tasks are sent with apply_async and send_task"
 _INSTEAD = dict.fromkeys(
     ("Consumer", "Producer", "SimpleQueue", "channel", "default_channel", "drain_events", "manager", "transport"),
     _NO_BROKER,
 )
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -97,3 +100,59 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+class Producer:
+    """What calls may be given as ``producer=``: a way to the node, which they share anyhow; a context manager.
+
+    Args:
+        connection: The way.
+
+    Attributes:
+        connection: The way.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"Producer has no {name!r}: {_NO_MESSAGES}", name=name, obj=self)
+
+    def release(self) -> None:
+        """Lets this object go; the process's way to the node stays open."""
+
+    close = release
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Pool(Generic[T]):
+    """Gives what is asked for at once, and as often as is wanted: it is all one way to the node.
+
+    Args:
+        make: Makes one.
+    """
+
+    limit = None
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+
+    def acquire(self, block: bool = False, timeout: float | None = None) -> T:
+        """Returns one, for a ``with`` block.
+
+        Args:
+            block: Not needed: nobody waits.
+            timeout: Not needed.
+        """
+        return self._make()
+
+    def release(self, resource: T) -> None:
+        """Takes one back."""
+
+    def force_close_all(self) -> None:
+        """Does nothing: the way to the node is the process's own."""

@@ -89,7 +89,8 @@ class Control:
         names = self._destination(destination, pattern, matcher)
         ours = COMMANDS.get(command)
         if ours is not None:
-            replies = ours(self.app.client, given, names)
+            # What the cluster keeps holds for all; the workers are only asked for where somebody wants their names.
+            replies = ours(self.app.client, given, names if reply else [])
         elif names == []:
             replies = []
         else:

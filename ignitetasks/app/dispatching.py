@@ -69,7 +69,7 @@ class Dispatching(Registering):
         """Works out how calls are sent; done again after settings have changed."""
         self._configure_once()  # first: who hears of it may change settings
         conf = self._conf
-        router = self._router = routes.prepare(conf.task_routes)
+        router = self._router = Router(routes.prepare(conf.task_routes))
         self._eager = bool(conf.task_always_eager)
         self._inherit = bool(conf.task_inherit_parent_priority)
         self._plain = not self._eager and router.by_name and not self._inherit
@@ -125,7 +125,7 @@ class Dispatching(Registering):
         if router.by_name:
             kept = self._plans.get(task)
             if kept is None or kept[0] is not options:
-                kept = (options, self._base_plan(router, task, options, (), {}))
+                kept = (options, self._base_plan(router, task, options, (), {}, {}))
                 if len(self._plans) >= _MOST_PLANS:
                     self._plans.clear()
                 self._plans[task] = kept
@@ -133,14 +133,20 @@ class Dispatching(Registering):
             if not call and options.expires is None and not self._inherit:
                 return plan
         else:
-            plan = self._base_plan(router, task, options, args, kwargs or {})
+            plan = self._base_plan(router, task, options, args, kwargs or {}, call)
         call = self._completed(options, call)
         if call:
             plan = self._existing(planning.change_plan(plan, call, sending.now_ms()))
         return plan
 
     def _base_plan(
-        self, router: Router, task: str, options: TaskOptions, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self,
+        router: Router,
+        task: str,
+        options: TaskOptions,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        call: Mapping[str, Any],
     ) -> Plan:
         plan = planning.base_plan(task, options, self.settings)
         if not self._retry:
@@ -149,7 +155,7 @@ class Dispatching(Registering):
             plan = plan._replace(template=plan.template._replace(flags=plan.template.flags | KEEP_BODY))
         # A map goes where what it calls would go.
         name = mapped_task(task)
-        route = router.route({}, name, args, kwargs, self._tasks.get(name)) if router.routes else None
+        route = router.lookup_route(name, args, kwargs, call, self._tasks.get(name)) if router.routes else None
         if not route:
             return self._existing(plan)
         # What the task itself says wins over a route.

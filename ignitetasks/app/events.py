@@ -21,7 +21,7 @@ class Events:
         app: The application.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any = None) -> None:
         self.app = app
 
     def Receiver(self, channel: Any = None, *args: Any, **options: Any) -> EventReceiver:

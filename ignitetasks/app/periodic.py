@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ignitetasks import deferred
+from ignitetasks import deferred, log
 from ignitetasks.canvas.scheduling import entry_call, entry_name
+
+_log = log.get_logger("periodic")
 
 
 class Periodic:
@@ -56,11 +58,13 @@ class Periodic:
         entry = {"schedule": schedule, **entry_call(sig, tuple(args), kwargs, opts), **rule}
         key = name or entry_name(sig)
         if self.configured:
-            self._add_periodic(key, entry)
+            self._add_periodic(key, entry, name is not None)
         else:
             # A configuration that is still to be read must not be replaced by this one entry.
-            self.conf.once_read(lambda: self._add_periodic(key, entry))
+            self.conf.once_read(lambda: self._add_periodic(key, entry, name is not None))
         return key
 
-    def _add_periodic(self, key: str, entry: Mapping[str, Any]) -> None:
-        self.conf.beat_schedule = {**self.conf.beat_schedule, key: entry}
+    def _add_periodic(self, label: str, entry: Mapping[str, Any], named: bool) -> None:
+        if not named and label in self.conf.beat_schedule:
+            _log.warning("a periodic task takes the place of another one without a name; name each", entry=label)
+        self.conf.beat_schedule = {**self.conf.beat_schedule, label: entry}

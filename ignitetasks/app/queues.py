@@ -227,13 +227,13 @@ class AMQP:
     Attributes:
         app: The application.
         queues: The queues the application knows.
-        router: What routes calls.
+        router: What routes calls: ``route(options, task, args, kwargs)`` says how a call is sent.
     """
 
     def __init__(self, app: Any) -> None:
         self.app = app
-        self.router = app.router
         self.queues = self.Queues(app.conf["task_queues"], app.conf["task_create_missing_queues"])
+        self.router = self.Router()
 
     def Queues(self, queues: Any, create_missing: bool | None = None, **_: Any) -> Queues:
         """Makes a view of queues.
@@ -246,10 +246,20 @@ class AMQP:
         missing = conf["task_create_missing_queues"] if create_missing is None else create_missing
         return Queues(queues, conf["task_default_queue"], missing)
 
+    def Router(self, queues: Any = None, create_missing: bool | None = None) -> Any:
+        """Makes what answers with the queue, and further options, of a call: ``app.amqp.router`` is one.
+
+        Args:
+            queues: Queues as objects by name; None means those the application knows.
+            create_missing: Taken for Celery's sake: the queues know whether any other name is one.
+        """
+        router = self.app.router
+        return type(router)(router.routes, self.queues if queues is None else queues, bool(create_missing), self.app)
+
     def flush_routes(self) -> None:
         """Reads ``task_routes`` again, after it was changed in place."""
         self.app._forget()
-        self.router = self.app.router
+        self.router = self.Router()
 
     @property
     def routes(self) -> Any:

@@ -33,7 +33,8 @@ class Registering(Configured):
 
     Attributes:
         name: The application's name.
-        main: Task names of functions in ``__main__`` start with this: the script's file name without its end.
+        main: The name too. Where it is changed, names of tasks of functions in ``__main__`` start with it, else with
+            the script's file name without its end.
         autofinalize: False refuses its tasks until somebody calls `finalize`.
         strict_typing: False sends calls of tasks that say nothing about it without checking their arguments.
         task_cls: Class of tasks whose decorator names no ``base``; also as text.
@@ -49,7 +50,7 @@ class Registering(Configured):
     def __init__(self, name: str, base: Settings) -> None:
         super().__init__(base)
         self.name = name
-        self.main = naming.main_name() or name
+        self.main = name
         self.strict_typing = self.autofinalize = True
         self._tasks: TaskRegistry = self._registry(builtin_tasks(self, TaskClass))
         self._annotations: list[Any] | None = None
@@ -253,7 +254,9 @@ class Registering(Configured):
 
     def gen_task_name(self, name: str, module: str) -> str:
         """Returns the name of a task by the names of its function and module; to be overridden."""
-        return f"{self.main if module == '__main__' else module}.{name}"
+        if module == "__main__":
+            module = self.main if self.main != self.name else naming.main_name() or self.name
+        return f"{module}.{name}"
 
     def _add(self, task: TaskClass[Any, Any]) -> TaskClass[Any, Any]:
         naming.check_task_name(task.name)

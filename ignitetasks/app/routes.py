@@ -52,19 +52,30 @@ class Router:
 
     Args:
         routes: As `prepare` returns them.
+        queues: The queues there are, as objects by name.
+        create_missing: Taken for Celery's sake: the queues know whether any other name is one.
+        app: The application, whose default queue a call gets that has no route.
     """
 
-    def __init__(self, routes: Sequence[Route] = ()) -> None:
-        self.routes = routes
-        #: Whether routes look at names alone, so that what they say can be kept.
-        self.by_name = all(isinstance(route, MapRoute) for route in routes)
-
-    def route(
+    def __init__(
         self,
-        options: Mapping[str, Any],
+        routes: Sequence[Route] | None = None,
+        queues: Mapping[str, Any] | None = None,
+        create_missing: bool = False,
+        app: Any = None,
+    ) -> None:
+        self.routes = routes or []
+        self.queues = {} if queues is None else queues
+        self.app = app
+        #: Whether routes look at names alone, so that what they say can be kept.
+        self.by_name = all(isinstance(route, MapRoute) for route in self.routes)
+
+    def lookup_route(
+        self,
         name: str,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         task_type: Any = None,
     ) -> dict[str, Any]:
         """Returns the options of a route; empty when no route knows the task.
@@ -73,7 +84,7 @@ class Router:
             ConfigurationError: A route answers with something else.
         """
         for route in self.routes:
-            found = route(name, args, kwargs or {}, options, task=task_type)
+            found = route(name, args, kwargs or {}, options or {}, task=task_type)
             if found is None:
                 continue
             if isinstance(found, Mapping):
@@ -85,20 +96,59 @@ class Router:
             )
         return {}
 
+    def route(
+        self,
+        options: Mapping[str, Any],
+        name: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        task_type: Any = None,
+    ) -> dict[str, Any]:
+        """Returns the options of a call with those of its route, and its queue as an object.
 
-def prepare(routes: Any) -> Router:
+        Args:
+            options: Options of the call; they win over the route.
+            name: Name of the task.
+            args: Its positional arguments.
+            kwargs: Its keyword arguments.
+            task_type: The task.
+
+        Raises:
+            QueueNotFound: There is no such queue.
+        """
+        given = {key: value for key, value in options.items() if value is not None}
+        found = {**self.lookup_route(name, args, kwargs, options, task_type), **given}
+        if "queue" not in found and "routing_key" in found and hasattr(self.queues, "by_routing_key"):
+            found["queue"] = self.queues.by_routing_key(str(found["routing_key"]), found.get("exchange"))
+        if found.get("queue") is None:
+            found["queue"] = self.app.conf["task_default_queue"]
+        return self.expand_destination(found)
+
+    def expand_destination(self, route: str | Mapping[str, Any]) -> dict[str, Any]:
+        """Returns a queue's name, or options, as options whose queue is an object.
+
+        Raises:
+            QueueNotFound: There is no such queue.
+        """
+        found = {"queue": route} if isinstance(route, str) else dict(route)
+        if isinstance(found.get("queue"), str):
+            found["queue"] = self.queues[found["queue"]]
+        return found
+
+
+def prepare(routes: Any) -> list[Route]:
     """Reads the setting ``task_routes``.
 
     Raises:
         ConfigurationError: A part of it is no route.
     """
     if routes is None:
-        return Router()
+        return []
     if isinstance(routes, Mapping) or not isinstance(routes, (list, tuple)):
         routes = [routes]
     elif routes and all(_is_pair(one) for one in routes):
         routes = [routes]  # a list of pairs is one map with an order
-    return Router([_prepared(one) for one in routes])
+    return [_prepared(one) for one in routes]
 
 
 def _is_pair(value: Any) -> bool:

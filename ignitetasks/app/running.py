@@ -14,21 +14,11 @@ from typing import Any
 
 from ignitetasks import deferred
 from ignitetasks.app import utils
-from ignitetasks.app.connections import Connection
+from ignitetasks.app.connections import Connection, Pool, Producer
 from ignitetasks.errors import ConfigurationError
 
-_NO_BROKER = "there is no message broker; tasks are sent with delay, apply_async and send_task"
 #: What an application of Celery's has and this one has not, and what to use instead.
 _INSTEAD = {
-    **dict.fromkeys(
-        (
-            "default_producer",
-            "pool",
-            "producer_or_acquire",
-            "producer_pool",
-        ),
-        _NO_BROKER,
-    ),
     "setup_security": "pickles are signed with the instance's own key",
 }
 
@@ -127,6 +117,28 @@ class Running:
         return contextlib.nullcontext(connection) if connection else self.connection()
 
     default_connection = connection_or_acquire
+
+    @functools.cached_property
+    def pool(self) -> Pool[Connection]:
+        """Connections for those who take them from a pool: ``with app.pool.acquire() as connection``."""
+        return Pool(self.connection)
+
+    @functools.cached_property
+    def producer_pool(self) -> Pool[Producer]:
+        """Producers for those who take them from a pool; see `producer_or_acquire`."""
+        return Pool(lambda: Producer(self.connection()))
+
+    def producer_or_acquire(self, producer: Any = None) -> Any:
+        """Returns a producer given, or one of the app's, for a ``with`` block.
+
+        It is what calls take as ``producer=``, so code that sends many calls by one producer runs as it is.
+
+        Args:
+            producer: What to return where there is one.
+        """
+        return contextlib.nullcontext(producer) if producer else self.producer_pool.acquire(block=True)
+
+    default_producer = producer_or_acquire
 
     def bugreport(self) -> str:
         """Returns what a report of a fault should say about versions and settings."""

@@ -184,7 +184,7 @@ class Task(Hooks, Calls[P, R]):
 
     def _request_behind(self, current: Request) -> Request:
         # Another task of the same name (a copy in another app) is the same task; anything else did not call this one.
-        return current if current.task == self.name else Request(task=self.name, owner=self)
+        return current if current.task == self.name else self._idle_request()
 
     def push_request(self, *args: Any, **kwargs: Any) -> None:
         """Makes a request current, e.g. in a test of a bound task; `pop_request` takes it back."""

@@ -245,7 +245,10 @@ class chord(Signature[Any]):
     def __repr__(self) -> str:
         if self.body is None:
             return f"<chord without body: {self.tasks!r}>"
-        return f"%{self.body!r}({self.tasks!r})"
+        if kind_of(self.body) != "chain" or not self.body.tasks:
+            return f"%{self.body.reprcall(self.tasks)}"
+        first, *others = self.body.tasks
+        return "%(" + " | ".join([first.reprcall(self.tasks), *map(repr, others)]) + ")"
 
 
 _chord = chord

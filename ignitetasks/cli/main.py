@@ -34,6 +34,7 @@ from ignitetasks.cli import (
     worker,
 )
 from ignitetasks.cli.options import Common
+from ignitetasks.config import place_of
 from ignitetasks.errors import ConfigurationError, IgniteTasksError
 from ignitetasks.jvm import VERSION
 
@@ -130,6 +131,7 @@ def cli(
     run = context.ensure_object(Common)
     context.default_map = _defaults(cli, app, quiet)
     run.traceback, run.place, run.config, run.quiet, run.plain = traceback, app, config, quiet, plain
+    run.broker = broker if place_of(broker) else None
     if workdir is not None:
         os.chdir(workdir)
         sys.path.insert(0, os.getcwd())
@@ -143,7 +145,7 @@ def cli(
         ("--result-backend", result_backend, _BROKER),
         ("--loader", loader, "the application has its loader, IgniteTasks(loader=...)"),
     ):
-        if value and not quiet:
+        if value and not quiet and not (option == "--broker" and place_of(value)):
             click.echo(f"{option} {value}: {why}", err=True)
 
 

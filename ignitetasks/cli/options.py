@@ -104,6 +104,7 @@ class Common:
         config: Module of settings to load into it.
         quiet: Say only what was asked for.
         plain: No colours.
+        broker: Where the application's tasks are kept, as a URL.
         user_options: Values of the options that the application has added.
     """
 
@@ -112,6 +113,7 @@ class Common:
     config: str | None = None
     quiet: bool = False
     plain: bool = False
+    broker: str | None = None
     user_options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -231,4 +233,6 @@ def application(told: Common, place: str | None = None) -> Any:
     if told.config is not None:
         import_module(told.config)  # with the working directory on the path, and its own words where it is not there
         app.config_from_object(told.config)
+    if told.broker is not None:
+        app.conf.broker_url = told.broker
     return app

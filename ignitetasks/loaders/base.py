@@ -110,9 +110,11 @@ class BaseLoader:
 
     def autodiscover_tasks(
         self, packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None = "tasks"
-    ) -> None:
-        """Imports the task modules of packages now."""
-        self.task_modules.update(module.__name__ for module in autodiscover(packages, related_name))
+    ) -> list[ModuleType]:
+        """Imports the task modules of packages now, and returns those that there are."""
+        found = autodiscover(packages, related_name)
+        self.task_modules.update(module.__name__ for module in found)
+        return found
 
     # -- the life of a worker -------------------------------------------------------------------------------------
 

@@ -85,8 +85,8 @@ APP: tuple[Entry, ...] = (
         ),
         (
             "Celery.producer_or_acquire / Celery.pool / Celery.producer_pool",
-            GONE,
-            _NO_KOMBU + " Tasks share one connection to the node by themselves.",
+            SAME,
+            "All of them give the one way to the node, which calls share anyhow; a producer publishes nothing.",
         ),
         (
             "Celery.steps",
@@ -197,7 +197,7 @@ TASK: tuple[Entry, ...] = (
         (
             "apply_async(connection) / apply_async(producer) / apply_async(publisher)",
             GONE,
-            _NO_KOMBU + " Leave it out.",
+            "Taken, and without effect: a process has one way to its node.",
         ),
     ),
     *rows(

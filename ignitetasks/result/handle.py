@@ -224,8 +224,8 @@ class AsyncResult(Kin, Generic[R]):
         return self._completion
 
     def known(self) -> bool:
-        """Tells whether the end has been told here; asks nobody."""
-        return self._look() is not None
+        """Tells whether there is nothing to wait for: the end was told here, or `get` is not this class's own."""
+        return getattr(self.get, "__func__", None) is not _GET or self._look() is not None
 
     def _raise_for_parents(self) -> None:
         error = failed_ancestor(self)
@@ -336,11 +336,11 @@ class AsyncResult(Kin, Generic[R]):
         self,
         connection: Any = None,
         terminate: bool = False,
-        signal: str | None = "SIGTERM",
+        signal: str | None = None,
         wait: bool = False,
         timeout: float | None = None,
     ) -> None:
-        """Keeps the task from running; `state` tells what became of it.
+        """Keeps the task from running, by ``app.control.revoke``; `state` tells what became of it.
 
         An id that nobody has sent yet may be revoked, too: whoever sends it within a day sends a task that is revoked.
 
@@ -349,15 +349,25 @@ class AsyncResult(Kin, Generic[R]):
             wait: Not needed: it is done when this returns.
             timeout: Not needed.
             terminate: True also ends the process that runs it now.
-            signal: Signal to end it with.
+            signal: Signal to end it with; None means SIGTERM.
         """
-        self.source.client.transport.call("revoke", [self.id], bool(terminate), signal or "SIGTERM")
+        self.app.control.revoke(
+            self.id, connection=connection, terminate=terminate, signal=signal, reply=wait, timeout=timeout
+        )
 
     def revoke_by_stamped_headers(
-        self, headers: Mapping[str, Any], connection: Any = None, terminate: bool = False, **options: Any
+        self,
+        headers: Mapping[str, Any],
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
     ) -> Any:
-        """Revokes every task whose stamps have these values; see ``app.control``."""
-        return self.app.control.revoke_by_stamped_headers(headers, terminate=terminate, **options)
+        """Revokes every task whose stamps have these values; see ``app.control``, and `revoke` for the arguments."""
+        return self.app.control.revoke_by_stamped_headers(
+            headers, connection=connection, terminate=terminate, signal=signal, reply=wait, timeout=timeout
+        )
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, AsyncResult):
@@ -379,6 +389,9 @@ class AsyncResult(Kin, Generic[R]):
     def __reduce__(self) -> tuple[Any, ...]:
         # A handle is its id and what comes before it: the other process has its own client.
         return _rebuilt, (self.id, self.parent)
+
+
+_GET = AsyncResult.get
 
 
 def _rebuilt(task_id: str, parent: Any) -> AsyncResult[Any]:

@@ -311,7 +311,7 @@ class ResultSet(Generic[R]):
             one.forget()
 
     def revoke(
-        self, connection: Any = None, terminate: bool = False, signal: str | None = "SIGTERM",
+        self, connection: Any = None, terminate: bool = False, signal: str | None = None,
         wait: bool = False, timeout: float | None = None,
     ) -> None:  # fmt: skip
         """Keeps the tasks from running, all by one call; see `AsyncResult.revoke`."""
@@ -322,7 +322,9 @@ class ResultSet(Generic[R]):
             else:
                 sent.append(one.id)
         if sent:
-            self.app.client.transport.call("revoke", sent, bool(terminate), signal or "SIGTERM")
+            self.app.control.revoke(
+                sent, connection=connection, terminate=terminate, signal=signal, reply=wait, timeout=timeout
+            )
 
     @property
     def supports_native_join(self) -> bool:

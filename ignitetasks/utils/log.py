@@ -111,9 +111,11 @@ class LoggingProxy:
         self._behind: Any = behind if behind is not None else sys.__stderr__
         self._mine = threading.local()
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
         """Logs the lines that are complete, and keeps the rest for the next call of this thread."""
         mine = self._mine
+        if isinstance(text, bytes):
+            text = text.decode(errors="replace")
         if getattr(mine, "logging", False):
             # A handler that fails prints a traceback; logging that would fail again, and again.
             return int(self._behind.write(text))
@@ -124,7 +126,7 @@ class LoggingProxy:
         self._log(lines)
         return len(text)
 
-    def writelines(self, lines: Iterable[str]) -> None:
+    def writelines(self, lines: Iterable[str | bytes]) -> None:
         """Writes several texts."""
         for line in lines:
             self.write(line)

@@ -665,7 +665,7 @@ def test_names_and_duplicates(shop, monkeypatch):
 def test_what_runs_from_no_file_is_named_after_its_app(monkeypatch, file, name):
     monkeypatch.setitem(sys.modules, "__main__", types.SimpleNamespace(__file__=file))
     app = IgniteTasks("guide", transport="memory")
-    assert (app.main, app.gen_task_name("add", "__main__")) == (name, f"{name}.add")
+    assert (app.main, app.gen_task_name("add", "__main__")) == ("guide", f"{name}.add")
 
 
 def test_one_file_loaded_under_two_names_is_one_task(shop, tmp_path):

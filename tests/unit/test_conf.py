@@ -332,8 +332,8 @@ def test_names_that_are_listed_and_not_there_are_no_settings():
 
 def test_an_attribute_error_inside_the_app_says_what_was_missing():
     app = IgniteTasks("broken", transport="memory", set_as_current=False)
-    with pytest.raises(AttributeError, match="has no 'producer_pool': there is no message broker"):
-        _ = app.producer_pool
+    with pytest.raises(AttributeError, match="has no 'setup_security': pickles are signed"):
+        _ = app.setup_security
     app.prepare_config = lambda given: given.nothing_there
     app.config_from_object({"task_time_limit": 7})
     with pytest.raises(AttributeError, match="nothing_there"):

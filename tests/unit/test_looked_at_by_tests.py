@@ -11,6 +11,7 @@ from ignitetasks.app.task import Context
 from ignitetasks.contrib.testing.app import TestApp
 from ignitetasks.contrib.testing.worker import start_worker
 from ignitetasks.errors import Ignore
+from ignitetasks.result import EagerResult
 
 LIMIT = 30.0
 
@@ -31,7 +32,6 @@ def test_a_canvas_shows_the_module_of_its_calls_once(app, add):
     assert repr(add.s(2, 2) | add.s(4) | other.s()) == "proj.tasks.add(2, 2) | add(4) | other.add()"
     assert repr(group(add.s(1, 1), add.s(2, 2))) == "group([proj.tasks.add(1, 1), add(2, 2)])"
     assert repr(chain(add.s("proj.tasks.x", 1), add.s(y="proj.tasks."))).endswith("| add(y='proj.tasks.')")
-    assert "proj.tasks.add(4)" in repr(chord([add.s(1, 1)], add.s(4)))
 
 
 @pytest.mark.parametrize("eager", [True, False])
@@ -87,6 +87,18 @@ def test_replacing_where_nothing_runs_sends_the_canvas(app, add):
     assert replaced.apply().get() == 3
 
 
+def test_a_request_left_behind_by_one_test_does_not_hide_that_of_another_task(app, add):
+    other = app.task(name="other", bind=True)(lambda self: self.replace(add.s(1, 2)))
+    add.push_request(id="left")
+    try:
+        other.request.id = "set"
+        assert (other.request.id, add.request.id) == ("set", "left")
+        with pytest.raises(Ignore):
+            other.run()
+    finally:
+        add.pop_request()
+
+
 def test_tasks_of_an_app_that_is_not_complete_are_refused():
     with IgniteTasks("later", transport="memory", autofinalize=False, set_as_current=False) as app:
         task = app.task(name="t")(lambda: 42)
@@ -97,7 +109,55 @@ def test_tasks_of_an_app_that_is_not_complete_are_refused():
         assert task() == 42
 
 
+def test_handles_that_give_their_results_themselves_are_not_waited_for(app, add):
+    class Known(app.AsyncResult):
+        def get(self, *_, **__):
+            return f"got {self.id}"
+
+    stubbed = app.AsyncResult("b")
+    stubbed.get = Mock(return_value=2)
+    several = app.ResultSet([Known("a"), stubbed, EagerResult("c", 3, "SUCCESS")])
+    assert several.join(timeout=LIMIT) == list(several.iterate(timeout=LIMIT)) == ["got a", 2, 3]
+    app.conf.task_always_eager = True
+    assert list(group(add.s(1, 1), add.s(2, 2))().iterate(timeout=LIMIT)) == [2, 4]
+
+
+def test_a_stand_in_for_the_control_hears_of_revokes(app):
+    told = {"connection": None, "reply": False, "signal": None, "terminate": False, "timeout": None}
+    one, group_of_two = app.AsyncResult("a"), app.GroupResult("g", [app.AsyncResult("b"), app.AsyncResult("c")])
+    with (
+        patch.object(app.control, "revoke") as revoke,
+        patch.object(app.control, "revoke_by_stamped_headers") as stamped,
+    ):
+        one.revoke()
+        revoke.assert_called_with("a", **told)
+        group_of_two.revoke(terminate=True, signal="SIGUSR1")
+        revoke.assert_called_with(["b", "c"], **{**told, "terminate": True, "signal": "SIGUSR1"})
+        one.revoke_by_stamped_headers({"tenant": "a"})
+        stamped.assert_called_with({"tenant": "a"}, **told)
+
+
 def test_small_things(app, add):
     assert add._get_current_object() is add
     with pytest.raises(TypeError, match="made of a function"):
         app.task(1)
+
+
+def test_the_main_name_of_an_app_is_its_name(app):
+    with IgniteTasks("proj", transport="memory", set_as_current=False) as named:
+        assert named.main == "proj"
+
+
+def test_a_chord_shows_what_its_body_is_called_with(add):
+    header = [add.s(1, 1), add.s(2, 2)]
+    assert repr(chord(header, add.s(4))) == f"%proj.tasks.add({header!r}, 4)"
+    assert repr(chord(header, add.s(4) | add.s(5))) == f"%(proj.tasks.add({header!r}, 4) | proj.tasks.add(5))"
+
+
+def test_nameless_periodic_tasks_that_hide_one_another_are_told(app, add, caplog):
+    app.add_periodic_task(10, add.s(1, 1), expires=3)
+    app.add_periodic_task(20, add.s(1, 1), name="named")
+    app.add_periodic_task(20, add.s(1, 1), name="named")
+    assert "takes the place" not in caplog.text
+    app.add_periodic_task(20, add.s(1, 1), expires=3)
+    assert len(app.conf.beat_schedule) == 2 and "takes the place" in caplog.text

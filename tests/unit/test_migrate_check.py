@@ -72,9 +72,9 @@ def test_broker_backend_and_settings_of_the_app(project):
 def test_the_app_is_known_in_other_files(project):
     found = project(
         shop__celery_dot_py="from celery import Celery\ncelery_app = Celery('shop')\n",
-        shop__use_dot_py="from .celery import celery_app\nwith celery_app.producer_pool.acquire() as c:\n    pass\n",
+        shop__use_dot_py="from .celery import celery_app\ncelery_app.setup_security()\n",
     )
-    assert ("use.py", 2, "gone", "Celery.producer_pool") in found
+    assert ("use.py", 2, "gone", "Celery.setup_security") in found
 
 
 def test_django_settings(project):

@@ -52,7 +52,7 @@ def test_a_test_may_stand_in_for_send_task(app):
     with patch.object(app, "send_task") as send_task:
         task.delay(1)
         task.apply_async((2,), queue="q", countdown=5)
-    assert [call.args for call in send_task.call_args_list] == [("t", (1,), {}), ("t", (2,), {})]
+    assert [call.args for call in send_task.call_args_list] == [("t", (1,), {}), ("t", (2,), None)]
     told = {key: value for key, value in send_task.call_args.kwargs.items() if value is not None}
     assert told.pop("result_cls")("i").id == "i"
     assert told == {"queue": "q", "countdown": 5, "task_type": task, "ignore_result": False, "serializer": "json"}

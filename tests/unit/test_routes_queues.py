@@ -186,3 +186,27 @@ def test_compressed_arguments(app, transport):
     app.use_transport(transport)
     handle = app.task(name="u")(lambda text: 1).delay("y" * 20_000)
     assert len(transport.node.records[handle.id]["body"]) < 500
+
+
+def test_the_router_says_how_a_call_is_sent(app):
+    app.conf.update(
+        task_routes={"feed.*": "feeds", "web.*": {"queue": "web", "priority": 4}}, task_queues=["feeds", "web"]
+    )
+    route = app.amqp.router.route
+    assert route({}, "feed.one")["queue"] is app.amqp.queues["feeds"]
+    assert route({"priority": 9, "expires": None}, "web.one")["priority"] == 9
+    assert route({"queue": "feeds"}, "web.one")["queue"].name == "feeds"
+    assert route({}, "other")["queue"].name == app.conf.task_default_queue
+    app.conf.task_queues = [Queue("feeds", routing_key="feed.#"), Queue("web")]
+    assert app.amqp.router.route({"routing_key": "feed.x"}, "other")["queue"].name == "feeds"
+    few = app.amqp.Router(app.amqp.Queues(["web"], create_missing=False))
+    with pytest.raises(QueueNotFound):
+        few.route({}, "feed.one")
+    assert few.expand_destination("web")["queue"].name == "web"
+
+
+def test_a_route_is_told_the_options_of_the_call(app):
+    seen = []
+    app.conf.task_routes = [lambda name, args, kwargs, options, task=None, **_: seen.append(dict(options))]
+    app.send("t", priority=3, headers={"a": 1})
+    assert seen == [{"priority": 3, "headers": {"a": 1}}]

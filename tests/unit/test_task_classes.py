@@ -392,8 +392,8 @@ def test_calls_may_be_given_models():
 
 
 def test_what_an_app_does_not_have_is_said(app):
-    with pytest.raises(AttributeError, match="no message broker"):
-        app.producer_or_acquire()
+    with pytest.raises(AttributeError, match="the instance's own key"):
+        app.setup_security()
     with pytest.raises(AttributeError, match="has no 'colour'"):
         _ = app.colour
 
