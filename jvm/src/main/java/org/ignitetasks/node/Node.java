@@ -17,6 +17,7 @@ import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteCache;
 import org.apache.ignite.IgniteException;
 import org.apache.ignite.Ignition;
+import org.apache.ignite.configuration.IgniteConfiguration;
 import org.apache.ignite.internal.util.typedef.X;
 import org.apache.ignite.spi.IgniteSpiException;
 import org.ignitetasks.gateway.Gateway;
@@ -205,10 +206,16 @@ final class Node {
     try {
       return Ignition.start(NodeConfigs.of(settings, commits));
     } catch (IgniteException e) {
-      if (!settings.hasData() || !MetastorageCopy.isRefused(e)) {
-        throw e;
+      if (settings.hasData() && MetastorageCopy.isRefused(e)) {
+        return Ignition.start(MetastorageCopy.forgotten(NodeConfigs.of(settings, commits)));
       }
-      return Ignition.start(MetastorageCopy.forgotten(NodeConfigs.of(settings, commits)));
+      if (settings.hasData() && BaselineHistory.isTorn(e)) {
+        IgniteConfiguration config = NodeConfigs.of(settings, commits);
+        if (BaselineHistory.awaitOthers(config)) {
+          return BaselineHistory.startWithout(config);
+        }
+      }
+      throw e;
     }
   }
 

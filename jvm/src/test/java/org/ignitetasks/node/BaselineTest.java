@@ -14,12 +14,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.apache.ignite.Ignite;
+import org.apache.ignite.IgniteCheckedException;
 import org.apache.ignite.IgniteException;
 import org.apache.ignite.Ignition;
 import org.apache.ignite.cluster.BaselineNode;
 import org.apache.ignite.cluster.ClusterState;
 import org.apache.ignite.configuration.IgniteConfiguration;
 import org.apache.ignite.internal.IgniteEx;
+import org.apache.ignite.internal.processors.cache.persistence.GridCacheDatabaseSharedManager;
+import org.apache.ignite.internal.processors.cache.persistence.IgniteCacheDatabaseSharedManager;
 import org.apache.ignite.internal.processors.metastorage.DistributedMetaStorage;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 import org.junit.jupiter.api.AfterEach;
@@ -175,6 +178,67 @@ class BaselineTest {
     // What it took is on its disk, too.
     second = TestNodes.start(ahead);
     assertEquals(updates - 1, copyOf(second).getUpdatesCount());
+  }
+
+  /** Takes an item out of a node's history, as a join in the middle of a change leaves it. */
+  private static void tear(Ignite ignite) throws IgniteCheckedException {
+    IgniteCacheDatabaseSharedManager store =
+        ((IgniteEx) ignite).context().cache().context().database();
+    store.checkpointReadLock();
+    try {
+      ((GridCacheDatabaseSharedManager) store).metaStorage().remove("bltHist-0");
+    } finally {
+      store.checkpointReadUnlock();
+    }
+  }
+
+  @Test
+  void aNodeWhoseHistoryHasGapsTakesTheClusters() throws Exception {
+    Ignite first = start(0);
+    Ignite second = start(1);
+    NodeSettings torn = settings(1);
+    awaitCopies(first, second);
+    second.cache(torn.cache(NodeConfigs.LEDGER)).put("k", new byte[] {1});
+    tear(second);
+    stop(second);
+    IgniteException refusal =
+        assertThrows(IgniteException.class, () -> TestNodes.start(settings(1)));
+    assertTrue(BaselineHistory.isTorn(refusal), refusal.toString());
+    assertTrue(BaselineHistory.awaitOthers(TestNodes.config(torn)));
+
+    second = BaselineHistory.startWithout(TestNodes.config(torn));
+    Joining.join(second, torn);
+    assertEquals(2, names(second).size());
+    awaitCopies(first, second);
+    stop(first);
+    assertEquals(1, ((byte[]) second.cache(torn.cache(NodeConfigs.LEDGER)).get("k"))[0]);
+    stop(second);
+    // What it was given is on its disk, too: both start as ever.
+    first = TestNodes.start(settings(0));
+    second = TestNodes.start(settings(1));
+    Joining.awaitActive(second);
+    assertEquals(2, names(first).size());
+  }
+
+  @Test
+  void aNodeWhoseHistoryHasGapsBeginsNoClusterOfItsOwn() throws Exception {
+    Ignite first = start(0);
+    Ignite second = start(1);
+    awaitCopies(first, second);
+    tear(second);
+    stop(second);
+    stop(first);
+    assertFalse(BaselineHistory.awaitOthers(TestNodes.config(settings(1)), 1));
+    assertThrows(
+        IgniteException.class, () -> BaselineHistory.startWithout(TestNodes.config(settings(1))));
+
+    IgniteException still = assertThrows(IgniteException.class, () -> TestNodes.start(settings(1)));
+    assertTrue(BaselineHistory.isTorn(still), "on its disk nothing has changed");
+
+    first = TestNodes.start(settings(0));
+    second = BaselineHistory.startWithout(TestNodes.config(settings(1)));
+    Joining.awaitActive(second);
+    assertEquals(2, names(first).size());
   }
 
   @Test
