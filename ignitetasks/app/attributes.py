@@ -16,7 +16,7 @@ from ignitetasks.errors import InvalidOption
 from ignitetasks.message import TaskOptions
 
 #: Attributes that are options of a call as well.
-_OF_A_CALL = (
+OF_A_CALL = (
     "queue",
     "routing_key",
     "priority",
@@ -226,7 +226,7 @@ class Attributes:
 
     def _get_exec_options(self) -> dict[str, Any]:
         # By its name in classes whose apply_async was copied from Celery's.
-        return {name: value for name in _OF_A_CALL if (value := getattr(self, name, None)) is not None}
+        return {name: value for name in OF_A_CALL if (value := getattr(self, name, None)) is not None}
 
     def _resolve(self) -> TaskOptions:
         given = {name: getattr(self, name) for name in _RULED if name not in _ADDED_BY_WORKER}

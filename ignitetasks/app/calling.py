@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from ignitetasks import deferred, message, sending
 from ignitetasks.app import eager, publishing
 from ignitetasks.app.arity import Arity, as_call
-from ignitetasks.app.attributes import Attributes
+from ignitetasks.app.attributes import OF_A_CALL, Attributes
 from ignitetasks.app.composing import Composing, is_tied
 from ignitetasks.bulk import Call, send_bulk
 from ignitetasks.canvas import Signature, asking, launching
@@ -363,10 +363,7 @@ class Calls(Attributes, Composing[P, R]):
 
 
 #: What an app's own `send_task` is told of a task, besides the options of the call.
-_TOLD = (
-    "compression", "delivery_mode", "exchange", "expires", "immediate", "mandatory", "priority", "queue",
-    "routing_key", "serializer", "soft_time_limit", "time_limit",
-)  # fmt: skip
+_TOLD = (*OF_A_CALL, "delivery_mode", "exchange", "immediate", "mandatory")
 #: What `delay` may do without; made here, where the class is complete.
 _APPLY_ASYNC = Calls.apply_async
 _ASYNC_RESULT = Calls.AsyncResult

@@ -149,14 +149,13 @@ class Watch:
         if "after_return" in self.hooks:
             self._call(request, task.after_return, states.SUCCESS, value, task_id, args, kwargs, None)
         self._over(request, states.SUCCESS, value)
-        if request.handler is not None:
-            self._call(request, request.handler.ended, False, value, runtime)
+        self._tell_handler(request, False, value, runtime)
 
     def failed(self, request: Request, error: BaseException) -> None:
         """Tells that a run failed."""
         self._fail(request, error)
         self._over(request, states.FAILURE, error)
-        self._tell_handler(request, ExceptionInfo(error))
+        self._tell_handler(request, True, ExceptionInfo(error))
 
     def lost(self, request: Request, error: BaseException) -> None:
         """Tells that a task failed without a run that could say so: no run is over by this."""
@@ -207,19 +206,19 @@ class Watch:
             signals.task_retry.send(sender=task, request=request, reason=reason, einfo=einfo)
         tasklog.retried(request, reason, LOG_RETRY)
         self._over(request, states.RETRY, reason)
-        self._tell_handler(request, einfo)
+        self._tell_handler(request, True, einfo)
 
     def refused(self, request: Request, state: str, error: BaseException) -> None:
         """Tells that a run ended by ``Ignore`` or ``Reject``."""
         if state == states.IGNORED:
             tasklog.ignored(request, LOG_IGNORED)
         self._over(request, state, error)
-        self._tell_handler(request, ExceptionInfo(error))
+        self._tell_handler(request, True, ExceptionInfo(error))
 
-    def _tell_handler(self, request: Request, einfo: ExceptionInfo) -> None:
-        """Tells the request class of a run that did not return."""
+    def _tell_handler(self, request: Request, failed: bool, value: Any, runtime: float | None = None) -> None:
+        """Tells the request class of a run that is over: with what it returned, or an `ExceptionInfo`."""
         if request.handler is not None:
-            self._call(request, request.handler.ended, True, einfo, None)
+            self._call(request, request.handler.ended, failed, value, runtime)
 
     def _over(self, request: Request, state: str, value: Any) -> None:
         if signals.task_postrun.receivers:

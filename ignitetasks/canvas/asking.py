@@ -82,9 +82,8 @@ def own_ways(flow: Flow, app: Sender) -> dict[str, Callable[..., Any]]:
     asked: dict[str, Callable[..., Any]] = {}
     for name in {call.task for call in starting(flow)}:
         task = tasks.get(name)
-        if not (every and not name.startswith(_OWN)) and not (task is not None and task._sends_its_own_way):
-            continue
-        asked[name] = functools.partial(app.send_task, name) if task is None else task.apply_async
+        if (every and not name.startswith(_OWN)) or (task is not None and task._sends_its_own_way):
+            asked[name] = functools.partial(app.send_task, name) if task is None else task.apply_async
     return asked
 
 

@@ -141,11 +141,11 @@ def cli(
     if skip_checks:
         os.environ["IGNITETASKS_SKIP_CHECKS"] = "1"
     for option, value, why in (
-        ("--broker", broker, _BROKER),
+        ("--broker", broker if run.broker is None else None, _BROKER),
         ("--result-backend", result_backend, _BROKER),
         ("--loader", loader, "the application has its loader, IgniteTasks(loader=...)"),
     ):
-        if value and not quiet and not (option == "--broker" and place_of(value)):
+        if value and not quiet:
             click.echo(f"{option} {value}: {why}", err=True)
 
 

@@ -12,23 +12,20 @@ empty. This file must not keep what it is told.
 from __future__ import annotations
 
 import os
-import platform
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ignitetasks import jvm, states
+from ignitetasks import states
 from ignitetasks.context import Request as Seen
 from ignitetasks.errors import IgniteTasksError
 from ignitetasks.worker.request import Request
+from ignitetasks.worker.workerevents import SOFTWARE_INFO
 
 __all__ = [
     "SOFTWARE_INFO", "active_requests", "requests", "reserved_requests", "revoked", "total_count",
 ]  # fmt: skip
-
-#: What events of a worker say of its program.
-SOFTWARE_INFO = {"sw_ident": "ignitetasks", "sw_ver": jvm.VERSION, "sw_sys": platform.system()}
 
 #: Whether the worker of this process was told to stop when its tasks have ended. To be read: setting it does nothing.
 should_stop = False

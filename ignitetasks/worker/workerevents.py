@@ -20,6 +20,8 @@ from ignitetasks.worker.slots import IDLE, Slots
 
 #: Seconds between two heartbeats.
 FREQ: Final = 2.0
+#: What events of a worker say of its program.
+SOFTWARE_INFO: Final = {"sw_ident": "ignitetasks", "sw_ver": jvm.VERSION, "sw_sys": platform.system()}
 # Places in a row of what the worker holds: child, number, id, task.
 _CHILD, _SEQ, _ID, _TASK = 0, 2, 5, 6
 
@@ -48,12 +50,7 @@ class WorkerEvents:
         self._beaten = 0.0
         self._heard_until = 0.0
         self._common = {"hostname": hostname, "pid": os.getpid(), "utcoffset": utc_offset()}
-        self._software = {
-            "freq": FREQ,
-            "sw_ident": "ignitetasks",
-            "sw_ver": jvm.VERSION,
-            "sw_sys": platform.system(),
-        }
+        self._software = {"freq": FREQ, **SOFTWARE_INFO}
 
     def send(self, type: str, **fields: Any) -> None:
         """Send an event, where events are on.

@@ -11,15 +11,11 @@ import org.apache.ignite.IgniteCheckedException;
 import org.apache.ignite.IgniteException;
 import org.apache.ignite.Ignition;
 import org.apache.ignite.configuration.IgniteConfiguration;
-import org.apache.ignite.internal.GridKernalContext;
-import org.apache.ignite.internal.IgniteEx;
 import org.apache.ignite.internal.processors.cache.persistence.metastorage.MetaStorage;
 import org.apache.ignite.internal.processors.cache.persistence.metastorage.MetastorageLifecycleListener;
 import org.apache.ignite.internal.processors.cache.persistence.metastorage.ReadOnlyMetastorage;
+import org.apache.ignite.internal.processors.subscription.GridInternalSubscriptionProcessor;
 import org.apache.ignite.internal.util.typedef.X;
-import org.apache.ignite.lifecycle.LifecycleBean;
-import org.apache.ignite.lifecycle.LifecycleEventType;
-import org.apache.ignite.resources.IgniteInstanceResource;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 
 /**
@@ -32,14 +28,12 @@ import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
  * baseline it was in and is given baseline and history by the others, as a new node is; its data
  * stay. It must not be the first of its cluster: without a baseline it would begin another one.
  */
-final class BaselineHistory implements LifecycleBean {
+final class BaselineHistory {
   private static final Logger LOG = Logger.getLogger("ignitetasks.node");
   private static final String BASELINE = "metastoreBltKey";
   private static final long OTHERS_NANOS = 45_000_000_000L;
   private static final int CONNECT_MILLIS = 500;
   private static final long PAUSE_MILLIS = 200;
-
-  @IgniteInstanceResource private Ignite ignite;
 
   private BaselineHistory() {}
 
@@ -51,7 +45,8 @@ final class BaselineHistory implements LifecycleBean {
   /** Starts a node that forgets its baseline before it joins the others. */
   static Ignite startWithout(IgniteConfiguration config) {
     LOG.warning("this node's history of the baseline has gaps: it takes the cluster's");
-    Ignite started = Ignition.start(config.setLifecycleBeans(new BaselineHistory()));
+    Ignite started =
+        Ignition.start(config.setLifecycleBeans(new BeforeStart(BaselineHistory::forget)));
     if (started.cluster().currentBaselineTopology() == null) {
       // Not active yet, so nothing was written.
       Ignition.stop(started.name(), true);
@@ -60,6 +55,17 @@ final class BaselineHistory implements LifecycleBean {
               + " start another data node first");
     }
     return started;
+  }
+
+  private static void forget(GridInternalSubscriptionProcessor listeners) {
+    listeners.registerMetastorageListener(
+        new MetastorageLifecycleListener() {
+          @Override
+          public void onReadyForRead(ReadOnlyMetastorage copy) throws IgniteCheckedException {
+            // In what is read now; on disk it is replaced by the cluster's.
+            ((MetaStorage) copy).applyUpdate(BASELINE, null);
+          }
+        });
   }
 
   /**
@@ -93,24 +99,5 @@ final class BaselineHistory implements LifecycleBean {
     } catch (IOException e) {
       return false;
     }
-  }
-
-  @Override
-  public void onLifecycleEvent(LifecycleEventType event) {
-    if (event != LifecycleEventType.BEFORE_NODE_START) {
-      return;
-    }
-    GridKernalContext context = ((IgniteEx) ignite).context();
-    // Registered before Ignite's own, so that it is called before them.
-    context
-        .internalSubscriptionProcessor()
-        .registerMetastorageListener(
-            new MetastorageLifecycleListener() {
-              @Override
-              public void onReadyForRead(ReadOnlyMetastorage copy) throws IgniteCheckedException {
-                // In what is read now; on disk it is replaced by the cluster's.
-                ((MetaStorage) copy).applyUpdate(BASELINE, null);
-              }
-            });
   }
 }

@@ -7,18 +7,13 @@ import java.lang.reflect.Field;
 import java.util.Map;
 import java.util.UUID;
 import java.util.logging.Logger;
-import org.apache.ignite.Ignite;
 import org.apache.ignite.IgniteException;
 import org.apache.ignite.configuration.IgniteConfiguration;
-import org.apache.ignite.internal.GridKernalContext;
-import org.apache.ignite.internal.IgniteEx;
 import org.apache.ignite.internal.processors.metastorage.DistributedMetastorageLifecycleListener;
 import org.apache.ignite.internal.processors.metastorage.ReadableDistributedMetaStorage;
 import org.apache.ignite.internal.processors.metastorage.persistence.DistributedMetaStorageImpl;
+import org.apache.ignite.internal.processors.subscription.GridInternalSubscriptionProcessor;
 import org.apache.ignite.internal.util.typedef.X;
-import org.apache.ignite.lifecycle.LifecycleBean;
-import org.apache.ignite.lifecycle.LifecycleEventType;
-import org.apache.ignite.resources.IgniteInstanceResource;
 import org.apache.ignite.spi.IgniteSpiException;
 import org.apache.ignite.spi.discovery.DiscoveryDataBag.GridDiscoveryData;
 
@@ -30,12 +25,10 @@ import org.apache.ignite.spi.discovery.DiscoveryDataBag.GridDiscoveryData;
  * whose copy is ahead, whatever data it has. Such a node forgets its copy and takes the cluster's.
  * Whether its data belong to this cluster is told by the baseline's history, which stays.
  */
-final class MetastorageCopy implements LifecycleBean {
+final class MetastorageCopy {
   private static final Logger LOG = Logger.getLogger("ignitetasks.node");
   private static final String INTERNALS =
       "org.apache.ignite.internal.processors.metastorage.persistence.DistributedMetaStorage";
-
-  @IgniteInstanceResource private Ignite ignite;
 
   private MetastorageCopy() {}
 
@@ -49,25 +42,18 @@ final class MetastorageCopy implements LifecycleBean {
     LOG.warning(
         "the cluster has refused this node for its copy of Ignite's cluster-wide settings:"
             + " it takes the cluster's");
-    return config.setLifecycleBeans(new MetastorageCopy());
+    return config.setLifecycleBeans(new BeforeStart(MetastorageCopy::forget));
   }
 
-  @Override
-  public void onLifecycleEvent(LifecycleEventType event) {
-    if (event != LifecycleEventType.BEFORE_NODE_START) {
-      return;
-    }
-    GridKernalContext context = ((IgniteEx) ignite).context();
-    context
-        .internalSubscriptionProcessor()
-        .registerDistributedMetastorageListener(
-            new DistributedMetastorageLifecycleListener() {
-              @Override
-              public void onReadyForRead(ReadableDistributedMetaStorage copy) {
-                // As if a cluster with empty settings had answered: memory and disk follow.
-                ((DistributedMetaStorageImpl) copy).onGridDataReceived(new Answer(nothing()));
-              }
-            });
+  private static void forget(GridInternalSubscriptionProcessor listeners) {
+    listeners.registerDistributedMetastorageListener(
+        new DistributedMetastorageLifecycleListener() {
+          @Override
+          public void onReadyForRead(ReadableDistributedMetaStorage copy) {
+            // As if a cluster with empty settings had answered: memory and disk follow.
+            ((DistributedMetaStorageImpl) copy).onGridDataReceived(new Answer(nothing()));
+          }
+        });
   }
 
   /** What a cluster answers that has no settings; the type is visible in its package only. */
